@@ -1,0 +1,47 @@
+/*
+ * entry.h: the entries of the log: canonical JSON with an allow-listed schema (docs/formats.md).
+ *
+ * Every entry has "v":1, "type", "time" (RFC 3339 UTC) and "who".  What else a type must and may have stands in one
+ * table in entry.c; an entry with any other member is refused, when it is written and when it is read.
+ * Entries name things and say what came of them; they never hold a value.
+ */
+#ifndef P11VAULT_AUDIT_ENTRY_H
+#define P11VAULT_AUDIT_ENTRY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p11vault/base/error.h"
+
+#define ENTRY_MAX ((size_t)32 * 1024) /* below the 65,535 bytes of a tile entry */
+
+enum entry_type {
+    ENTRY_VAULT,   /* the first: the vault is made */
+    ENTRY_CARD,    /* a card is enrolled: its keys */
+    ENTRY_APP,     /* an app: provider, client id, origins */
+    ENTRY_APP_KEY, /* the key of an app: public JWK, digest of the app key record, its cards */
+    ENTRY_SEAL,    /* a record: digest, version, state, clear columns */
+    ENTRY_STATE,   /* a record's state or clear columns change */
+    ENTRY_INTENT,  /* a use is about to happen */
+    ENTRY_OUTCOME, /* what came of a use */
+    ENTRY_VOID,    /* an entry that grants trust and was never signed does not count */
+};
+
+const char *entry_type_name(enum entry_type type);
+
+/* Entries that grant trust count only when a checkpoint signed by the session that made them covers them. */
+bool entry_grants_trust(enum entry_type type);
+
+/*
+ * Makes the canonical bytes of an entry from its members ("v" and "type" are added here).  CODE_FAULT when a member
+ * is missing, unknown or of the wrong type.  The caller frees the text.
+ */
+int entry_write(enum entry_type type, const json_t *members, char **ret_text, struct error *error);
+
+/* Parses stored bytes, strictly: they must be canonical and fit the schema.  CODE_LOG.  The caller drops the object. */
+int entry_read(const char *text, size_t size, enum entry_type *ret_type, json_t **ret_entry,
+               struct error *error);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * secret.h: the only home of secrets.
+ *
+ * A struct secret owns pages between two guard pages, locked into memory (mlock), left out of core dumps
+ * (MADV_DONTDUMP) and emptied in a forked child (MADV_WIPEONFORK).  It has a fixed capacity, is never copied when it
+ * fills, has no printf form, and is wiped by its own free.  No other file calls a wipe.
+ */
+#ifndef P11VAULT_BASE_SECRET_H
+#define P11VAULT_BASE_SECRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p11vault/base/cleanup.h"
+#include "p11vault/base/error.h"
+
+#define SECRET_MAX ((size_t)1 << 20) /* bytes; a larger capacity is refused */
+
+struct secret;
+
+/*
+ * Makes an empty secret that can hold `capacity` bytes (1 to SECRET_MAX).  The caller frees it.
+ * CODE_CONFIG when the memory cannot be locked (RLIMIT_MEMLOCK), with the hint that mends it.
+ */
+int secret_new(size_t capacity, struct secret **ret_secret, struct error *error);
+
+/* Wipes and frees.  NULL is fine. */
+void secret_free(struct secret *secret);
+DEFINE_CLEANUP(struct secret, secret_free);
+
+/* The bytes held; valid until the secret is next changed or freed.  Not terminated by NUL. */
+const uint8_t *secret_data(const struct secret *secret);
+size_t secret_size(const struct secret *secret);
+size_t secret_capacity(const struct secret *secret);
+
+/* Appends.  CODE_STOP when it does not fit; the secret is unchanged then. */
+int secret_append(struct secret *secret, const void *bytes, size_t size, struct error *error);
+int secret_append_text(struct secret *secret, const char *text, struct error *error);
+int secret_append_secret(struct secret *secret, const struct secret *other, struct error *error);
+
+/* The free room behind the bytes, for read(2) and its like; say with secret_grow() how much was written. */
+uint8_t *secret_room(struct secret *secret, size_t *ret_room);
+void secret_grow(struct secret *secret, size_t written);
+
+/* Cuts the secret to its first `size` bytes and wipes the rest; secret_clear() leaves none. */
+void secret_cut(struct secret *secret, size_t size);
+void secret_clear(struct secret *secret);
+
+/* Removes the first `size` bytes: the rest moves to the front and what it leaves is wiped. */
+void secret_drop_front(struct secret *secret, size_t size);
+
+/* Compares in time that depends on the sizes only. */
+bool secret_equals(const struct secret *secret, const void *bytes, size_t size);
+
+/*
+ * Makes every allocation of jansson and OpenSSL, and of whoever is given the three functions, wipe itself when freed.
+ * To be called first thing in a room, before either library has allocated.  CODE_FAULT when it is too late.
+ */
+int secret_heap_install(struct error *error);
+void *secret_heap_malloc(size_t size);
+void *secret_heap_calloc(size_t count, size_t size);
+void *secret_heap_realloc(void *pointer, size_t size);
+char *secret_heap_strdup(const char *text);
+void secret_heap_free(void *pointer);
+
+#endif

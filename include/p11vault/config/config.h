@@ -1,0 +1,73 @@
+/*
+ * config.h: the configuration: INI, small, every key documented in conf/p11vault.conf.
+ *
+ * Read in this order, later files override single keys: SYSCONFDIR/p11vault/p11vault.conf, then
+ * $XDG_CONFIG_HOME/p11vault/config (or ~/.config/p11vault/config), then the file named with --config.
+ * A file or its directory that others can write, an unknown section or key, a value out of range, a line over 4096
+ * bytes: CODE_CONFIG with file and line number.  inih cuts long lines in silence; our reader refuses them first.
+ *
+ *     [vault]              dir = DIR, trust = FILE, module = NAME
+ *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, env.VARIABLE = VALUE
+ *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
+ *     [tls]                ca = FILE
+ *     [origin URL]         ca = FILE
+ *     [meta]               api-version = v26.0, debug-token = post|get
+ */
+#ifndef P11VAULT_CONFIG_CONFIG_H
+#define P11VAULT_CONFIG_CONFIG_H
+
+#include <stddef.h>
+
+#include "p11vault/base/cleanup.h"
+#include "p11vault/base/error.h"
+
+#define CONFIG_LINE_MAX 4096
+#define CONFIG_MODULES_MAX 16
+#define CONFIG_ORIGINS_MAX 32
+#define CONFIG_ENV_MAX 16
+
+struct config_module {
+    char *name;
+    char *path;                         /* absolute */
+    char *pin_source;                   /* file, or NULL: ask */
+    int deadline_s;                     /* for one call of the card room without a person: default 30 */
+    char *env[CONFIG_ENV_MAX + 1];      /* "VARIABLE=VALUE", ends with NULL */
+    size_t env_count;
+};
+
+struct config_origin {
+    char *origin; /* normal form: https://host:port without the default port */
+    char *ca;
+};
+
+struct config {
+    char *vault_dir;      /* NULL: not configured */
+    char *trust;          /* never NULL after config_load: default is `trust` beside the user's configuration */
+    char *default_module; /* name, or NULL */
+    char *tls_ca;         /* NULL: the system's */
+    char *user_file;      /* where the user's configuration is or would be */
+    char *meta_version;   /* "v26.0" */
+    int debug_token_get;  /* 0: POST with method=get */
+    int exchange_deadline_s, connect_deadline_s;
+    struct config_module modules[CONFIG_MODULES_MAX];
+    size_t module_count;
+    struct config_origin origins[CONFIG_ORIGINS_MAX];
+    size_t origin_count;
+};
+
+/* `extra_file` is the argument of --config or NULL; it must exist, the others need not. */
+int config_load(const char *extra_file, struct config **ret_config, struct error *error);
+void config_free(struct config *config);
+DEFINE_CLEANUP(struct config, config_free);
+
+/*
+ * The module of that name, or, with NULL: the default, else the only one.  CODE_CONFIG listing the names there are,
+ * with a hint that shows the lines to add.  The result belongs to the config.
+ */
+int config_find_module(const struct config *config, const char *name,
+                       const struct config_module **ret_module, struct error *error);
+
+/* The CA file for an origin: its own, else the general one, else "" for the system's. */
+const char *config_ca(const struct config *config, const char *origin);
+
+#endif

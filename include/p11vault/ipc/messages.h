@@ -1,0 +1,160 @@
+/*
+ * messages.h: every message the three programs exchange, on one page.
+ *
+ * The rooms are started by the front with one SOCK_SEQPACKET channel each; one packet is one message, at most
+ * MESSAGE_MAX bytes.  A third, one-way channel leads from the card room to the exchange room: keys do not pass through
+ * the front.  The table in messages.c says for every message who may send it to whom, in which state of the
+ * conversation, which state follows and what its fields are; both ends check every message against it and end the
+ * conversation on one that is not allowed now.
+ *
+ *   front → card       list format enroll open checkpoint entry recipient make app unlock sign hand again end
+ *   card → front       found listed formatted enrolled ready made signed handed fail
+ *   card → exchange    appkey key                                              (the one-way channel)
+ *   front → exchange   read seal connect record slot step end
+ *   exchange → front   typed connected want issued outcome fail
+ *
+ * One exchange:
+ *
+ *   front                          card room                      exchange room
+ *   open ───────────────────────────▶ PIN, login
+ *        ◀─────────────────────────── ready
+ *   connect ───────────────────────────────────────────────────────▶ resolve, TLS, lock for good
+ *        ◀────────────────────────────────────────────────────────── connected
+ *   checkpoint entry… app unlock… sign ▶ checks, signs, unwraps, finalises the module
+ *        ◀─────────────────────────── signed
+ *   record… slot step ─────────────────────────────────────────────▶
+ *        ◀────────────────────────────────────────────────────────── want n
+ *   hand n ─────────────────────────▶ key n ─────────────────────────▶ opens, sends, wipes, waits, reads, seals
+ *        ◀─────────────────────────── handed n
+ *        ◀────────────────────────────────────────────────────────── issued, outcome      (then the next step)
+ *   end ────────────────────────────▶ wipes the app key
+ */
+#ifndef P11VAULT_IPC_MESSAGES_H
+#define P11VAULT_IPC_MESSAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MESSAGE_MAX ((size_t)64 * 1024)
+#define MESSAGE_FIELDS_MAX 13
+#define MESSAGE_VERSION 1
+
+enum party { PARTY_FRONT, PARTY_CARD, PARTY_EXCHANGE };
+
+enum message_type {
+    /* front → card */
+    MESSAGE_LIST = 1,   /* module */
+    MESSAGE_FORMAT,     /* module, directory for PIN files, label: a SoftHSM card */
+    MESSAGE_ENROLL,     /* module, URI, PIN source, purpose, kind of key, origin, trust file */
+    MESSAGE_OPEN,       /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
+    MESSAGE_CHECKPOINT, /* newest note ("" for none), frontier: 32 bytes a node */
+    MESSAGE_ENTRY,      /* index, bytes: every entry behind the checkpoint, in order */
+    MESSAGE_RECIPIENT,  /* index, card entry, inclusion proof under the checkpoint */
+    MESSAGE_MAKE,       /* app: make an app key for the recipients named */
+    MESSAGE_APP,        /* app, app key record, index, app-key entry, inclusion proof */
+    MESSAGE_UNLOCK,     /* n, name, version, JWE: a record this use is to open */
+    MESSAGE_SIGN,       /* everything is said: check, sign, unwrap */
+    MESSAGE_HAND,       /* n: send key n to the exchange room */
+    MESSAGE_AGAIN,      /* with a descriptor: the channel to a new exchange room */
+    MESSAGE_CARD_END,
+    /* card → front */
+    MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN */
+    MESSAGE_LISTED,     /* how many */
+    MESSAGE_FORMATTED,  /* serial, label */
+    MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
+    MESSAGE_READY,      /* serial, label */
+    MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
+    MESSAGE_SIGNED,     /* note, tree size */
+    MESSAGE_HANDED,     /* n */
+    MESSAGE_CARD_FAIL,  /* code, text, hint */
+    /* card → exchange */
+    MESSAGE_APPKEY,     /* public JWK of the app key */
+    MESSAGE_KEY,        /* n, epk (65 bytes), content key (32 bytes) */
+    /* front → exchange */
+    MESSAGE_READ,       /* file ("": terminal or standard input), prompt, what it is, seconds */
+    MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
+    MESSAGE_CONNECT,    /* origin, CA file ("": the system's), ms to connect, ms for a step */
+    MESSAGE_RECORD,     /* n, digest, app, name, kind, version, JWE */
+    MESSAGE_SLOT,       /* n, facts of the record that may be issued */
+    MESSAGE_STEP,       /* provider, step, client id, API version, inspect with GET, n of secret, n of grant, n of slot */
+    MESSAGE_EXCHANGE_END,
+    /* exchange → front */
+    MESSAGE_TYPED,      /* (nothing) */
+    MESSAGE_CONNECTED,  /* address, TLS version and cipher */
+    MESSAGE_WANT,       /* n */
+    MESSAGE_ISSUED,     /* n, JWE, facts */
+    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, facts, us, connection lives */
+    MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
+    MESSAGE_TYPES
+};
+
+/* The states of the three conversations. */
+enum state {
+    CARD_NEW,        /* the room waits for its one task */
+    CARD_LISTING,
+    CARD_FORMATTING,
+    CARD_ENROLLING,
+    CARD_OPENING,    /* PIN, login */
+    CARD_READY,      /* logged in: the front tells what it is about */
+    CARD_MAKING,
+    CARD_SIGNING,
+    CARD_KEYS,       /* logged out, module finalised: keys can be handed */
+    CARD_HANDING,
+    EXCHANGE_NEW,
+    EXCHANGE_READING,
+    EXCHANGE_TYPED,
+    EXCHANGE_SEALING,
+    EXCHANGE_CONNECTING,
+    EXCHANGE_LOCKED, /* connected and confined for good */
+    EXCHANGE_STEPPING,
+    KEYS_FLOW,       /* the one-way channel */
+    STATE_OVER,
+    STATE_SAME,      /* in the table: the state does not change */
+};
+
+/* One row of the table. */
+struct message_rule {
+    enum message_type type;
+    const char *name;
+    enum party from, to;
+    uint32_t when;      /* bits of the states it is allowed in */
+    enum state next;
+    const char *fields; /* u number, s text, b bytes, k secret bytes, f a descriptor */
+};
+
+/* The rule of a type; NULL for a number that is none. */
+const struct message_rule *message_rule(unsigned type);
+
+/* A field: a number, or bytes.  Texts end with NUL, which `size` does not count. */
+struct field {
+    char kind;
+    uint64_t number;
+    const void *bytes;
+    size_t size;
+};
+
+/* A received message; its bytes are valid until the channel next receives. */
+struct message {
+    enum message_type type;
+    struct field fields[MESSAGE_FIELDS_MAX];
+    size_t count;
+    int descriptor; /* -1, or a descriptor that the receiver must close */
+};
+
+#define NUMBER(value) ((struct field){.kind = 'u', .number = (uint64_t)(value)})
+#define TEXT(value) ((struct field){.kind = 's', .bytes = (value)})
+#define BYTES(value, length) ((struct field){.kind = 'b', .bytes = (value), .size = (length)})
+#define SECRET(value) ((struct field){.kind = 'k', .bytes = secret_data(value), .size = secret_size(value)})
+
+static inline const char *message_text(const struct message *message, size_t field)
+{
+    return message->fields[field].bytes;
+}
+
+static inline uint64_t message_number(const struct message *message, size_t field)
+{
+    return message->fields[field].number;
+}
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * room.h: starting and ending a room: a program of ours, exec'ed by absolute path from a directory that only root or
+ * this user can write, with a clean environment, and nothing open but what it is given.
+ */
+#ifndef P11VAULT_IPC_ROOM_H
+#define P11VAULT_IPC_ROOM_H
+
+#include "p11vault/base/cleanup.h"
+#include "p11vault/base/clock.h"
+#include "p11vault/base/error.h"
+#include "p11vault/ipc/channel.h"
+
+#define ROOM_CHANNEL_FD 3 /* in the room: its channel to the front */
+#define ROOM_KEYS_FD 4    /* in the room: its end of the one-way channel, when it has one */
+
+struct room;
+
+struct room_start {
+    enum party who;         /* PARTY_CARD or PARTY_EXCHANGE */
+    int keys;               /* its end of the one-way channel or -1; stays with the caller, who closes it */
+    bool inherit_input;     /* standard input goes to the room (a typed or piped secret); else /dev/null */
+    char *const *env;       /* the module's profile: "VARIABLE=VALUE" …, NULL */
+};
+
+/*
+ * Starts it.  CODE_FAULT when the program is missing or others could have written it (the text names the path).
+ * Where it is looked for: beside this program, when that directory has one (a build), else LIBEXECDIR.
+ */
+int room_start(const struct room_start *how, struct room **ret_room, struct error *error);
+
+/* Ends it: closes the channel, waits to the deadline for it to go, then kills it.  NULL is fine. */
+void room_free(struct room *room);
+DEFINE_CLEANUP(struct room, room_free);
+
+struct channel *room_channel(struct room *room);
+
+/* After a failure on the channel: when the room has ended, adds how ("killed by signal 9"). */
+void room_explain(struct room *room, struct error *error);
+
+#endif

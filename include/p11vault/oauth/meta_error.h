@@ -1,0 +1,17 @@
+/*
+ * meta_error.h: Graph API errors to one operator action each, from one table by (step, code, subcode, transient, HTTP
+ * status).  Source: Meta's "Handle Errors" and Marketing API error reference, and what the field has seen.
+ */
+#ifndef P11VAULT_OAUTH_META_ERROR_H
+#define P11VAULT_OAUTH_META_ERROR_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "p11vault/oauth/provider.h"
+
+/* Fills a verdict from the "error" object of a Graph answer (error_subcode, or subcode inside debug_token's data). */
+void meta_error_judge(enum oauth_step step, int http_status, const json_t *error_object,
+                      struct oauth_verdict *ret_verdict);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * key.h: the two keys of ours on a card, the one that unwraps and the one that signs, and what they do.
+ *
+ * Keys are found by what they are: a key is identified by its public half, never by label or handle alone.
+ */
+#ifndef P11VAULT_PKCS11_KEY_H
+#define P11VAULT_PKCS11_KEY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p11vault/base/digest.h"
+#include "p11vault/base/error.h"
+#include "p11vault/base/secret.h"
+#include "p11vault/pkcs11/card.h"
+
+enum key_type { KEY_EC_P256, KEY_RSA };
+
+#define KEY_RSA_BITS_MIN 2048
+#define KEY_RSA_BITS_MAX 4096
+
+/* The public half. */
+struct public_key {
+    enum key_type type;
+    uint8_t point[65];     /* EC: 04 || x || y */
+    uint8_t modulus[512];  /* RSA: big endian without leading zeros */
+    size_t modulus_size;
+    uint8_t exponent[8];
+    size_t exponent_size;
+};
+
+/* A private key on the card, valid while the card's session is. */
+struct card_key {
+    unsigned long handle; /* CK_OBJECT_HANDLE */
+    uint8_t id[CARD_ID_MAX];
+    size_t id_size;
+    char label[CARD_FIELD_MAX];
+    bool can_decrypt, can_derive, can_sign;
+    bool extractable;
+    struct public_key public;
+};
+
+/*
+ * Calls `each` for every private key on the card whose public half can be read (from the private key object, or from
+ * a public key object with the same CKA_ID); others are counted in *ret_unreadable.  Stops when `each` returns
+ * non-zero and returns that.  The card must be logged in.
+ */
+int card_each_key(struct card *card, int (*each)(void *context, const struct card_key *),
+                  void *context, size_t *ret_unreadable, struct error *error);
+
+/*
+ * Finds the one key that a URI names, for unwrapping.  CODE_CONFIG when there is none (the error lists the keys that
+ * are there), when there are several, when it cannot decrypt (RSA) or derive (EC P-256), when it is extractable.
+ */
+int card_find_key(struct card *card, const struct card_uri *uri, struct card_key *ret_key,
+                  struct error *error);
+
+/* Makes a key pair on the card: sensitive, not extractable, on the token, for this one use. */
+enum key_use { KEY_UNWRAPS, KEY_SIGNS };
+int card_make_key(struct card *card, enum key_type type, unsigned rsa_bits, enum key_use use,
+                  const char *label, struct card_key *ret_key, struct error *error);
+
+/* The best type the card can make for this use: EC P-256 where it can both make and use it, else RSA. */
+int card_best_key_type(struct card *card, enum key_use use, enum key_type *ret_type,
+                       struct error *error);
+
+/* RSA-OAEP with SHA-1 or SHA-256 (MGF1 with the same hash, empty label): C_Decrypt into a secret of the modulus' size. */
+enum oaep_hash { OAEP_SHA1, OAEP_SHA256 };
+int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash hash,
+                 const uint8_t *ciphertext, size_t size, struct secret **ret_plaintext,
+                 struct error *error);
+
+/* ECDH with a peer's point (65 bytes): the 32 bytes of the shared x coordinate.  The session key made is destroyed. */
+int card_agree(struct card *card, const struct card_key *key, const uint8_t peer[65],
+               struct secret **ret_shared, struct error *error);
+
+/*
+ * Signs a message: ECDSA over SHA-256, as ASN.1 DER (Ecdsa-Sig-Value); RSA: PKCS#1 v1.5 with SHA-256.
+ * `ret_signature` has room for 512 bytes.
+ */
+int card_sign(struct card *card, const struct card_key *key, const void *message, size_t size,
+              uint8_t ret_signature[512], size_t *ret_size, struct error *error);
+
+#endif

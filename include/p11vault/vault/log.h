@@ -1,0 +1,53 @@
+/*
+ * log.h: the vault's log: appending entries with their tree nodes, the signed head, proofs.
+ */
+#ifndef P11VAULT_VAULT_LOG_H
+#define P11VAULT_VAULT_LOG_H
+
+#include "p11vault/audit/merkle.h"
+#include "p11vault/vault/vault.h"
+
+/*
+ * Appends one entry inside the change that is open.  "time" and "who" are added to `members`, whose reference is taken.
+ * `subject` is what the entry is about (a name, an app, a serial, a use id).
+ */
+int vault_append(struct vault *vault, enum entry_type type, const char *subject, json_t *members,
+                 uint64_t *ret_index, struct error *error);
+
+/* The newest checkpoint, verified with the trust file.  size 0 and note "" when there is none yet. */
+struct signed_head {
+    struct checkpoint checkpoint;
+    struct buffer note;
+};
+void signed_head_clear(struct signed_head *head);
+#define auto_head __attribute__((cleanup(signed_head_clear)))
+int vault_signed_head(struct vault *vault, struct signed_head *ret_head, struct error *error);
+
+/* The frontier of the tree at a size: `ret_bytes` gets 32 bytes a node. */
+int vault_frontier(struct vault *vault, uint64_t size, struct buffer *ret_bytes,
+                   struct error *error);
+
+/* The entry at `index` with its inclusion proof in the tree of `size` (32 bytes a hash). */
+int vault_entry_proof(struct vault *vault, uint64_t index, uint64_t size, struct buffer *ret_entry,
+                      struct buffer *ret_proof, struct error *error);
+
+/*
+ * Reads an entry and proves it against the signed head; the caller drops it.  CODE_LOG when it is not covered, is of
+ * another type or does not fit the head.
+ */
+int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint64_t index,
+                       enum entry_type type, json_t **ret_entry, struct error *error);
+
+/* Keeps a checkpoint that a card has signed, and beside the trust file as the newest head seen on this machine. */
+int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size,
+                          struct error *error);
+
+/* The newest head this machine has seen ("" when none), and where it is kept (caller frees). */
+int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *error);
+
+/*
+ * Refuses a store that is older than the newest head seen on this machine: CODE_LOG, "the store was rolled back".
+ */
+int vault_check_seen(struct vault *vault, struct error *error);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * vault.h: an open vault: its configuration, its store, its trust file, and what it knows of its log.
+ *
+ * This floor decides what may be opened and sealed; it holds no PIN, no key and no secret.
+ */
+#ifndef P11VAULT_VAULT_VAULT_H
+#define P11VAULT_VAULT_VAULT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "p11vault/audit/checkpoint.h"
+#include "p11vault/audit/entry.h"
+#include "p11vault/base/error.h"
+#include "p11vault/config/config.h"
+#include "p11vault/store/store.h"
+
+struct vault {
+    const struct config *config;
+    char *directory;
+    struct store *store;
+    char origin[NOTE_NAME_MAX]; /* "p11vault/<vault id>" */
+    struct trust trust;
+};
+
+/*
+ * Where the vault is: `option` (--vault), else $P11VAULT_DIR, else the configuration, else
+ * $XDG_DATA_HOME/p11vault or ~/.local/share/p11vault (root: /var/lib/p11vault).  The caller frees the path.
+ */
+int vault_find_directory(const struct config *config, const char *option, char **ret_directory,
+                         struct error *error);
+
+/* Makes the directory (0700), the store and the first log entry.  CODE_LOG when there is a vault already. */
+int vault_create(const struct config *config, const char *directory, struct vault **ret_vault,
+                 struct error *error);
+
+/* Opens an existing one and reads the trust file (none is fine: then nothing is trusted yet). */
+int vault_open(const struct config *config, const char *directory, bool read_only,
+               struct vault **ret_vault, struct error *error);
+void vault_free(struct vault *vault);
+DEFINE_CLEANUP(struct vault, vault_free);
+
+/* Adds a checkpoint key to the trust file (made with mode 0600 when missing) and to the open vault. */
+int vault_trust_add(struct vault *vault, const char *vkey, struct error *error);
+
+/* A fresh use id: 32 hexadecimal digits that tie intent and outcome together. */
+#define USE_SIZE 33
+int vault_new_use(char ret_use[USE_SIZE], struct error *error);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * SHA-256, hexadecimal, random bytes.
+ */
+#include "p11vault/base/digest.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct digest digest_of_parts(const struct digest_part *parts, size_t count)
+{
+    struct digest digest;
+    unsigned size = 0;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool good = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; good && i < count; i++)
+        good = EVP_DigestUpdate(context, parts[i].bytes, parts[i].size) == 1;
+    good = good && EVP_DigestFinal_ex(context, digest.bytes, &size) == 1 && size == DIGEST_SIZE;
+    EVP_MD_CTX_free(context);
+    /* Nothing in this program can go on safely without SHA-256. */
+    if (!good)
+        abort();
+    return digest;
+}
+
+struct digest digest_of(const void *bytes, size_t size)
+{
+    return digest_of_parts(&(struct digest_part){bytes, size}, 1);
+}
+
+bool digest_equal(const struct digest *a, const struct digest *b)
+{
+    return memcmp(a->bytes, b->bytes, DIGEST_SIZE) == 0;
+}
+
+void hex_encode(const void *bytes, size_t size, char *ret_text)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < size; i++) {
+        ret_text[2 * i] = digits[at[i] >> 4];
+        ret_text[2 * i + 1] = digits[at[i] & 15];
+    }
+    ret_text[2 * size] = '\0';
+}
+
+static int hex_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    return -1;
+}
+
+bool hex_decode(const char *text, uint8_t *ret_bytes, size_t size)
+{
+    if (!text || strlen(text) != 2 * size)
+        return false;
+    for (size_t i = 0; i < 2 * size; i++)
+        if (hex_value(text[i]) < 0)
+            return false;
+    for (size_t i = 0; i < size; i++)
+        ret_bytes[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+    return true;
+}
+
+void digest_hex(const struct digest *digest, char ret_text[DIGEST_HEX_SIZE])
+{
+    hex_encode(digest->bytes, DIGEST_SIZE, ret_text);
+}
+
+bool digest_parse(const char *text, struct digest *ret_digest)
+{
+    return hex_decode(text, ret_digest->bytes, DIGEST_SIZE);
+}
+
+int random_bytes(void *ret_bytes, size_t size, struct error *error)
+{
+    if (size > INT_MAX || RAND_bytes(ret_bytes, (int)size) != 1)
+        return error_set(error, CODE_FAULT, "libcrypto has no random bytes");
+    return 0;
+}

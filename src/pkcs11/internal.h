@@ -1,0 +1,98 @@
+/*
+ * internal.h: what the files of this module share: the loaded module, the open card, and how a failed call becomes
+ * an error.  Nothing outside src/pkcs11 includes this, so that no other file sees PKCS#11's own types.
+ */
+#ifndef PKCS11_INTERNAL_H
+#define PKCS11_INTERNAL_H
+
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/pkcs11.h>
+
+#include "p11vault/pkcs11/card.h"
+#include "p11vault/pkcs11/key.h"
+
+#define SLOTS_MAX 64
+
+struct module {
+    CK_FUNCTION_LIST *calls;
+    char *path;
+};
+
+struct card {
+    struct module *module;
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE session; /* CK_INVALID_HANDLE once an operation broke off */
+    struct card_info info;
+    bool logged_in;
+};
+
+/* One slot with something in it, formatted or not. */
+struct slot {
+    CK_SLOT_ID id;
+    struct card_info info;
+};
+
+/* What is in the readers now. */
+struct scan {
+    struct slot slots[SLOTS_MAX];
+    size_t count;
+    CK_RV unreadable; /* why the last slot that could not be asked could not, or CKR_OK */
+};
+
+static inline void scan_free(struct scan *scan)
+{
+    free(scan);
+}
+DEFINE_CLEANUP(struct scan, scan_free);
+
+/* PKCS#11 takes pointers to what it only reads without const. */
+static inline CK_BYTE *module_bytes(const void *bytes)
+{
+    return (CK_BYTE *)(uintptr_t)bytes;
+}
+
+int module_scan(struct module *module, struct scan **ret_scan, struct error *error);
+CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info *ret_info);
+
+/*
+ * CODE_USAGE-free check of a PIN that costs no try: its length against the card's limits, no control characters.
+ * Returns NULL, or what is wrong with it for a message.
+ */
+const char *card_pin_fault(const struct card_info *info, const struct secret *pin);
+
+/* CODE_CARD: "card 'LABEL SERIAL': CALL failed: CKR_…".  Always returns -1. */
+int card_fail(const struct card *card, CK_RV rv, const char *call, struct error *error);
+
+/*
+ * The same for a call that stands between an operation's begin and end.  Some modules leave the operation active
+ * and refuse everything after it, so the session is closed: the card cannot be used again before card_open().
+ */
+int card_fail_open(struct card *card, CK_RV rv, const char *call, struct error *error);
+
+/* CODE_CARD when the session is closed, CODE_FAULT when nobody is logged in. */
+int card_check_ready(const struct card *card, struct error *error);
+
+/* Prefixes the error with "card 'LABEL SERIAL'".  Always returns -1. */
+int card_prefix(const struct card *card, struct error *error);
+
+/*
+ * One attribute into memory of a known size; its length is checked.  Returns CKR_BUFFER_TOO_SMALL for one that is
+ * longer and CKR_ATTRIBUTE_TYPE_INVALID for one that the object does not have.
+ */
+CK_RV key_attribute(struct card *card, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
+                    void *ret_value, size_t room, size_t *ret_size);
+/* A truth value; `missing` when the card does not say. */
+bool key_flag(struct card *card, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool missing);
+
+/*
+ * Reads a private key and its public half (from `public_object` when it is not CK_INVALID_HANDLE).  Sets *ret_readable
+ * to false, and not an error, for a key that this program does not know what to do with.
+ */
+int key_read(struct card *card, CK_OBJECT_HANDLE object, CK_OBJECT_HANDLE public_object,
+             struct card_key *ret_key, bool *ret_readable, struct error *error);
+
+/* The DER of the P-256 curve's name, as CKA_EC_PARAMS has it. */
+#define KEY_P256_DER_SIZE 10
+extern const uint8_t key_p256_der[KEY_P256_DER_SIZE];
+
+#endif

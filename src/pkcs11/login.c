@@ -1,0 +1,157 @@
+/*
+ * login.c: the PIN: what is checked before a try is spent, the one try, and what its failure means.
+ */
+#include "internal.h"
+
+#define PIN_SIZE_MAX 255 /* no card takes more; typed PINs are not longer either */
+
+const char *card_pin_fault(const struct card_info *info, const struct secret *pin)
+{
+    const uint8_t *bytes = secret_data(pin);
+    size_t size = secret_size(pin);
+
+    /* An empty PIN is never sent: some cards take it for a login without one. */
+    if (size == 0)
+        return "is empty";
+    if (size < info->pin_min)
+        return "is shorter than the card allows";
+    /* Some modules give 0 or nonsense for the maximum. */
+    if (size > PIN_SIZE_MAX || (info->pin_max >= info->pin_min && info->pin_max > 0 &&
+                                size > info->pin_max))
+        return "is longer than the card allows";
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] < 0x20 || bytes[i] == 0x7f)
+            return "holds a control character";
+    }
+    return NULL;
+}
+
+static int refuse(const struct card *card, const char *why, const char *hint, struct error *error)
+{
+    error_set(error, CODE_PIN_LOCKED, "%s", why);
+    error_hint(error, "%s", hint);
+    return card_prefix(card, error);
+}
+
+int card_may_login(const struct card *card, bool attended, struct error *error)
+{
+    struct card_info info = {0};
+    /* Asked anew: the card may have been used by others since it was opened. */
+    CK_RV rv = module_slot_info(card->module, card->slot, &info);
+
+    if (rv != CKR_OK)
+        return card_fail(card, rv, "C_GetTokenInfo", error);
+    if (info.pin_locked)
+        return refuse(card, "PIN is locked", "unlock it with the card's own tool and its SO PIN",
+                      error);
+    if (info.pin_final_try)
+        return refuse(card, "one wrong PIN more locks it, so it is not tried here",
+                      "log in once with the card's own tool, such as pkcs11-tool --login --test",
+                      error);
+    if (info.pin_count_low && !attended)
+        return refuse(card,
+                      "a wrong PIN was given before and nobody is at the terminal, so it is not "
+                      "tried",
+                      "run it once at a terminal: p11vault doctor", error);
+    return 0;
+}
+
+/* Says no more than the card does: a card that shows no flags may still be one try from being locked. */
+static int fail_wrong(struct card *card, struct error *error)
+{
+    struct card_info info = {0};
+    CK_RV rv = module_slot_info(card->module, card->slot, &info);
+
+    if (rv == CKR_OK)
+        card->info = info;
+    if (rv == CKR_OK && info.pin_locked)
+        error_set(error, CODE_PIN_LOCKED, "PIN is wrong, and it is locked now");
+    else if (rv == CKR_OK && info.pin_final_try)
+        error_set(error, CODE_PIN_WRONG, "PIN is wrong, one try is left");
+    else if (rv == CKR_OK && info.pin_count_low)
+        error_set(error, CODE_PIN_WRONG,
+                  "PIN is wrong, the card warns that tries are running low");
+    else
+        error_set(error, CODE_PIN_WRONG, "PIN is wrong");
+    return card_prefix(card, error);
+}
+
+static int fail_login(struct card *card, CK_RV rv, struct error *error)
+{
+    switch (rv) {
+    case CKR_PIN_INCORRECT:
+    case CKR_PIN_INVALID:
+    case CKR_PIN_LEN_RANGE:
+        return fail_wrong(card, error);
+    case CKR_PIN_LOCKED:
+        return refuse(card, "PIN is locked", "unlock it with the card's own tool and its SO PIN",
+                      error);
+    case CKR_USER_PIN_NOT_INITIALIZED:
+        error_set(error, CODE_CARD, "no PIN has been set yet: %s", ckr_name(rv));
+        return card_prefix(card, error);
+    case CKR_PIN_EXPIRED:
+        error_set(error, CODE_CARD, "PIN must be changed first: %s", ckr_name(rv));
+        return card_prefix(card, error);
+    case CKR_GENERAL_ERROR:
+    case CKR_DEVICE_ERROR:
+        error_set(error, CODE_CARD, "C_Login failed: %s (a wrong PIN is not ruled out)",
+                  ckr_name(rv));
+        return card_prefix(card, error);
+    default:
+        return card_fail(card, rv, "C_Login", error);
+    }
+}
+
+/* A module that says "already logged in" is believed only when the session's state agrees. */
+static bool is_user_session(struct card *card)
+{
+    CK_SESSION_INFO session = {0};
+
+    return card->module->calls->C_GetSessionInfo(card->session, &session) == CKR_OK &&
+           session.state == CKS_RW_USER_FUNCTIONS;
+}
+
+static int check_before_try(const struct card *card, const struct secret *pin, struct error *error)
+{
+    const char *fault = NULL;
+
+    if (card->session == CK_INVALID_HANDLE)
+        return card_check_ready(card, error);
+    if (card->logged_in) {
+        error_set(error, CODE_FAULT, "somebody is logged in already");
+        return card_prefix(card, error);
+    }
+    if (pin == NULL && !card->info.pin_pad) {
+        error_set(error, CODE_USAGE, "its reader has no PIN pad");
+        return card_prefix(card, error);
+    }
+    fault = pin == NULL ? NULL : card_pin_fault(&card->info, pin);
+    if (fault != NULL) {
+        error_set(error, CODE_PIN_WRONG, "PIN %s; no try was spent", fault);
+        return card_prefix(card, error);
+    }
+    return 0;
+}
+
+int card_login(struct card *card, const struct secret *pin, struct error *error)
+{
+    CK_RV rv = CKR_OK;
+
+    if (check_before_try(card, pin, error) < 0)
+        return -1;
+    rv = card->module->calls->C_Login(card->session, CKU_USER,
+                                      pin == NULL ? NULL : module_bytes(secret_data(pin)),
+                                      pin == NULL ? 0 : secret_size(pin));
+    if (rv != CKR_OK && !(rv == CKR_USER_ALREADY_LOGGED_IN && is_user_session(card)))
+        return fail_login(card, rv, error);
+    card->logged_in = true;
+    return 0;
+}
+
+void card_logout(struct card *card)
+{
+    if (!card->logged_in)
+        return;
+    card->module->calls->C_Logout(card->session);
+    card->logged_in = false;
+}

@@ -1,0 +1,159 @@
+/*
+ * module.c: loads the one PKCS#11 module and says what is in its slots.
+ */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "p11vault/base/buffer.h"
+#include "p11vault/base/log.h"
+
+/*
+ * Whoever can write the file can run code where the PIN is typed, so it must be root's or this user's own.
+ */
+static int check_file(const char *path, struct error *error)
+{
+    auto_close int descriptor = -1;
+
+    if (path[0] != '/')
+        return error_set(error, CODE_CONFIG, "the path of the PKCS#11 module is not absolute");
+    descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (descriptor < 0)
+        return error_errno(error, CODE_CONFIG, "open PKCS#11 module '%s'", path);
+    return file_check(descriptor, FILE_TRUSTED, path, error);
+}
+
+int module_load(const char *path, struct module **ret_module, struct error *error)
+{
+    auto_of(module_free) struct module *module = NULL;
+    CK_FUNCTION_LIST *calls = NULL;
+    CK_RV rv = CKR_OK;
+
+    if (check_file(path, error) < 0)
+        return -1;
+    module = calloc(1, sizeof(*module));
+    if (module == NULL)
+        return error_memory(error);
+    module->path = strdup(path);
+    if (module->path == NULL)
+        return error_memory(error);
+
+    /* Unmanaged: the module's own functions, with no layer of p11-kit between them and us. */
+    calls = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED | P11_KIT_MODULE_CRITICAL);
+    if (calls == NULL) {
+        const char *why = p11_kit_message();
+
+        return error_set(error, CODE_CONFIG, "load PKCS#11 module '%s': %s", path,
+                         why == NULL ? "it is not a PKCS#11 module" : why);
+    }
+    rv = p11_kit_module_initialize(calls);
+    if (rv != CKR_OK) {
+        p11_kit_module_release(calls);
+        return error_set(error, CODE_CARD, "PKCS#11 module '%s': C_Initialize failed: %s", path,
+                         ckr_name(rv));
+    }
+    module->calls = calls;
+    *ret_module = TAKE(module);
+    return 0;
+}
+
+void module_free(struct module *module)
+{
+    if (module == NULL)
+        return;
+    if (module->calls != NULL) {
+        p11_kit_module_finalize(module->calls);
+        p11_kit_module_release(module->calls);
+    }
+    free(module->path);
+    free(module);
+}
+
+/* The fields of CK_TOKEN_INFO are padded with blanks; some modules pad with NUL. */
+static void copy_field(const unsigned char *field, size_t size, char ret_text[CARD_FIELD_MAX])
+{
+    size = strnlen((const char *)field, size);
+    while (size > 0 && field[size - 1] == ' ')
+        size--;
+    for (size_t i = 0; i < size; i++)
+        ret_text[i] = field[i] < 0x20 || field[i] == 0x7f ? '?' : (char)field[i];
+    ret_text[size] = '\0';
+}
+
+CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info *ret_info)
+{
+    CK_TOKEN_INFO token = {0};
+    CK_RV rv = module->calls->C_GetTokenInfo(slot, &token);
+
+    if (rv != CKR_OK)
+        return rv;
+    copy_field(token.label, sizeof(token.label), ret_info->label);
+    copy_field(token.serialNumber, sizeof(token.serialNumber), ret_info->serial);
+    copy_field(token.model, sizeof(token.model), ret_info->model);
+    copy_field(token.manufacturerID, sizeof(token.manufacturerID), ret_info->manufacturer);
+    ret_info->initialised = (token.flags & CKF_TOKEN_INITIALIZED) != 0;
+    ret_info->pin_set = (token.flags & CKF_USER_PIN_INITIALIZED) != 0;
+    ret_info->pin_count_low = (token.flags & CKF_USER_PIN_COUNT_LOW) != 0;
+    ret_info->pin_final_try = (token.flags & CKF_USER_PIN_FINAL_TRY) != 0;
+    ret_info->pin_locked = (token.flags & CKF_USER_PIN_LOCKED) != 0;
+    ret_info->pin_default = (token.flags & CKF_USER_PIN_TO_BE_CHANGED) != 0;
+    ret_info->pin_pad = (token.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0;
+    ret_info->pin_min = token.ulMinPinLen;
+    ret_info->pin_max = token.ulMaxPinLen;
+    return CKR_OK;
+}
+
+int module_scan(struct module *module, struct scan **ret_scan, struct error *error)
+{
+    CK_SLOT_ID ids[SLOTS_MAX];
+    CK_ULONG count = 0;
+    auto_of(scan_free) struct scan *scan = calloc(1, sizeof(*scan));
+    CK_RV rv = CKR_OK;
+
+    if (scan == NULL)
+        return error_memory(error);
+    /* Modules look for new cards only when they are asked for the count alone. */
+    rv = module->calls->C_GetSlotList(CK_TRUE, NULL, &count);
+    if (rv == CKR_OK) {
+        count = SLOTS_MAX;
+        rv = module->calls->C_GetSlotList(CK_TRUE, ids, &count);
+    }
+    if (rv != CKR_OK || count > SLOTS_MAX)
+        return error_set(error, CODE_CARD, "PKCS#11 module '%s': C_GetSlotList failed: %s",
+                         module->path, ckr_name(rv == CKR_OK ? CKR_BUFFER_TOO_SMALL : rv));
+
+    for (CK_ULONG i = 0; i < count; i++) {
+        struct slot *slot = &scan->slots[scan->count];
+
+        rv = module_slot_info(module, ids[i], &slot->info);
+        if (rv == CKR_OK) {
+            slot->id = ids[i];
+            scan->count++;
+        } else if (rv != CKR_TOKEN_NOT_PRESENT) {
+            log_info("slot %lu: C_GetTokenInfo failed: %s", ids[i], ckr_name(rv));
+            scan->unreadable = rv;
+        }
+    }
+    *ret_scan = TAKE(scan);
+    return 0;
+}
+
+int module_each_card(struct module *module, int (*each)(void *context, const struct card_info *),
+                     void *context, struct error *error)
+{
+    auto_of(scan_free) struct scan *scan = NULL;
+
+    if (module_scan(module, &scan, error) < 0)
+        return -1;
+    for (size_t i = 0; i < scan->count; i++) {
+        int stop = 0;
+
+        if (!scan->slots[i].info.initialised)
+            continue;
+        stop = each(context, &scan->slots[i].info);
+        if (stop != 0)
+            return stop;
+    }
+    return 0;
+}
