@@ -1,45 +1,33 @@
 /*
- * base64url without padding and base64 with padding, canonical in both directions.
+ * base64.c: one encoder and one decoder for both alphabets.  A text has exactly one meaning and a
+ * meaning exactly one text: that is what digests and signatures over encoded text rely on.
  */
 #include "p11vault/base/base64.h"
 
 #include <stdbool.h>
 
-static const char url_alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-static const char plain_alphabet[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+struct variant {
+    char sixty_two;
+    char sixty_three;
+    bool padded;
+};
 
-static int encode(struct buffer *buffer, const uint8_t *bytes, size_t size, const char *alphabet,
-                  bool padded, struct error *error)
+static const struct variant url_variant = {'-', '_', false};
+static const struct variant plain_variant = {'+', '/', true};
+
+static char digit_of(const struct variant *variant, uint32_t value)
 {
-    for (size_t i = 0; i < size; i += 3) {
-        size_t group = size - i < 3 ? size - i : 3;
-        uint32_t bits = (uint32_t)bytes[i] << 16;
-        if (group > 1)
-            bits |= (uint32_t)bytes[i + 1] << 8;
-        if (group > 2)
-            bits |= bytes[i + 2];
-        char text[4] = {alphabet[bits >> 18], alphabet[bits >> 12 & 63],
-                        group > 1 ? alphabet[bits >> 6 & 63] : '=',
-                        group > 2 ? alphabet[bits & 63] : '='};
-        if (buffer_put(buffer, text, padded ? 4 : group + 1, error) < 0)
-            return -1;
-    }
-    return 0;
+    if (value < 26)
+        return (char)('A' + value);
+    if (value < 52)
+        return (char)('a' + value - 26);
+    if (value < 62)
+        return (char)('0' + value - 52);
+    return value == 62 ? variant->sixty_two : variant->sixty_three;
 }
 
-int base64url_put(struct buffer *buffer, const void *bytes, size_t size, struct error *error)
-{
-    return encode(buffer, bytes, size, url_alphabet, false, error);
-}
-
-int base64_put(struct buffer *buffer, const void *bytes, size_t size, struct error *error)
-{
-    return encode(buffer, bytes, size, plain_alphabet, true, error);
-}
-
-static int digit_value(char digit, bool url)
+/* 0 to 63, or -1 for a character outside the alphabet. */
+static int value_of(const struct variant *variant, char digit)
 {
     if (digit >= 'A' && digit <= 'Z')
         return digit - 'A';
@@ -47,56 +35,100 @@ static int digit_value(char digit, bool url)
         return digit - 'a' + 26;
     if (digit >= '0' && digit <= '9')
         return digit - '0' + 52;
-    if (digit == (url ? '-' : '+'))
+    if (digit == variant->sixty_two)
         return 62;
-    if (digit == (url ? '_' : '/'))
-        return 63;
-    return -1;
+    return digit == variant->sixty_three ? 63 : -1;
 }
 
-/* `size` counts digits only, without padding. */
-static int decode(const char *text, size_t size, bool url, uint8_t *ret_bytes, size_t room,
-                  size_t *ret_size, struct error *error)
+/* One to three bytes as two to four digits and the padding; returns how many characters. */
+static size_t encode_group(const struct variant *variant, const uint8_t *bytes, size_t size,
+                           char ret_digits[4])
 {
-    size_t tail = size % 4;
-    size_t bytes = size / 4 * 3 + (tail ? tail - 1 : 0);
-    if (tail == 1)
-        return error_set(error, CODE_STOP, "base64 text has an impossible length");
-    if (bytes > room)
-        return error_set(error, CODE_STOP, "base64 text is longer than %zu bytes", room);
+    uint32_t bits = (uint32_t)bytes[0] << 16;
+    if (size > 1)
+        bits |= (uint32_t)bytes[1] << 8;
+    if (size > 2)
+        bits |= bytes[2];
+    for (size_t i = 0; i < 4; i++)
+        ret_digits[i] = i <= size ? digit_of(variant, bits >> (18 - 6 * i) & 63) : '=';
+    return variant->padded ? 4 : size + 1;
+}
+
+static int encode(const struct variant *variant, struct buffer *buffer, const uint8_t *bytes,
+                  size_t size, struct error *error)
+{
+    size_t before = buffer->size;
+    while (size > 0) {
+        size_t group = size < 3 ? size : 3;
+        char digits[4];
+        size_t count = encode_group(variant, bytes, group, digits);
+        if (buffer_put(buffer, digits, count, error) < 0) {
+            buffer->size = before;
+            if (buffer->data != NULL)
+                buffer->data[before] = '\0';
+            return error_prefix(error, "encode base64");
+        }
+        bytes += group;
+        size -= group;
+    }
+    return 0;
+}
+
+static int refuse(struct error *error)
+{
+    return error_set(error, CODE_STOP, "not canonical base64");
+}
+
+/* `size` counts the digits alone, without padding. */
+static int decode(const struct variant *variant, const char *digits, size_t size,
+                  uint8_t *ret_bytes, size_t room, size_t *ret_size, struct error *error)
+{
+    if (size % 4 == 1)
+        return refuse(error);
+    size_t total = size / 4 * 3 + (size % 4 == 0 ? 0 : size % 4 - 1);
+    if (total > room)
+        return error_set(error, CODE_STOP, "base64 of %zu bytes does not fit into %zu", total,
+                         room);
     uint32_t bits = 0;
     size_t written = 0;
-    unsigned held = 0;
     for (size_t i = 0; i < size; i++) {
-        int value = digit_value(text[i], url);
+        int value = value_of(variant, digits[i]);
         if (value < 0)
-            return error_set(error, CODE_STOP, "base64 text has a bad character at %zu", i + 1);
+            return refuse(error);
         bits = bits << 6 | (uint32_t)value;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            ret_bytes[written++] = (uint8_t)(bits >> held);
-        }
+        if (i % 4 != 0)
+            ret_bytes[written++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
     }
-    if ((bits & ((1U << held) - 1)) != 0)
-        return error_set(error, CODE_STOP, "base64 text has stray bits at its end");
+    /* The last digit of a short group has bits that belong to no byte: they must be zero. */
+    uint32_t stray = size % 4 == 2 ? 15 : size % 4 == 3 ? 3 : 0;
+    if ((bits & stray) != 0)
+        return refuse(error);
     *ret_size = written;
     return 0;
+}
+
+int base64url_put(struct buffer *buffer, const void *bytes, size_t size, struct error *error)
+{
+    return encode(&url_variant, buffer, bytes, size, error);
+}
+
+int base64_put(struct buffer *buffer, const void *bytes, size_t size, struct error *error)
+{
+    return encode(&plain_variant, buffer, bytes, size, error);
 }
 
 int base64url_decode(const char *text, size_t size, uint8_t *ret_bytes, size_t room,
                      size_t *ret_size, struct error *error)
 {
-    return decode(text, size, true, ret_bytes, room, ret_size, error);
+    return decode(&url_variant, text, size, ret_bytes, room, ret_size, error);
 }
 
 int base64_decode(const char *text, size_t size, uint8_t *ret_bytes, size_t room, size_t *ret_size,
                   struct error *error)
 {
     if (size % 4 != 0)
-        return error_set(error, CODE_STOP, "base64 text lacks its padding");
-    size_t digits = size;
-    while (digits > 0 && size - digits < 2 && text[digits - 1] == '=')
-        digits--;
-    return decode(text, digits, false, ret_bytes, room, ret_size, error);
+        return refuse(error);
+    for (size_t padding = 0; padding < 2 && size > 0 && text[size - 1] == '='; padding++)
+        size--;
+    return decode(&plain_variant, text, size, ret_bytes, room, ret_size, error);
 }

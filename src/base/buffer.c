@@ -1,5 +1,6 @@
 /*
- * A growing byte buffer with a hard maximum.
+ * buffer.c: grows by doubling up to the maximum.  One byte more than the capacity is always
+ * allocated, for the NUL.
  */
 #include "p11vault/base/buffer.h"
 
@@ -7,25 +8,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FIRST_CAPACITY 256
+
 void buffer_clear(struct buffer *buffer)
 {
     free(buffer->data);
-    *buffer = BUFFER_UP_TO(buffer->maximum);
+    buffer->data = NULL;
+    buffer->size = 0;
+    buffer->capacity = 0;
 }
 
-/* Room for `size` bytes more and a NUL. */
+/* Makes room for `size` more bytes and the NUL. */
 static int reserve(struct buffer *buffer, size_t size, struct error *error)
 {
     if (size > buffer->maximum - buffer->size)
-        return error_set(error, CODE_STOP, "longer than the %zu bytes allowed", buffer->maximum);
-    size_t needed = buffer->size + size + 1;
-    if (needed <= buffer->capacity)
+        return error_set(error, CODE_STOP, "more than %zu bytes", buffer->maximum);
+    size_t needed = buffer->size + size;
+    if (buffer->data != NULL && needed <= buffer->capacity)
         return 0;
-    size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
+    size_t capacity = buffer->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : buffer->capacity;
     while (capacity < needed)
-        capacity *= 2;
-    uint8_t *data = realloc(buffer->data, capacity);
-    if (!data)
+        capacity = capacity > buffer->maximum / 2 ? buffer->maximum : capacity * 2;
+    if (capacity > buffer->maximum)
+        capacity = buffer->maximum;
+    if (capacity == SIZE_MAX)
+        return error_memory(error);
+    uint8_t *data = realloc(buffer->data, capacity + 1);
+    if (data == NULL)
         return error_memory(error);
     buffer->data = data;
     buffer->capacity = capacity;
@@ -50,30 +59,25 @@ int buffer_put_text(struct buffer *buffer, const char *text, struct error *error
 
 int buffer_put_format(struct buffer *buffer, struct error *error, const char *format, ...)
 {
-    va_list arguments, again;
+    va_list arguments;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    int size = vsnprintf(NULL, 0, format, arguments);
+    char *text = NULL;
+    int size = vasprintf(&text, format, arguments);
     va_end(arguments);
-    int result = size < 0 ? error_set(error, CODE_FAULT, "text cannot be formatted")
-                          : reserve(buffer, (size_t)size, error);
-    if (result == 0) {
-        (void)vsnprintf((char *)buffer->data + buffer->size, (size_t)size + 1, format, again);
-        buffer->size += (size_t)size;
-    }
-    va_end(again);
-    return result;
+    if (size < 0)
+        return error_memory(error);
+    auto_free char *owned = text;
+    return buffer_put(buffer, owned, (size_t)size, error);
 }
 
 const char *buffer_text(const struct buffer *buffer)
 {
-    return buffer->data ? (const char *)buffer->data : "";
+    return buffer->data == NULL ? "" : (const char *)buffer->data;
 }
 
 char *buffer_take_text(struct buffer *buffer)
 {
-    char *text = buffer->data ? (char *)buffer->data : strdup("");
-    buffer->data = NULL;
+    char *text = buffer->data == NULL ? strdup("") : (char *)TAKE(buffer->data);
     buffer_clear(buffer);
     return text;
 }

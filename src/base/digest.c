@@ -1,11 +1,12 @@
 /*
- * SHA-256, hexadecimal, random bytes.
+ * digest.c: SHA-256 and random bytes from libcrypto, hexadecimal by hand.
  */
 #include "p11vault/base/digest.h"
 
+#include <limits.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +15,13 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count)
     struct digest digest;
     unsigned size = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
-    for (size_t i = 0; good && i < count; i++)
-        good = EVP_DigestUpdate(context, parts[i].bytes, parts[i].size) == 1;
-    good = good && EVP_DigestFinal_ex(context, digest.bytes, &size) == 1 && size == DIGEST_SIZE;
+    bool fine = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; fine && i < count; i++)
+        fine = EVP_DigestUpdate(context, parts[i].bytes, parts[i].size) == 1;
+    fine = fine && EVP_DigestFinal_ex(context, digest.bytes, &size) == 1 && size == DIGEST_SIZE;
     EVP_MD_CTX_free(context);
-    /* Nothing in this program can go on safely without SHA-256. */
-    if (!good)
+    /* Without digests no record and no log entry can be told from another: there is no going on. */
+    if (!fine)
         abort();
     return digest;
 }
@@ -32,16 +33,16 @@ struct digest digest_of(const void *bytes, size_t size)
 
 bool digest_equal(const struct digest *a, const struct digest *b)
 {
-    return memcmp(a->bytes, b->bytes, DIGEST_SIZE) == 0;
+    return CRYPTO_memcmp(a->bytes, b->bytes, DIGEST_SIZE) == 0;
 }
 
 void hex_encode(const void *bytes, size_t size, char *ret_text)
 {
     static const char digits[] = "0123456789abcdef";
-    const uint8_t *at = bytes;
+    const uint8_t *byte = bytes;
     for (size_t i = 0; i < size; i++) {
-        ret_text[2 * i] = digits[at[i] >> 4];
-        ret_text[2 * i + 1] = digits[at[i] & 15];
+        ret_text[2 * i] = digits[byte[i] >> 4];
+        ret_text[2 * i + 1] = digits[byte[i] & 15];
     }
     ret_text[2 * size] = '\0';
 }
@@ -50,18 +51,17 @@ static int hex_value(char digit)
 {
     if (digit >= '0' && digit <= '9')
         return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    return -1;
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
 bool hex_decode(const char *text, uint8_t *ret_bytes, size_t size)
 {
-    if (!text || strlen(text) != 2 * size)
+    if (strnlen(text, 2 * size + 1) != 2 * size)
         return false;
-    for (size_t i = 0; i < 2 * size; i++)
+    for (size_t i = 0; i < 2 * size; i++) {
         if (hex_value(text[i]) < 0)
             return false;
+    }
     for (size_t i = 0; i < size; i++)
         ret_bytes[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
     return true;
@@ -80,6 +80,6 @@ bool digest_parse(const char *text, struct digest *ret_digest)
 int random_bytes(void *ret_bytes, size_t size, struct error *error)
 {
     if (size > INT_MAX || RAND_bytes(ret_bytes, (int)size) != 1)
-        return error_set(error, CODE_FAULT, "libcrypto has no random bytes");
+        return error_set(error, CODE_FAULT, "libcrypto gives no random bytes");
     return 0;
 }

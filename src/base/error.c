@@ -1,57 +1,130 @@
 /*
- * One error: code, text, hint.
+ * error.c: texts are formatted into a private copy first, so that an error's own text may be an
+ * argument, and then cleaned: whatever a peer smuggled into a name must not steer the operator's
+ * terminal.
  */
 #include "p11vault/base/error.h"
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Names come from outside: what could move a terminal's cursor or forge a line is not let through. */
-static void make_printable(char *text)
+static const struct {
+    enum code code;
+    const char *name;
+} codes[] = {
+    {CODE_DONE, "done"},
+    {CODE_FAULT, "fault"},
+    {CODE_USAGE, "usage"},
+    {CODE_RETRY, "retry"},
+    {CODE_WAIT, "wait"},
+    {CODE_LOGIN, "login"},
+    {CODE_PERMISSION, "permission"},
+    {CODE_CONFIG, "config"},
+    {CODE_STOP, "stop"},
+    {CODE_NO_CARD, "no-card"},
+    {CODE_PIN_WRONG, "pin-wrong"},
+    {CODE_PIN_LOCKED, "pin-locked"},
+    {CODE_CARD, "card"},
+    {CODE_LOG, "log"},
+    {CODE_BUSY, "busy"},
+};
+
+/*
+ * The size of the printable UTF-8 character at `bytes`, or 0 when there is none: a control
+ * character (C0, DEL or C1), a broken or overlong sequence, a surrogate.  The NUL at the end of
+ * the text continues no sequence, so nothing behind it is read.
+ */
+static size_t printable_size(const uint8_t *bytes)
 {
-    for (char *at = text; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+    uint8_t lead = bytes[0];
+    if (lead < 0x80)
+        return lead >= 0x20 && lead != 0x7f;
+    if (lead < 0xc2 || lead > 0xf4)
+        return 0;
+    size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    uint32_t point = lead & (0x7fU >> size);
+    for (size_t i = 1; i < size; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (bytes[i] & 0x3fU);
+    }
+    static const uint32_t lowest[] = {0, 0, 0xa0, 0x800, 0x10000};
+    bool surrogate = point >= 0xd800 && point <= 0xdfff;
+    return point < lowest[size] || point > 0x10ffff || surrogate ? 0 : size;
+}
+
+static void clean(char *text)
+{
+    uint8_t *at = (uint8_t *)text;
+    while (*at != '\0') {
+        size_t size = printable_size(at);
+        if (size == 0)
             *at = '?';
+        at += size == 0 ? 1 : size;
+    }
+}
+
+/* Formats and cleans into `target` by way of a copy, since the arguments may lie in the target. */
+__attribute__((format(printf, 3, 0))) static void format_clean(char *target, size_t room,
+                                                               const char *format,
+                                                               va_list arguments)
+{
+    char text[ERROR_TEXT_MAX];
+    if (vsnprintf(text, sizeof(text), format, arguments) < 0)
+        text[0] = '\0';
+    /* Cut before cleaning: a character that the cut divides becomes a question mark. */
+    text[room - 1] = '\0';
+    clean(text);
+    memcpy(target, text, strlen(text) + 1);
+}
+
+/* Puts ": TAIL" behind the text, as much of it as there is room for. */
+static void append_text(struct error *error, const char *tail)
+{
+    size_t used = strlen(error->text);
+    snprintf(error->text + used, sizeof(error->text) - used, ": %s", tail);
+    clean(error->text);
 }
 
 int error_set(struct error *error, enum code code, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
+    format_clean(error->text, sizeof(error->text), format, arguments);
+    va_end(arguments);
     error->code = code;
     error->hint[0] = '\0';
-    (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
-    va_end(arguments);
-    make_printable(error->text);
     return -1;
 }
 
 int error_errno(struct error *error, enum code code, const char *format, ...)
 {
     int number = errno;
-    char what[ERROR_TEXT_MAX / 2];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(what, sizeof(what), format, arguments);
+    format_clean(error->text, sizeof(error->text), format, arguments);
     va_end(arguments);
-    char why[128];
-    return error_set(error, code, "%s: %s", what, strerror_r(number, why, sizeof(why)));
+    char description[128];
+    append_text(error, strerror_r(number, description, sizeof(description)));
+    error->code = code;
+    error->hint[0] = '\0';
+    return -1;
 }
 
 int error_prefix(struct error *error, const char *format, ...)
 {
-    char prefix[ERROR_TEXT_MAX / 2];
+    char earlier[ERROR_TEXT_MAX];
+    memcpy(earlier, error->text, sizeof(earlier));
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(prefix, sizeof(prefix), format, arguments);
+    format_clean(error->text, sizeof(error->text), format, arguments);
     va_end(arguments);
-    char whole[ERROR_TEXT_MAX];
-    int size = snprintf(whole, sizeof(whole), "%s: %s", prefix, error->text);
-    if (size > 0)
-        memcpy(error->text, whole, sizeof(whole));
-    make_printable(error->text);
+    append_text(error, earlier);
     return -1;
 }
 
@@ -59,9 +132,8 @@ int error_hint(struct error *error, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(error->hint, sizeof(error->hint), format, arguments);
+    format_clean(error->hint, sizeof(error->hint), format, arguments);
     va_end(arguments);
-    make_printable(error->hint);
     return -1;
 }
 
@@ -70,39 +142,20 @@ int error_memory(struct error *error)
     return error_set(error, CODE_FAULT, "out of memory");
 }
 
-static const struct {
-    enum code code;
-    const char *name;
-} code_names[] = {
-    {CODE_DONE, "done"},
-    {CODE_FAULT, "fault"},
-    {CODE_USAGE, "usage"},
-    {CODE_RETRY, "retry"},
-    {CODE_WAIT, "wait"},
-    {CODE_LOGIN, "login"},
-    {CODE_PERMISSION, "permission"},
-    {CODE_CONFIG, "configuration"},
-    {CODE_STOP, "stop"},
-    {CODE_NO_CARD, "no-card"},
-    {CODE_PIN_WRONG, "pin-wrong"},
-    {CODE_PIN_LOCKED, "pin-locked"},
-    {CODE_CARD, "card-failed"},
-    {CODE_LOG, "log-refuses"},
-    {CODE_BUSY, "busy"},
-};
-
 const char *error_code_name(enum code code)
 {
-    for (size_t i = 0; i < sizeof(code_names) / sizeof(code_names[0]); i++)
-        if (code_names[i].code == code)
-            return code_names[i].name;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i].code == code)
+            return codes[i].name;
+    }
     return "unknown";
 }
 
 enum code error_code_from(unsigned long number)
 {
-    for (size_t i = 0; i < sizeof(code_names) / sizeof(code_names[0]); i++)
-        if ((unsigned long)code_names[i].code == number)
-            return code_names[i].code;
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if ((unsigned long)codes[i].code == number)
+            return codes[i].code;
+    }
     return CODE_FAULT;
 }

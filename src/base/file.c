@@ -1,74 +1,93 @@
 /*
- * Whole files: read with a size limit and a rule about who may have written them, replaced without a torn middle.
+ * file.c: small files whole: read with a bound and a look at who could have written them, replaced
+ * in one step.
  */
+#include "p11vault/base/buffer.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "p11vault/base/buffer.h"
+#define READ_STEP 4096
 
 int file_check(int descriptor, enum file_rule rule, const char *what, struct error *error)
 {
     struct stat status;
     if (fstat(descriptor, &status) < 0)
-        return error_errno(error, CODE_CONFIG, "'%s'", what);
-    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
-        return error_set(error, CODE_CONFIG, "'%s' is not a regular file", what);
+        return error_errno(error, CODE_CONFIG, "look at %s", what);
+    if (!S_ISREG(status.st_mode))
+        return error_set(error, CODE_CONFIG, "%s is not a regular file", what);
     if (rule == FILE_PLAIN)
         return 0;
     if (status.st_uid != 0 && status.st_uid != geteuid())
-        return error_set(error, CODE_CONFIG, "'%s' belongs to another user (uid %u)", what,
-                         (unsigned)status.st_uid);
-    if (rule == FILE_PRIVATE && (status.st_mode & 077) != 0) {
-        error_set(error, CODE_CONFIG, "'%s' can be read or written by others (mode %04o)", what,
-                  (unsigned)status.st_mode & 07777);
-        return error_hint(error, "chmod %s '%s'", S_ISDIR(status.st_mode) ? "0700" : "0600", what);
+        return error_set(error, CODE_CONFIG, "%s belongs to user %u, neither to root nor to you",
+                         what, status.st_uid);
+    if (rule == FILE_PRIVATE && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        error_set(error, CODE_CONFIG, "%s is open to others (mode %04o)", what,
+                  status.st_mode & 07777U);
+        return error_hint(error, "chmod 600 %s", what);
     }
-    if ((status.st_mode & 022) != 0) {
-        error_set(error, CODE_CONFIG, "'%s' can be written by others (mode %04o)", what,
-                  (unsigned)status.st_mode & 07777);
-        return error_hint(error, "chmod go-w '%s'", what);
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        error_set(error, CODE_CONFIG, "%s can be written by others (mode %04o)", what,
+                  status.st_mode & 07777U);
+        return error_hint(error, "chmod go-w %s", what);
     }
     return 0;
 }
 
-static int read_all(int descriptor, const char *path, struct buffer *buffer, struct error *error)
+/* Reads to the end of the file; the buffer's maximum is the bound. */
+static int read_all(int descriptor, struct buffer *buffer, struct error *error)
 {
-    uint8_t piece[4096];
     for (;;) {
-        ssize_t size = read(descriptor, piece, sizeof(piece));
-        if (size == 0)
-            return 0;
-        if (size < 0 && errno == EINTR)
+        uint8_t bytes[READ_STEP];
+        ssize_t got = read(descriptor, bytes, sizeof(bytes));
+        if (got == 0)
+            return buffer_put(buffer, NULL, 0, error);
+        if (got < 0 && errno == EINTR)
             continue;
-        if (size < 0)
-            return error_errno(error, CODE_CONFIG, "read '%s'", path);
-        if (buffer_put(buffer, piece, (size_t)size, error) < 0) {
-            error->code = CODE_CONFIG;
-            return error_prefix(error, "'%s'", path);
-        }
+        if (got < 0)
+            return error_errno(error, CODE_CONFIG, "read");
+        if (buffer_put(buffer, bytes, (size_t)got, error) < 0)
+            return -1;
     }
 }
 
 int buffer_read_file(const char *path, size_t maximum, enum file_rule rule,
                      struct buffer *ret_buffer, struct error *error)
 {
+    /* A FIFO in the file's place must be refused, not waited for. */
     auto_close int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (descriptor < 0)
-        return error_errno(error, CODE_CONFIG, "open '%s'", path);
+        return error_errno(error, CODE_CONFIG, "open %s", path);
     if (file_check(descriptor, rule, path, error) < 0)
         return -1;
-    auto_buffer struct buffer buffer = BUFFER_UP_TO(maximum);
-    if (read_all(descriptor, path, &buffer, error) < 0)
-        return -1;
+    auto_buffer struct buffer content = BUFFER_UP_TO(maximum);
+    if (read_all(descriptor, &content, error) < 0) {
+        if (error->code == CODE_STOP)
+            return error_set(error, CODE_CONFIG, "%s is longer than %zu bytes", path, maximum);
+        return error_prefix(error, "%s", path);
+    }
     buffer_clear(ret_buffer);
-    *ret_buffer = buffer;
-    buffer = BUFFER_UP_TO(0);
+    *ret_buffer = content;
+    content = BUFFER_UP_TO(0);
     return 0;
+}
+
+/* The new content on its way: a name beside the file, which goes away unless it was renamed. */
+struct draft {
+    char path[PATH_MAX];
+    int descriptor;
+};
+
+static void draft_close(struct draft *draft)
+{
+    if (draft->descriptor >= 0)
+        close(draft->descriptor);
+    if (draft->path[0] != '\0')
+        unlink(draft->path);
 }
 
 static int write_all(int descriptor, const uint8_t *bytes, size_t size)
@@ -82,35 +101,43 @@ static int write_all(int descriptor, const uint8_t *bytes, size_t size)
         bytes += written;
         size -= (size_t)written;
     }
-    return fsync(descriptor);
+    return 0;
 }
 
-/* The rename is durable once the directory is. */
-static int sync_directory_of(const char *path)
+/* A rename is durable only when the directory that holds the name is. */
+static int sync_directory_of(const char *path, struct error *error)
 {
-    char copy[PATH_MAX];
-    if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    auto_close int directory = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return directory < 0 ? -1 : fsync(directory);
+    const char *slash = strrchr(path, '/');
+    char directory[PATH_MAX];
+    if (slash == NULL)
+        snprintf(directory, sizeof(directory), ".");
+    else
+        snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path + 1), path);
+    auto_close int descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0 || fsync(descriptor) < 0)
+        return error_errno(error, CODE_CONFIG, "sync directory %s", directory);
+    return 0;
 }
 
 int buffer_write_file(const char *path, const void *bytes, size_t size, unsigned mode,
                       struct error *error)
 {
-    char beside[PATH_MAX];
-    if (snprintf(beside, sizeof(beside), "%s.XXXXXX", path) >= (int)sizeof(beside))
-        return error_set(error, CODE_CONFIG, "'%s': the path is too long", path);
-    auto_close int descriptor = mkostemp(beside, O_CLOEXEC);
-    if (descriptor < 0)
-        return error_errno(error, CODE_CONFIG, "write '%s'", path);
-    if (fchmod(descriptor, mode) < 0 || write_all(descriptor, bytes, size) < 0 ||
-        rename(beside, path) < 0 || sync_directory_of(path) < 0) {
-        error_errno(error, CODE_CONFIG, "write '%s'", path);
-        (void)unlink(beside);
-        return -1;
+    struct draft draft __attribute__((cleanup(draft_close))) = {.descriptor = -1};
+    int length = snprintf(draft.path, sizeof(draft.path), "%s.XXXXXX", path);
+    if (length < 0 || (size_t)length >= sizeof(draft.path)) {
+        draft.path[0] = '\0';
+        return error_set(error, CODE_CONFIG, "the path %.64s... is too long", path);
     }
-    return 0;
+    draft.descriptor = mkostemp(draft.path, O_CLOEXEC);
+    if (draft.descriptor < 0) {
+        draft.path[0] = '\0';
+        return error_errno(error, CODE_CONFIG, "write beside %s", path);
+    }
+    if (write_all(draft.descriptor, bytes, size) < 0 || fchmod(draft.descriptor, mode) < 0 ||
+        fsync(draft.descriptor) < 0)
+        return error_errno(error, CODE_CONFIG, "write %s", path);
+    if (rename(draft.path, path) < 0)
+        return error_errno(error, CODE_CONFIG, "replace %s", path);
+    draft.path[0] = '\0';
+    return sync_directory_of(path, error);
 }

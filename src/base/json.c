@@ -1,75 +1,123 @@
 /*
- * Strict reading and canonical writing of JSON.
+ * json.c: jansson with everything lenient switched off.
  */
 #include "p11vault/base/json.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define DEPTH_MAX 32
+#define DIGITS_MAX 19 /* of INT64_MAX */
+#define CANONICAL (JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY)
 
-/* jansson allows far deeper nesting than anything of ours has. */
-static bool shallow(const json_t *value, int depth)
+/*
+ * True when brackets nest deeper than we read.  Looked at before the parser runs, whose own bound
+ * is far higher.  A text that is not JSON may be counted wrongly; the parser refuses it then.
+ */
+static bool too_deep(const char *text, size_t size)
 {
-    if (depth > DEPTH_MAX)
-        return false;
-    const char *key;
-    json_t *member;
-    size_t index;
-    if (json_is_object(value)) {
-        json_object_foreach((json_t *)(uintptr_t)value, key, member)
-            if (!shallow(member, depth + 1))
-                return false;
-    } else if (json_is_array(value)) {
-        json_array_foreach(value, index, member)
-            if (!shallow(member, depth + 1))
-                return false;
+    size_t depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < size; i++) {
+        char c = text[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > DEPTH_MAX)
+                return true;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
     }
-    return true;
+    return false;
 }
 
 int json_parse(const char *text, size_t size, const char *what, json_t **ret_object,
                struct error *error)
 {
-    json_error_t where;
-    auto_json json_t *object = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
-    if (!object)
-        return error_set(error, CODE_STOP, "%s is not valid JSON (line %d, column %d)", what,
-                         where.line, where.column);
+    if (too_deep(text, size))
+        return error_set(error, CODE_STOP, "%s: JSON nests deeper than %d", what, DEPTH_MAX);
+    json_error_t fault;
+    auto_json json_t *object = json_loadb(text, size, JSON_REJECT_DUPLICATES, &fault);
+    if (object == NULL && json_error_code(&fault) == json_error_out_of_memory)
+        return error_memory(error);
+    if (object == NULL) /* jansson's own text quotes what it could not read */
+        return error_set(error, CODE_STOP, "%s: not acceptable as JSON (line %d, column %d)", what,
+                         fault.line, fault.column);
     if (!json_is_object(object))
-        return error_set(error, CODE_STOP, "%s is not a JSON object", what);
-    if (!shallow(object, 1))
-        return error_set(error, CODE_STOP, "%s is nested too deeply", what);
+        return error_set(error, CODE_STOP, "%s: not a JSON object", what);
     *ret_object = TAKE(object);
     return 0;
 }
 
 static bool has_real(const json_t *value)
 {
+    size_t index;
     const char *key;
     json_t *member;
-    size_t index;
+    if (json_is_array(value)) {
+        json_array_foreach (value, index, member) {
+            if (has_real(member))
+                return true;
+        }
+    }
     if (json_is_object(value)) {
-        json_object_foreach((json_t *)(uintptr_t)value, key, member)
+        /* The iterator of jansson takes a plain pointer, though it changes nothing. */
+        json_object_foreach ((json_t *)(uintptr_t)value, key, member) {
             if (has_real(member))
                 return true;
-    } else if (json_is_array(value)) {
-        json_array_foreach(value, index, member)
-            if (has_real(member))
-                return true;
+        }
     }
     return json_is_real(value);
 }
 
+/* The size of the canonical text, or 0 with the error set. */
+static size_t canonical_size(const json_t *value, struct error *error)
+{
+    if (has_real(value)) {
+        error_set(error, CODE_FAULT, "a real number has no canonical JSON");
+        return 0;
+    }
+    size_t size = json_dumpb(value, NULL, 0, CANONICAL);
+    if (size == 0)
+        error_set(error, CODE_FAULT, "a value cannot be written as JSON");
+    return size;
+}
+
 int json_canonical(const json_t *value, char **ret_text, struct error *error)
 {
-    if (has_real(value))
-        return error_set(error, CODE_FAULT, "a real number has no canonical form here");
-    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-    if (!text)
+    size_t size = canonical_size(value, error);
+    if (size == 0)
+        return -1;
+    /* Not json_dumps(): its memory comes from jansson's allocator, which free(3) may not know. */
+    auto_free char *text = malloc(size + 1);
+    if (text == NULL)
         return error_memory(error);
-    *ret_text = text;
+    if (json_dumpb(value, text, size, CANONICAL) != size)
+        return error_memory(error);
+    text[size] = '\0';
+    *ret_text = TAKE(text);
+    return 0;
+}
+
+int json_canonical_secret(const json_t *value, struct secret *secret, struct error *error)
+{
+    size_t size = canonical_size(value, error);
+    if (size == 0)
+        return -1;
+    size_t room;
+    char *text = (char *)secret_room(secret, &room);
+    if (size > room)
+        return error_set(error, CODE_STOP, "JSON of %zu bytes does not fit into %zu", size, room);
+    if (json_dumpb(value, text, size, CANONICAL) != size)
+        return error_memory(error);
+    secret_grow(secret, size);
     return 0;
 }
 
@@ -80,51 +128,61 @@ const char *json_text(const json_t *object, const char *key)
 
 int64_t json_number(const json_t *object, const char *key, int64_t missing)
 {
-    const json_t *value = json_object_get(object, key);
-    return json_is_integer(value) ? json_integer_value(value) : missing;
+    const json_t *member = json_object_get(object, key);
+    return json_is_integer(member) ? json_integer_value(member) : missing;
+}
+
+/* Digits only, no sign, no leading zero, not above INT64_MAX. */
+static bool parse_digits(const char *text, int64_t *ret_number)
+{
+    size_t size = strlen(text);
+    if (size == 0 || size > DIGITS_MAX || (text[0] == '0' && size > 1))
+        return false;
+    int64_t number = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, text[i] - '0', &number))
+            return false;
+    }
+    *ret_number = number;
+    return true;
 }
 
 bool json_loose_number(const json_t *object, const char *key, int64_t *ret_number)
 {
-    const json_t *value = json_object_get(object, key);
-    if (json_is_integer(value)) {
-        *ret_number = json_integer_value(value);
-        return true;
-    }
-    const char *text = json_string_value(value);
-    if (!text || !*text || strlen(text) > 20 || text[strspn(text, "-0123456789")] != '\0')
+    const json_t *member = json_object_get(object, key);
+    if (json_is_string(member))
+        return parse_digits(json_string_value(member), ret_number);
+    if (!json_is_integer(member))
         return false;
-    char *end;
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (errno != 0 || *end)
-        return false;
-    *ret_number = number;
+    *ret_number = json_integer_value(member);
     return true;
 }
 
 char *json_loose_text(const json_t *object, const char *key)
 {
-    const json_t *value = json_object_get(object, key);
-    if (json_is_string(value))
-        return strdup(json_string_value(value));
-    if (!json_is_integer(value))
+    const json_t *member = json_object_get(object, key);
+    if (json_is_string(member))
+        return strdup(json_string_value(member));
+    char *text = NULL;
+    if (!json_is_integer(member) ||
+        asprintf(&text, "%" PRId64, (int64_t)json_integer_value(member)) < 0)
         return NULL;
-    char text[32];
-    (void)snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    return strdup(text);
+    return text;
 }
 
 bool json_only(const json_t *object, const char *const *keys)
 {
     const char *key;
     json_t *member;
-    json_object_foreach((json_t *)(uintptr_t)object, key, member) {
-        size_t i = 0;
-        while (keys[i] && strcmp(keys[i], key) != 0)
-            i++;
-        if (!keys[i])
+    json_object_foreach ((json_t *)(uintptr_t)object, key, member) {
+        const char *const *known = keys;
+        while (*known != NULL && strcmp(*known, key) != 0)
+            known++;
+        if (*known == NULL)
             return false;
     }
-    return json_is_object(object);
+    return true;
 }

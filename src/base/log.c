@@ -1,5 +1,6 @@
 /*
- * Messages about a program's own work, for -v.
+ * log.c: one write(2) a line, so that lines of several processes do not run into each other and no
+ * stdio buffer keeps a copy.
  */
 #include "p11vault/base/log.h"
 
@@ -8,40 +9,38 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_MAX_SIZE 512
+#include "p11vault/base/error.h"
 
-static const char *program_name = "p11vault";
-static bool verbose_output;
+static const char *log_program = "p11vault";
+static bool log_verbose;
 
 void log_start(const char *program, bool verbose)
 {
-    program_name = program;
-    verbose_output = verbose;
+    log_program = program;
+    log_verbose = verbose;
 }
 
 bool log_is_verbose(void)
 {
-    return verbose_output;
+    return log_verbose;
 }
 
 void log_info(const char *format, ...)
 {
-    if (!verbose_output)
+    if (!log_verbose)
         return;
-    char line[LINE_MAX_SIZE];
-    int head = snprintf(line, sizeof(line), "%s[%d]: ", program_name, (int)getpid());
-    if (head < 0 || head >= (int)sizeof(line))
-        return;
+    char text[ERROR_TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(line + head, sizeof(line) - (size_t)head - 1, format, arguments);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    for (char *at = line; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = '?';
-    size_t size = strlen(line);
-    line[size] = '\n';
-    /* One write a line, so that lines of several programs do not mix; nobody can be told if it fails. */
-    ssize_t ignored = write(STDERR_FILENO, line, size + 1);
-    (void)ignored;
+    if (length < 0)
+        return;
+    /* An error's text is one clean line: the same rule holds here. */
+    struct error line;
+    error_set(&line, CODE_DONE, "%s: %s", log_program, text);
+    size_t size = strlen(line.text);
+    line.text[size] = '\n';
+    ssize_t written = write(STDERR_FILENO, line.text, size + 1);
+    (void)written; /* a message that nobody can receive is nobody's loss */
 }

@@ -1,59 +1,69 @@
 /*
- * Locked, guarded pages for one secret, wiped by their own free.
+ * secret.c: one mapping a secret: guard page, locked pages, guard page.
  *
- *     | guard page | pages of the secret, locked, not dumped | guard page |
+ * Everything behind `size` is zero at all times but for what a caller wrote through secret_room()
+ * and has not yet declared; freeing therefore wipes the whole of the locked pages.
  */
 #include "p11vault/base/secret.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <string.h>
 #include <sys/mman.h>
 
 struct secret {
-    uint8_t *bytes;
+    uint8_t *data; /* the first locked byte */
     size_t size;
     size_t capacity;
-    uint8_t *mapping; /* with both guard pages */
-    size_t mapping_size;
+    size_t locked; /* bytes in whole pages, at least the capacity */
+    uint8_t *mapping;
+    size_t mapped; /* the locked pages and both guard pages */
 };
 
-static size_t page_size(void)
+static int map_pages(struct secret *secret, struct error *error)
 {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    secret->locked = (secret->capacity + page - 1) / page * page;
+    secret->mapped = secret->locked + 2 * page;
+    void *mapping =
+        mmap(NULL, secret->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapping == MAP_FAILED)
+        return error_errno(error, CODE_FAULT, "map memory for a secret");
+    secret->mapping = mapping;
+    secret->data = secret->mapping + page;
+    return 0;
 }
 
-static int lock_pages(uint8_t *pages, size_t size, struct error *error)
+static int protect_pages(const struct secret *secret, struct error *error)
 {
-    if (mlock(pages, size) < 0) {
-        error_errno(error, CODE_CONFIG, "lock %zu bytes into memory", size);
-        return error_hint(error, "raise the limit of locked memory: ulimit -l 8192");
+    if (mprotect(secret->data, secret->locked, PROT_READ | PROT_WRITE) < 0)
+        return error_errno(error, CODE_FAULT, "open memory for a secret");
+    if (mlock(secret->data, secret->locked) < 0) {
+        error_errno(error, CODE_CONFIG, "lock %zu KiB of memory for a secret",
+                    secret->locked / 1024);
+        return error_hint(error, "raise the limit: ulimit -l 8192 (a unit: LimitMEMLOCK=8M)");
     }
-    if (madvise(pages, size, MADV_DONTDUMP) < 0)
+    if (madvise(secret->data, secret->locked, MADV_DONTDUMP) < 0)
         return error_errno(error, CODE_FAULT, "keep a secret out of core dumps");
-    /* Older kernels lack it; rooms never fork with a secret, so it is a second wall only. */
-    (void)madvise(pages, size, MADV_WIPEONFORK);
+    /*
+     * Kernels before 4.14 do not know this one.  They lose a second line of defence only: rooms
+     * are started by exec, which drops the pages in any case.
+     */
+    if (madvise(secret->data, secret->locked, MADV_WIPEONFORK) < 0 && errno != EINVAL)
+        return error_errno(error, CODE_FAULT, "keep a secret out of forked processes");
     return 0;
 }
 
 int secret_new(size_t capacity, struct secret **ret_secret, struct error *error)
 {
     if (capacity == 0 || capacity > SECRET_MAX)
-        return error_set(error, CODE_FAULT, "a secret of %zu bytes is not allowed", capacity);
+        return error_set(error, CODE_FAULT, "a secret of %zu bytes cannot be made (1 to %zu)",
+                         capacity, SECRET_MAX);
     auto_of(secret_free) struct secret *secret = calloc(1, sizeof(*secret));
-    if (!secret)
+    if (secret == NULL)
         return error_memory(error);
-    size_t page = page_size();
-    size_t inside = (capacity + page - 1) / page * page;
-    void *mapping = mmap(NULL, inside + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapping == MAP_FAILED)
-        return error_memory(error);
-    secret->mapping = mapping;
-    secret->mapping_size = inside + 2 * page;
     secret->capacity = capacity;
-    if (mprotect(secret->mapping + page, inside, PROT_READ | PROT_WRITE) < 0)
-        return error_memory(error);
-    secret->bytes = secret->mapping + page;
-    if (lock_pages(secret->bytes, inside, error) < 0)
+    if (map_pages(secret, error) < 0 || protect_pages(secret, error) < 0)
         return -1;
     *ret_secret = TAKE(secret);
     return 0;
@@ -61,17 +71,20 @@ int secret_new(size_t capacity, struct secret **ret_secret, struct error *error)
 
 void secret_free(struct secret *secret)
 {
-    if (!secret)
+    if (secret == NULL)
         return;
-    secret_clear(secret);
-    if (secret->mapping)
-        munmap(secret->mapping, secret->mapping_size);
+    if (secret->mapping != NULL) {
+        /* The pages may still be closed when secret_new() failed half-way. */
+        if (mprotect(secret->data, secret->locked, PROT_READ | PROT_WRITE) == 0)
+            explicit_bzero(secret->data, secret->locked);
+        munmap(secret->mapping, secret->mapped);
+    }
     free(secret);
 }
 
 const uint8_t *secret_data(const struct secret *secret)
 {
-    return secret->bytes;
+    return secret->data;
 }
 
 size_t secret_size(const struct secret *secret)
@@ -86,11 +99,12 @@ size_t secret_capacity(const struct secret *secret)
 
 int secret_append(struct secret *secret, const void *bytes, size_t size, struct error *error)
 {
-    if (size > secret->capacity - secret->size)
-        return error_set(error, CODE_STOP, "longer than the %zu bytes there is room for",
-                         secret->capacity);
+    size_t room = secret->capacity - secret->size;
+    if (size > room)
+        return error_set(error, CODE_STOP, "%zu bytes do not fit into a secret with room for %zu",
+                         size, room);
     if (size > 0)
-        memcpy(secret->bytes + secret->size, bytes, size);
+        memmove(secret->data + secret->size, bytes, size);
     secret->size += size;
     return 0;
 }
@@ -102,18 +116,18 @@ int secret_append_text(struct secret *secret, const char *text, struct error *er
 
 int secret_append_secret(struct secret *secret, const struct secret *other, struct error *error)
 {
-    return secret_append(secret, other->bytes, other->size, error);
+    return secret_append(secret, other->data, other->size, error);
 }
 
 uint8_t *secret_room(struct secret *secret, size_t *ret_room)
 {
     *ret_room = secret->capacity - secret->size;
-    return secret->bytes + secret->size;
+    return secret->data + secret->size;
 }
 
 void secret_grow(struct secret *secret, size_t written)
 {
-    /* More than the room would mean that memory behind it was overwritten already. */
+    /* More than there was room for means that memory is damaged already. */
     if (written > secret->capacity - secret->size)
         abort();
     secret->size += written;
@@ -121,25 +135,22 @@ void secret_grow(struct secret *secret, size_t written)
 
 void secret_cut(struct secret *secret, size_t size)
 {
-    if (size >= secret->size)
-        return;
-    explicit_bzero(secret->bytes + size, secret->size - size);
+    if (size > secret->size)
+        abort();
+    explicit_bzero(secret->data + size, secret->locked - size);
     secret->size = size;
 }
 
-/* The whole capacity is wiped: what was written into the room without secret_grow() goes too. */
 void secret_clear(struct secret *secret)
 {
-    if (secret->bytes)
-        explicit_bzero(secret->bytes, secret->capacity);
-    secret->size = 0;
+    secret_cut(secret, 0);
 }
 
 void secret_drop_front(struct secret *secret, size_t size)
 {
     if (size > secret->size)
-        size = secret->size;
-    memmove(secret->bytes, secret->bytes + size, secret->size - size);
+        abort();
+    memmove(secret->data, secret->data + size, secret->size - size);
     secret_cut(secret, secret->size - size);
 }
 
@@ -147,9 +158,5 @@ bool secret_equals(const struct secret *secret, const void *bytes, size_t size)
 {
     if (secret->size != size)
         return false;
-    const uint8_t *other = bytes;
-    uint8_t difference = 0;
-    for (size_t i = 0; i < size; i++)
-        difference |= (uint8_t)(secret->bytes[i] ^ other[i]);
-    return difference == 0;
+    return size == 0 || CRYPTO_memcmp(secret->data, bytes, size) == 0;
 }

@@ -1,63 +1,77 @@
 /*
- * An allocator for libraries that wipes every block when it is freed or moved.
- *
- * The size stands in front of the block; the header keeps the alignment that malloc promises.
+ * secret_heap.c: the malloc family for foreign libraries that may get hold of a secret.  Each block
+ * remembers its size in front of itself and is wiped whole, from the first byte of its header to
+ * the last byte of its content, before it goes back to the C library.
  */
-#include <jansson.h>
-#include <openssl/crypto.h>
-#include <stdalign.h>
-#include <stdint.h>
-#include <string.h>
-
 #include "p11vault/base/secret.h"
 
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+/* Stands in every live block: a pointer that another allocator made ends the process. */
+#define BLOCK_MARK UINT64_C(0x8f41c07e2b9d5a36)
+
+/* Sixteen bytes, so that the content keeps the alignment that malloc(3) promises. */
 struct block {
-    alignas(max_align_t) size_t size;
+    _Alignas(16) uint64_t mark;
+    size_t size; /* of the content alone */
+    uint8_t content[];
 };
+
+_Static_assert(sizeof(struct block) == 16, "the content must stay aligned");
+
+static struct block *block_of(void *pointer)
+{
+    struct block *block = (struct block *)(void *)((uint8_t *)pointer - sizeof(struct block));
+    if (block->mark != BLOCK_MARK)
+        abort();
+    return block;
+}
 
 void *secret_heap_malloc(size_t size)
 {
-    if (size > SIZE_MAX - sizeof(struct block))
+    if (size > PTRDIFF_MAX - sizeof(struct block))
         return NULL;
     struct block *block = malloc(sizeof(*block) + size);
-    if (!block)
+    if (block == NULL)
         return NULL;
+    block->mark = BLOCK_MARK;
     block->size = size;
-    return block + 1;
+    return block->content;
 }
 
 void *secret_heap_calloc(size_t count, size_t size)
 {
-    if (size != 0 && count > SIZE_MAX / size)
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
         return NULL;
-    void *pointer = secret_heap_malloc(count * size);
-    if (pointer)
-        memset(pointer, 0, count * size);
-    return pointer;
+    void *pointer = secret_heap_malloc(total);
+    return pointer == NULL ? NULL : memset(pointer, 0, total);
 }
 
 void secret_heap_free(void *pointer)
 {
-    if (!pointer)
+    if (pointer == NULL)
         return;
-    struct block *block = (struct block *)pointer - 1;
+    struct block *block = block_of(pointer);
     explicit_bzero(block, sizeof(*block) + block->size);
     free(block);
 }
 
 void *secret_heap_realloc(void *pointer, size_t size)
 {
-    if (!pointer)
+    if (pointer == NULL)
         return secret_heap_malloc(size);
     if (size == 0) {
         secret_heap_free(pointer);
         return NULL;
     }
-    const struct block *block = (struct block *)pointer - 1;
+    size_t earlier = block_of(pointer)->size;
     void *moved = secret_heap_malloc(size);
-    if (!moved)
+    if (moved == NULL)
         return NULL;
-    memcpy(moved, pointer, block->size < size ? block->size : size);
+    memcpy(moved, pointer, earlier < size ? earlier : size);
     secret_heap_free(pointer);
     return moved;
 }
@@ -65,13 +79,10 @@ void *secret_heap_realloc(void *pointer, size_t size)
 char *secret_heap_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;
-    char *copy = secret_heap_malloc(size);
-    if (copy)
-        memcpy(copy, text, size);
-    return copy;
+    void *copy = secret_heap_malloc(size);
+    return copy == NULL ? NULL : memcpy(copy, text, size);
 }
 
-/* libcrypto passes the place of the call as well. */
 static void *crypto_malloc(size_t size, const char *file, int line)
 {
     (void)file;
@@ -96,7 +107,8 @@ static void crypto_free(void *pointer, const char *file, int line)
 int secret_heap_install(struct error *error)
 {
     if (CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free) != 1)
-        return error_set(error, CODE_FAULT, "the wiping allocator comes too late");
+        return error_set(error, CODE_FAULT,
+                         "libcrypto has allocated before its wiping allocator was installed");
     json_set_alloc_funcs(secret_heap_malloc, secret_heap_free);
     return 0;
 }

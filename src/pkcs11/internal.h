@@ -55,7 +55,7 @@ int module_scan(struct module *module, struct scan **ret_scan, struct error *err
 CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info *ret_info);
 
 /*
- * CODE_USAGE-free check of a PIN that costs no try: its length against the card's limits, no control characters.
+ * A check of a PIN that costs no try: its length against the card's limits, no control characters.
  * Returns NULL, or what is wrong with it for a message.
  */
 const char *card_pin_fault(const struct card_info *info, const struct secret *pin);

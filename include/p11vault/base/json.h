@@ -14,6 +14,7 @@
 
 #include "p11vault/base/cleanup.h"
 #include "p11vault/base/error.h"
+#include "p11vault/base/secret.h"
 
 static inline void json_decref_at(json_t **json)
 {
@@ -30,6 +31,9 @@ int json_parse(const char *text, size_t size, const char *what, json_t **ret_obj
 
 /* The canonical text; the caller frees it.  CODE_FAULT for a value with a real number in it. */
 int json_canonical(const json_t *value, char **ret_text, struct error *error);
+
+/* The same, appended to a secret, where it may hold one.  CODE_STOP when it does not fit. */
+int json_canonical_secret(const json_t *value, struct secret *secret, struct error *error);
 
 /* Members.  NULL or `missing` when there is no such member or it has another type. */
 const char *json_text(const json_t *object, const char *key);

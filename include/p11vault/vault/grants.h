@@ -43,8 +43,4 @@ int vault_outcome(struct vault *vault, const char *use, json_t *members, struct 
  */
 int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *error);
 
-/* One worker for a grant: a lock file in the vault that dies with the process.  CODE_BUSY.  Close the descriptor. */
-int vault_lock_grant(struct vault *vault, const char *name, int *ret_descriptor,
-                     struct error *error);
-
 #endif

@@ -11,6 +11,7 @@
 
 #include "p11vault/audit/checkpoint.h"
 #include "p11vault/audit/entry.h"
+#include "p11vault/base/json.h"
 #include "p11vault/base/error.h"
 #include "p11vault/config/config.h"
 #include "p11vault/store/store.h"
@@ -46,5 +47,15 @@ int vault_trust_add(struct vault *vault, const char *vkey, struct error *error);
 /* A fresh use id: 32 hexadecimal digits that tie intent and outcome together. */
 #define USE_SIZE 33
 int vault_new_use(char ret_use[USE_SIZE], struct error *error);
+
+/*
+ * A lock in the vault's directory that dies with the process: on a grant's name (one worker at a time), on a use
+ * ("use-…": its process lives), on "trust" (one enrolment or new app at a time).  CODE_BUSY when another process has
+ * it; `what` says what that process is doing.  The caller closes the descriptor, which gives the lock back.
+ */
+int vault_lock(struct vault *vault, const char *name, const char *what, int *ret_descriptor,
+               struct error *error);
+/* Removes the file of a lock that is held and will not be needed again (a use's). */
+void vault_lock_forget(struct vault *vault, const char *name);
 
 #endif

@@ -1,0 +1,231 @@
+/*
+ * key_use.c: the three things a key of ours does: decrypt, agree, sign.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+#define POINT_SIZE 65
+#define SHARED_SIZE 32
+#define RAW_SIGNATURE_SIZE 64 /* r and s, 32 bytes each */
+#define RSA_MAX (KEY_RSA_BITS_MAX / 8)
+
+static int refuse(const struct card *card, enum code code, const char *why, struct error *error)
+{
+    error_set(error, code, "%s", why);
+    return card_prefix(card, error);
+}
+
+/*
+ * The buffer always has the modulus' size and the length is never asked for: modules differ in what they answer and
+ * in whether asking ends the operation.
+ */
+int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash hash,
+                 const uint8_t *ciphertext, size_t size, struct secret **ret_plaintext,
+                 struct error *error)
+{
+    CK_RSA_PKCS_OAEP_PARAMS oaep = {
+        .hashAlg = hash == OAEP_SHA1 ? CKM_SHA_1 : CKM_SHA256,
+        .mgf = hash == OAEP_SHA1 ? CKG_MGF1_SHA1 : CKG_MGF1_SHA256,
+        .source = CKZ_DATA_SPECIFIED,
+    };
+    CK_MECHANISM mechanism = {CKM_RSA_PKCS_OAEP, &oaep, sizeof(oaep)};
+    auto_of(secret_free) struct secret *plaintext = NULL;
+    CK_ULONG written = key->public.modulus_size;
+    size_t room = 0;
+    uint8_t *bytes = NULL;
+    CK_RV rv = CKR_OK;
+
+    if (card_check_ready(card, error) < 0)
+        return -1;
+    if (key->public.type != KEY_RSA)
+        return refuse(card, CODE_FAULT, "only an RSA key decrypts", error);
+    if (size != key->public.modulus_size)
+        return refuse(card, CODE_STOP, "the wrapped key has not the size of the card's key", error);
+    if (secret_new(key->public.modulus_size, &plaintext, error) < 0)
+        return -1;
+    bytes = secret_room(plaintext, &room);
+    rv = card->module->calls->C_DecryptInit(card->session, &mechanism, key->handle);
+    if (rv != CKR_OK)
+        return card_fail(card, rv, "C_DecryptInit", error);
+    rv = card->module->calls->C_Decrypt(card->session, module_bytes(ciphertext), size, bytes,
+                                        &written);
+    if (rv != CKR_OK)
+        return card_fail_open(card, rv, "C_Decrypt", error);
+    if (written > key->public.modulus_size)
+        return card_fail_open(card, CKR_BUFFER_TOO_SMALL, "C_Decrypt", error);
+    secret_grow(plaintext, written);
+    *ret_plaintext = TAKE(plaintext);
+    return 0;
+}
+
+/* A session key whose value may be read: it is read at once and destroyed. */
+static CK_RV derive(struct card *card, const struct card_key *key, const uint8_t *point,
+                    size_t point_size, CK_OBJECT_HANDLE *ret_object)
+{
+    CK_ECDH1_DERIVE_PARAMS params = {
+        .kdf = CKD_NULL,
+        .ulPublicDataLen = point_size,
+        .pPublicData = module_bytes(point),
+    };
+    CK_MECHANISM mechanism = {CKM_ECDH1_DERIVE, &params, sizeof(params)};
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
+    CK_ULONG size = SHARED_SIZE;
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL no = CK_FALSE;
+    CK_ATTRIBUTE template[] = {
+        {CKA_CLASS, &class, sizeof(class)},     {CKA_KEY_TYPE, &type, sizeof(type)},
+        {CKA_TOKEN, &no, sizeof(no)},           {CKA_SENSITIVE, &no, sizeof(no)},
+        {CKA_EXTRACTABLE, &yes, sizeof(yes)},   {CKA_VALUE_LEN, &size, sizeof(size)},
+    };
+
+    return card->module->calls->C_DeriveKey(card->session, &mechanism, key->handle, template,
+                                            sizeof(template) / sizeof(template[0]), ret_object);
+}
+
+/* The bare point first; a card that refuses it may want it inside a DER OCTET STRING. */
+static CK_RV derive_either(struct card *card, const struct card_key *key,
+                           const uint8_t peer[POINT_SIZE], CK_OBJECT_HANDLE *ret_object)
+{
+    uint8_t wrapped[2 + POINT_SIZE] = {0x04, POINT_SIZE};
+    CK_RV first = derive(card, key, peer, POINT_SIZE, ret_object);
+
+    if (first == CKR_OK)
+        return CKR_OK;
+    memcpy(wrapped + 2, peer, POINT_SIZE);
+    return derive(card, key, wrapped, sizeof(wrapped), ret_object) == CKR_OK ? CKR_OK : first;
+}
+
+int card_agree(struct card *card, const struct card_key *key, const uint8_t peer[65],
+               struct secret **ret_shared, struct error *error)
+{
+    auto_of(secret_free) struct secret *shared = NULL;
+    CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+    size_t room = 0;
+    size_t size = 0;
+    uint8_t *bytes = NULL;
+    CK_RV rv = CKR_OK;
+    CK_RV destroyed = CKR_OK;
+
+    if (card_check_ready(card, error) < 0)
+        return -1;
+    if (key->public.type != KEY_EC_P256)
+        return refuse(card, CODE_FAULT, "only an EC key agrees on a secret", error);
+    if (peer[0] != 0x04)
+        return refuse(card, CODE_STOP, "the peer's point is not an uncompressed one", error);
+    if (secret_new(SHARED_SIZE, &shared, error) < 0)
+        return -1;
+    bytes = secret_room(shared, &room);
+    rv = derive_either(card, key, peer, &object);
+    if (rv != CKR_OK)
+        return card_fail(card, rv, "C_DeriveKey", error);
+    rv = key_attribute(card, object, CKA_VALUE, bytes, SHARED_SIZE, &size);
+    destroyed = card->module->calls->C_DestroyObject(card->session, object);
+    /* The session's end is what destroys a session key that could not be destroyed by name. */
+    if (destroyed != CKR_OK)
+        return card_fail_open(card, destroyed, "C_DestroyObject", error);
+    if (rv == CKR_OK && size != SHARED_SIZE)
+        rv = CKR_KEY_SIZE_RANGE;
+    if (rv != CKR_OK)
+        return card_fail(card, rv, "reading the derived key", error);
+    secret_grow(shared, SHARED_SIZE);
+    *ret_shared = TAKE(shared);
+    return 0;
+}
+
+/* One signature into `room` bytes.  A refused mechanism leaves the session usable and is for the caller to see. */
+static int sign(struct card *card, const struct card_key *key, CK_MECHANISM_TYPE type,
+                const void *bytes, size_t size, uint8_t *ret_signature, size_t wanted_size,
+                CK_RV *ret_begin, struct error *error)
+{
+    CK_MECHANISM mechanism = {type, NULL, 0};
+    CK_ULONG written = wanted_size;
+    CK_RV rv = card->module->calls->C_SignInit(card->session, &mechanism, key->handle);
+
+    *ret_begin = rv;
+    if (rv != CKR_OK)
+        return card_fail(card, rv, "C_SignInit", error);
+    rv = card->module->calls->C_Sign(card->session, module_bytes(bytes), size, ret_signature,
+                                     &written);
+    if (rv == CKR_OK && written != wanted_size)
+        rv = CKR_SIGNATURE_LEN_RANGE;
+    return rv == CKR_OK ? 0 : card_fail_open(card, rv, "C_Sign", error);
+}
+
+/* One DER INTEGER from 32 bytes, big endian: no superfluous zeros, one where the top bit is set. */
+static size_t put_integer(const uint8_t number[32], uint8_t *ret_der)
+{
+    size_t skip = 0;
+    size_t pad = 0;
+
+    while (skip < 31 && number[skip] == 0)
+        skip++;
+    pad = number[skip] >> 7;
+    ret_der[0] = 0x02;
+    ret_der[1] = (uint8_t)(32 - skip + pad);
+    ret_der[2] = 0;
+    memcpy(ret_der + 2 + pad, number + skip, 32 - skip);
+    return 2 + pad + 32 - skip;
+}
+
+static int sign_ec(struct card *card, const struct card_key *key, const void *message, size_t size,
+                   uint8_t ret_signature[512], size_t *ret_size, struct error *error)
+{
+    struct digest digest = digest_of(message, size);
+    uint8_t raw[RAW_SIGNATURE_SIZE];
+    CK_RV begin = CKR_OK;
+    size_t content = 0;
+
+    if (sign(card, key, CKM_ECDSA, digest.bytes, sizeof(digest.bytes), raw, sizeof(raw), &begin,
+             error) < 0)
+        return -1;
+    content = put_integer(raw, ret_signature + 2);
+    content += put_integer(raw + 32, ret_signature + 2 + content);
+    ret_signature[0] = 0x30;
+    ret_signature[1] = (uint8_t)content;
+    *ret_size = 2 + content;
+    return 0;
+}
+
+static int sign_rsa(struct card *card, const struct card_key *key, const void *message,
+                    size_t size, uint8_t ret_signature[512], size_t *ret_size,
+                    struct error *error)
+{
+    /* DigestInfo of RFC 8017 section 9.2 for SHA-256, up to the digest. */
+    static const uint8_t prefix[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
+                                     0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
+    uint8_t info[sizeof(prefix) + DIGEST_SIZE];
+    uint8_t signature[RSA_MAX];
+    size_t wanted = key->public.modulus_size;
+    struct digest digest;
+    CK_RV begin = CKR_OK;
+    int result =
+        sign(card, key, CKM_SHA256_RSA_PKCS, message, size, signature, wanted, &begin, error);
+
+    /* Cards without this mechanism take the digest ready made. */
+    if (result < 0 && begin == CKR_MECHANISM_INVALID) {
+        digest = digest_of(message, size);
+        memcpy(info, prefix, sizeof(prefix));
+        memcpy(info + sizeof(prefix), digest.bytes, DIGEST_SIZE);
+        result = sign(card, key, CKM_RSA_PKCS, info, sizeof(info), signature, wanted, &begin,
+                      error);
+    }
+    if (result < 0)
+        return -1;
+    memcpy(ret_signature, signature, wanted);
+    *ret_size = wanted;
+    return 0;
+}
+
+int card_sign(struct card *card, const struct card_key *key, const void *message, size_t size,
+              uint8_t ret_signature[512], size_t *ret_size, struct error *error)
+{
+    if (card_check_ready(card, error) < 0)
+        return -1;
+    if (!key->can_sign)
+        return refuse(card, CODE_CONFIG, "the key may not sign", error);
+    return key->public.type == KEY_RSA
+               ? sign_rsa(card, key, message, size, ret_signature, ret_size, error)
+               : sign_ec(card, key, message, size, ret_signature, ret_size, error);
+}

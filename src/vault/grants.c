@@ -1,0 +1,258 @@
+/*
+ * Records and uses: every change of a record stands in the log, every use has an intent and an outcome.
+ */
+#include "p11vault/vault/grants.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int set_number(json_t *object, const char *key, int64_t number)
+{
+    return number == STORE_UNKNOWN ? 0 : json_object_set_new(object, key, json_integer(number));
+}
+
+json_t *vault_columns(const struct store_record *record)
+{
+    json_t *columns = json_object();
+    if (!columns)
+        return NULL;
+    int failed = 0;
+    if (record->subject)
+        failed |= json_object_set_new(columns, "subject", json_string(record->subject));
+    if (record->scopes)
+        failed |= json_object_set_new(columns, "scopes",
+                                      json_loads(record->scopes, JSON_REJECT_DUPLICATES, NULL));
+    failed |= set_number(columns, "expires", record->expires);
+    failed |= set_number(columns, "data_expires", record->data_expires);
+    failed |= set_number(columns, "issued", record->issued);
+    failed |= set_number(columns, "checked", record->checked);
+    if (record->valid != STORE_UNKNOWN)
+        failed |= json_object_set_new(columns, "valid", json_boolean(record->valid));
+    if (failed) {
+        json_decref(columns);
+        return NULL;
+    }
+    return columns;
+}
+
+static int set_use(json_t *members, const char *use)
+{
+    return use && *use ? json_object_set_new(members, "use", json_string(use)) : 0;
+}
+
+int vault_put_record(struct vault *vault, struct store_record *row, const char *kid,
+                     const char *use, struct error *error)
+{
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest = digest_of(row->jwe, strlen(row->jwe));
+    digest_hex(&digest, hex);
+    free(row->digest);
+    row->digest = strdup(hex);
+    json_t *members = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o}", "name", row->name, "kind",
+                                row->kind, "version", (json_int_t)row->version, "digest", hex,
+                                "state", row->state, "kid", kid, "columns", vault_columns(row));
+    if (!row->digest || !members || set_use(members, use) < 0) {
+        json_decref(members);
+        return error_memory(error);
+    }
+    if (vault_append(vault, ENTRY_SEAL, row->name, members, &row->entry, error) < 0)
+        return -1;
+    return store_record_put(vault->store, row, error);
+}
+
+int vault_change_record(struct vault *vault, struct store_record *row, const char *use,
+                        struct error *error)
+{
+    json_t *members = json_pack("{s:s, s:I, s:s, s:s, s:o}", "name", row->name, "version",
+                                (json_int_t)row->version, "digest", row->digest, "state",
+                                row->state, "columns", vault_columns(row));
+    if (!members || set_use(members, use) < 0) {
+        json_decref(members);
+        return error_memory(error);
+    }
+    if (vault_append(vault, ENTRY_STATE, row->name, members, &row->entry, error) < 0)
+        return -1;
+    return store_record_put(vault->store, row, error);
+}
+
+/* Reads the entry a row points at and proves that it lies in the log's tree as it stands. */
+static int read_logged(struct vault *vault, uint64_t index, json_t **ret_entry,
+                       enum entry_type *ret_type, struct error *error)
+{
+    auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
+    auto_buffer struct buffer proof_bytes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+    auto_buffer struct buffer nodes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+    uint64_t size;
+    if (store_log_size(vault->store, &size, error) < 0)
+        return -1;
+    if (index >= size)
+        return error_set(error, CODE_LOG, "entry %llu is not in the log",
+                         (unsigned long long)index);
+    if (vault_entry_proof(vault, index, size, &text, &proof_bytes, error) < 0 ||
+        vault_frontier(vault, size, &nodes, error) < 0)
+        return -1;
+    struct merkle_proof proof = {.count = proof_bytes.size / DIGEST_SIZE};
+    struct merkle_frontier frontier = {.size = size, .count = nodes.size / DIGEST_SIZE};
+    memcpy(proof.hashes, proof_bytes.data, proof.count * DIGEST_SIZE);
+    memcpy(frontier.nodes, nodes.data, frontier.count * DIGEST_SIZE);
+    struct digest leaf = merkle_leaf(text.data, text.size);
+    struct digest root = merkle_root(&frontier);
+    if (merkle_verify(index, size, &leaf, &proof, &root, error) < 0 ||
+        entry_read(buffer_text(&text), text.size, ret_type, ret_entry, error) < 0)
+        return error_prefix(error, "entry %llu", (unsigned long long)index);
+    return 0;
+}
+
+static int disagree(const char *what, struct error *error)
+{
+    error_set(error, CODE_LOG, "%s is not what the log says", what);
+    return error_hint(error, "p11vault audit verify");
+}
+
+/* The newest entry about this name and version says which bytes and which state are right. */
+static int check_record(struct vault *vault, const struct store_record *row, struct error *error)
+{
+    uint64_t newest[2] = {0, 0};
+    bool found[2];
+    if (store_entry_newest(vault->store, entry_type_name(ENTRY_SEAL), row->name, &newest[0],
+                           &found[0], error) < 0 ||
+        store_entry_newest(vault->store, entry_type_name(ENTRY_STATE), row->name, &newest[1],
+                           &found[1], error) < 0)
+        return -1;
+    uint64_t limit = found[1] && newest[1] > newest[0] ? newest[1] : newest[0];
+    if (!found[0] || row->entry > limit)
+        return disagree("the record's place", error);
+    auto_json json_t *entry = NULL;
+    enum entry_type type;
+    if (read_logged(vault, row->entry, &entry, &type, error) < 0)
+        return -1;
+    const char *name = json_text(entry, "name");
+    const char *digest = json_text(entry, "digest");
+    const char *state = json_text(entry, "state");
+    if ((type != ENTRY_SEAL && type != ENTRY_STATE) || !name || strcmp(name, row->name) != 0 ||
+        json_number(entry, "version", -1) != row->version || !state ||
+        strcmp(state, row->state) != 0)
+        return disagree("the record's name, version or state", error);
+    if (!row->jwe)
+        return error_set(error, CODE_LOG, "the record's ciphertext was destroyed");
+    char hex[DIGEST_HEX_SIZE];
+    struct digest actual = digest_of(row->jwe, strlen(row->jwe));
+    digest_hex(&actual, hex);
+    if (!digest || strcmp(digest, hex) != 0 || strcmp(row->digest, hex) != 0)
+        return disagree("the record", error);
+    auto_json json_t *columns = vault_columns(row);
+    if (!json_equal(columns, json_object_get(entry, "columns")))
+        return disagree("the record's clear columns", error);
+    return 0;
+}
+
+int vault_find_record(struct vault *vault, const char *name, const char *state,
+                      struct store_record *ret_record, struct error *error)
+{
+    struct store_record row = {0};
+    bool found;
+    if (store_record_get(vault->store, name, state, &row, &found, error) < 0)
+        return -1;
+    if (!found) {
+        error_set(error, CODE_USAGE, "there is no '%s' in this vault", name);
+        return error_hint(error, "p11vault import %s", name);
+    }
+    if (check_record(vault, &row, error) < 0) {
+        error_prefix(error, "record '%s' version %lld", name, (long long)row.version);
+        store_record_clear(&row);
+        return -1;
+    }
+    *ret_record = row;
+    return 0;
+}
+
+int vault_next_version(struct vault *vault, const char *name, int64_t *ret_version,
+                       struct error *error)
+{
+    struct store_record row = {0};
+    bool found;
+    if (store_record_get(vault->store, name, NULL, &row, &found, error) < 0)
+        return -1;
+    *ret_version = found ? row.version + 1 : 1;
+    if (found)
+        store_record_clear(&row);
+    return 0;
+}
+
+/* ---- uses ---- */
+
+static int append_alone(struct vault *vault, enum entry_type type, const char *use,
+                        json_t *members, struct error *error)
+{
+    auto_json json_t *owned = members;
+    uint64_t index;
+    if (!owned || json_object_set_new(owned, "use", json_string(use)) < 0)
+        return error_memory(error);
+    if (store_begin(vault->store, error) < 0)
+        return -1;
+    if (vault_append(vault, type, use, TAKE(owned), &index, error) < 0 ||
+        store_commit(vault->store, error) < 0) {
+        store_rollback(vault->store);
+        return -1;
+    }
+    return 0;
+}
+
+int vault_intent(struct vault *vault, const char *use, json_t *members, struct error *error)
+{
+    return append_alone(vault, ENTRY_INTENT, use, members, error);
+}
+
+int vault_outcome(struct vault *vault, const char *use, json_t *members, struct error *error)
+{
+    return append_alone(vault, ENTRY_OUTCOME, use, members, error);
+}
+
+struct dead_search {
+    struct vault *vault;
+    char uses[256][USE_SIZE];
+    size_t count;
+};
+
+/* A use whose lock can be had has no living process behind it. */
+static int note_dead(void *context, const char *use, struct error *error)
+{
+    struct dead_search *search = context;
+    struct error ignored;
+    char lock[USE_SIZE + 8];
+    auto_close int descriptor = -1;
+    if (search->count == sizeof(search->uses) / sizeof(search->uses[0]) ||
+        strlen(use) != USE_SIZE - 1)
+        return 0;
+    (void)snprintf(lock, sizeof(lock), "use-%s", use);
+    if (vault_lock(search->vault, lock, "using it", &descriptor, &ignored) < 0)
+        return 0;
+    /* It may have ended in good order since it was listed. */
+    uint64_t index;
+    bool answered;
+    if (store_entry_newest(search->vault->store, entry_type_name(ENTRY_OUTCOME), use, &index,
+                           &answered, error) < 0)
+        return -1;
+    if (!answered)
+        memcpy(search->uses[search->count++], use, USE_SIZE);
+    return 0;
+}
+
+int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *error)
+{
+    struct dead_search search = {.vault = vault};
+    if (store_entry_unanswered(vault->store, entry_type_name(ENTRY_INTENT),
+                               entry_type_name(ENTRY_OUTCOME), note_dead, &search, error) != 0)
+        return -1;
+    for (size_t i = 0; i < search.count; i++) {
+        json_t *members = json_pack("{s:s, s:s, s:s}", "result", "unknown", "code", "fault",
+                                    "message", "the run ended before its outcome was known");
+        if (vault_outcome(vault, search.uses[i], members, error) < 0)
+            return -1;
+        char lock[USE_SIZE + 8];
+        (void)snprintf(lock, sizeof(lock), "use-%s", search.uses[i]);
+        vault_lock_forget(vault, lock);
+    }
+    *ret_count = search.count;
+    return 0;
+}

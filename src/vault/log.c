@@ -1,0 +1,212 @@
+/*
+ * Appending to the log, its signed head, and proofs under it.
+ */
+#include "p11vault/vault/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "p11vault/base/clock.h"
+#include "who.h"
+
+/* The nodes of the tree, as merkle.h reads them. */
+static int read_node(void *context, unsigned level, uint64_t position, struct digest *ret_hash,
+                     struct error *error)
+{
+    struct vault *vault = context;
+    return store_node_get(vault->store, level, position, ret_hash, error);
+}
+
+static int put_nodes(struct vault *vault, const struct merkle_node *nodes, size_t count,
+                     struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (store_node_put(vault->store, nodes[i].level, nodes[i].position, &nodes[i].hash,
+                           error) < 0)
+            return -1;
+    return 0;
+}
+
+int vault_append(struct vault *vault, enum entry_type type, const char *subject, json_t *members,
+                 uint64_t *ret_index, struct error *error)
+{
+    auto_json json_t *owned = members;
+    char now[CLOCK_TEXT_SIZE];
+    clock_text(clock_now(), now);
+    if (!owned || json_object_set_new(owned, "time", json_string(now)) < 0 ||
+        json_object_set_new(owned, "who", who_acts()) < 0)
+        return error_memory(error);
+    auto_free char *text = NULL;
+    uint64_t size;
+    struct merkle_frontier frontier;
+    if (entry_write(type, owned, &text, error) < 0 ||
+        store_log_size(vault->store, &size, error) < 0 ||
+        merkle_load(size, read_node, vault, &frontier, error) < 0)
+        return error_prefix(error, "append to the log");
+    struct digest leaf = merkle_leaf(text, strlen(text));
+    struct merkle_node nodes[MERKLE_LEVELS];
+    size_t count;
+    merkle_append(&frontier, &leaf, nodes, &count);
+    if (store_entry_put(vault->store, size, entry_type_name(type), subject, text, strlen(text),
+                        error) < 0 ||
+        put_nodes(vault, nodes, count, error) < 0)
+        return error_prefix(error, "append to the log");
+    *ret_index = size;
+    return 0;
+}
+
+void signed_head_clear(struct signed_head *head)
+{
+    buffer_clear(&head->note);
+}
+
+int vault_signed_head(struct vault *vault, struct signed_head *ret_head, struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    uint64_t size;
+    if (store_checkpoint_newest(vault->store, &size, &head.note, error) < 0)
+        return -1;
+    if (size > 0 || head.note.size > 0) {
+        if (checkpoint_verify(buffer_text(&head.note), vault->origin, &vault->trust,
+                              &head.checkpoint, NULL, error) < 0)
+            return error_prefix(error, "checkpoint %llu", (unsigned long long)size);
+        uint64_t entries;
+        if (store_log_size(vault->store, &entries, error) < 0)
+            return -1;
+        if (head.checkpoint.size != size || size > entries)
+            return error_set(error, CODE_LOG,
+                             "checkpoint %llu: the log has only %llu entries",
+                             (unsigned long long)head.checkpoint.size,
+                             (unsigned long long)entries);
+    }
+    *ret_head = head;
+    head.note = BUFFER_UP_TO(0);
+    return 0;
+}
+
+int vault_frontier(struct vault *vault, uint64_t size, struct buffer *ret_bytes,
+                   struct error *error)
+{
+    struct merkle_frontier frontier;
+    if (merkle_load(size, read_node, vault, &frontier, error) < 0)
+        return -1;
+    return buffer_put(ret_bytes, frontier.nodes, frontier.count * DIGEST_SIZE, error);
+}
+
+int vault_entry_proof(struct vault *vault, uint64_t index, uint64_t size, struct buffer *ret_entry,
+                      struct buffer *ret_proof, struct error *error)
+{
+    struct merkle_proof proof;
+    if (store_entry_get(vault->store, index, ret_entry, error) < 0 ||
+        merkle_prove(index, size, read_node, vault, &proof, error) < 0)
+        return -1;
+    return buffer_put(ret_proof, proof.hashes, proof.count * DIGEST_SIZE, error);
+}
+
+int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint64_t index,
+                       enum entry_type type, json_t **ret_entry, struct error *error)
+{
+    uint64_t size = head->checkpoint.size;
+    if (index >= size) {
+        error_set(error, CODE_LOG, "entry %llu was never signed by a card",
+                  (unsigned long long)index);
+        return error_hint(error, "p11vault audit verify");
+    }
+    auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
+    struct merkle_proof proof;
+    auto_json json_t *entry = NULL;
+    enum entry_type found;
+    if (store_entry_get(vault->store, index, &text, error) < 0 ||
+        merkle_prove(index, size, read_node, vault, &proof, error) < 0)
+        return -1;
+    struct digest leaf = merkle_leaf(text.data, text.size);
+    if (merkle_verify(index, size, &leaf, &proof, &head->checkpoint.root, error) < 0 ||
+        entry_read(buffer_text(&text), text.size, &found, &entry, error) < 0)
+        return error_prefix(error, "entry %llu", (unsigned long long)index);
+    if (found != type)
+        return error_set(error, CODE_LOG, "entry %llu is a '%s' entry where a '%s' entry belongs",
+                         (unsigned long long)index, entry_type_name(found),
+                         entry_type_name(type));
+    *ret_entry = TAKE(entry);
+    return 0;
+}
+
+/* ---- checkpoints, in the store and beside the trust file ---- */
+
+static int seen_path(struct vault *vault, char **ret_path, struct error *error)
+{
+    if (asprintf(ret_path, "%s.%s.head", vault->config->trust, store_vault_id(vault->store)) < 0)
+        return error_memory(error);
+    return 0;
+}
+
+/* Two processes may keep theirs in either order: the newer one stays. */
+static bool seen_newer(struct vault *vault, uint64_t size)
+{
+    struct error ignored;
+    struct checkpoint seen;
+    auto_buffer struct buffer note = BUFFER_UP_TO(NOTE_MAX);
+    return vault_seen_head(vault, &note, &ignored) == 0 && note.size > 0 &&
+           checkpoint_verify(buffer_text(&note), vault->origin, &vault->trust, &seen, NULL,
+                             &ignored) == 0 &&
+           seen.size > size;
+}
+
+int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size,
+                          struct error *error)
+{
+    auto_free char *path = NULL;
+    if (seen_path(vault, &path, error) < 0 || store_begin(vault->store, error) < 0)
+        return -1;
+    if (store_checkpoint_put(vault->store, size, note, error) < 0 ||
+        store_commit(vault->store, error) < 0) {
+        store_rollback(vault->store);
+        return error_prefix(error, "keep the checkpoint");
+    }
+    if (seen_newer(vault, size))
+        return 0;
+    return buffer_write_file(path, note, strlen(note), 0600, error);
+}
+
+int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *error)
+{
+    auto_free char *path = NULL;
+    if (seen_path(vault, &path, error) < 0)
+        return -1;
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return 0;
+    return buffer_read_file(path, NOTE_MAX, FILE_TRUSTED, ret_note, error);
+}
+
+static int rolled_back(const struct checkpoint *seen, struct error *error)
+{
+    error_set(error, CODE_LOG,
+              "the store was rolled back or replaced: it does not contain checkpoint %llu, which "
+              "this machine has seen",
+              (unsigned long long)seen->size);
+    return error_hint(error, "find the newer store, or compare: p11vault audit verify");
+}
+
+int vault_check_seen(struct vault *vault, struct error *error)
+{
+    auto_buffer struct buffer note = BUFFER_UP_TO(NOTE_MAX);
+    struct checkpoint seen;
+    uint64_t entries;
+    struct merkle_frontier frontier;
+    if (vault_seen_head(vault, &note, error) < 0)
+        return -1;
+    if (note.size == 0)
+        return 0;
+    if (checkpoint_verify(buffer_text(&note), vault->origin, &vault->trust, &seen, NULL, error) <
+        0)
+        return error_prefix(error, "the newest head seen on this machine");
+    if (store_log_size(vault->store, &entries, error) < 0)
+        return -1;
+    if (entries < seen.size)
+        return rolled_back(&seen, error);
+    if (merkle_load(seen.size, read_node, vault, &frontier, error) < 0)
+        return -1;
+    struct digest root = merkle_root(&frontier);
+    return digest_equal(&root, &seen.root) ? 0 : rolled_back(&seen, error);
+}

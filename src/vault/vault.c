@@ -1,0 +1,198 @@
+/*
+ * Opening and making a vault: its directory, store and trust file.
+ */
+#include "p11vault/vault/vault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "p11vault/base/digest.h"
+#include "p11vault/vault/log.h"
+
+#ifndef VERSION
+#define VERSION "0"
+#endif
+
+static int join(const char *directory, const char *name, char **ret_path, struct error *error)
+{
+    if (asprintf(ret_path, "%s/%s", directory, name) < 0)
+        return error_memory(error);
+    return 0;
+}
+
+int vault_find_directory(const struct config *config, const char *option, char **ret_directory,
+                         struct error *error)
+{
+    const char *given = option;
+    if (!given || !*given)
+        given = getenv("P11VAULT_DIR");
+    if (!given || !*given)
+        given = config->vault_dir;
+    if (given && *given) {
+        auto_free char *whole = realpath(given, NULL);
+        *ret_directory = strdup(whole ? whole : given);
+        return *ret_directory ? 0 : error_memory(error);
+    }
+    if (geteuid() == 0)
+        return join("/var/lib", "p11vault", ret_directory, error);
+    const char *data = getenv("XDG_DATA_HOME");
+    if (data && *data == '/')
+        return join(data, "p11vault", ret_directory, error);
+    const char *home = getenv("HOME");
+    if (home && *home == '/')
+        return join(home, ".local/share/p11vault", ret_directory, error);
+    error_set(error, CODE_CONFIG, "there is no home directory to look for a vault in");
+    return error_hint(error, "name the vault: p11vault --vault DIR …");
+}
+
+/* Every missing directory on the way, each for this user alone. */
+static int make_directories(const char *path, struct error *error)
+{
+    char part[PATH_MAX];
+    if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+        return error_set(error, CODE_CONFIG, "'%s': the path is too long", path);
+    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+            return error_errno(error, CODE_CONFIG, "make directory '%s'", part);
+        if (!slash)
+            return 0;
+        *slash = '/';
+    }
+}
+
+static int check_directory(const char *path, struct error *error)
+{
+    auto_close int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+        error_errno(error, CODE_CONFIG, "vault '%s'", path);
+        return error_hint(error, "make one: p11vault init");
+    }
+    if (file_check(directory, FILE_PRIVATE, path, error) < 0)
+        return error_prefix(error, "vault");
+    return 0;
+}
+
+static int read_trust(struct vault *vault, struct error *error)
+{
+    auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
+    memset(&vault->trust, 0, sizeof(vault->trust));
+    if (access(vault->config->trust, F_OK) < 0 && errno == ENOENT)
+        return 0;
+    if (buffer_read_file(vault->config->trust, TRUST_FILE_MAX, FILE_TRUSTED, &text, error) < 0 ||
+        trust_parse(buffer_text(&text), text.size, vault->origin, &vault->trust, error) < 0)
+        return error_prefix(error, "trust file");
+    return 0;
+}
+
+static int new_vault(const struct config *config, const char *directory, struct vault **ret_vault,
+                     struct error *error)
+{
+    auto_of(vault_free) struct vault *vault = calloc(1, sizeof(*vault));
+    if (!vault)
+        return error_memory(error);
+    vault->config = config;
+    vault->directory = strdup(directory);
+    if (!vault->directory)
+        return error_memory(error);
+    *ret_vault = TAKE(vault);
+    return 0;
+}
+
+static int write_first_entry(struct vault *vault, struct error *error)
+{
+    const char *id = store_vault_id(vault->store);
+    json_t *members = json_pack("{s:s, s:s}", "vault", id, "version", VERSION);
+    uint64_t index;
+    if (store_begin(vault->store, error) < 0) {
+        json_decref(members);
+        return -1;
+    }
+    if (vault_append(vault, ENTRY_VAULT, id, members, &index, error) < 0 ||
+        store_commit(vault->store, error) < 0) {
+        store_rollback(vault->store);
+        return -1;
+    }
+    return 0;
+}
+
+int vault_create(const struct config *config, const char *directory, struct vault **ret_vault,
+                 struct error *error)
+{
+    auto_of(vault_free) struct vault *vault = NULL;
+    uint8_t bytes[16];
+    char id[VAULT_ID_SIZE];
+    if (make_directories(directory, error) < 0 || check_directory(directory, error) < 0 ||
+        random_bytes(bytes, sizeof(bytes), error) < 0)
+        return -1;
+    hex_encode(bytes, sizeof(bytes), id);
+    if (new_vault(config, directory, &vault, error) < 0 ||
+        store_create(directory, id, &vault->store, error) < 0 ||
+        checkpoint_origin(id, vault->origin, error) < 0 || write_first_entry(vault, error) < 0)
+        return -1;
+    *ret_vault = TAKE(vault);
+    return 0;
+}
+
+int vault_open(const struct config *config, const char *directory, bool read_only,
+               struct vault **ret_vault, struct error *error)
+{
+    auto_of(vault_free) struct vault *vault = NULL;
+    if (!read_only && check_directory(directory, error) < 0)
+        return -1;
+    if (new_vault(config, directory, &vault, error) < 0 ||
+        store_open(directory, read_only, &vault->store, error) < 0 ||
+        checkpoint_origin(store_vault_id(vault->store), vault->origin, error) < 0 ||
+        read_trust(vault, error) < 0)
+        return -1;
+    *ret_vault = TAKE(vault);
+    return 0;
+}
+
+void vault_free(struct vault *vault)
+{
+    if (!vault)
+        return;
+    store_free(vault->store);
+    free(vault->directory);
+    free(vault);
+}
+
+int vault_trust_add(struct vault *vault, const char *vkey, struct error *error)
+{
+    const char *path = vault->config->trust;
+    auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
+    if (access(path, F_OK) == 0) {
+        if (buffer_read_file(path, TRUST_FILE_MAX, FILE_TRUSTED, &text, error) < 0)
+            return error_prefix(error, "trust file");
+    } else if (buffer_put_text(&text, "# Checkpoint keys of this user's vaults, one a line.\n",
+                               error) < 0) {
+        return -1;
+    }
+    char *slash = strrchr(path, '/');
+    auto_free char *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+    if (!directory)
+        return error_memory(error);
+    if (*directory && make_directories(directory, error) < 0)
+        return error_prefix(error, "trust file");
+    if ((text.size > 0 && text.data[text.size - 1] != '\n' &&
+         buffer_put_text(&text, "\n", error) < 0) ||
+        buffer_put_format(&text, error, "%s\n", vkey) < 0 ||
+        buffer_write_file(path, text.data, text.size, 0600, error) < 0)
+        return error_prefix(error, "trust file");
+    return read_trust(vault, error);
+}
+
+int vault_new_use(char ret_use[USE_SIZE], struct error *error)
+{
+    uint8_t bytes[16];
+    if (random_bytes(bytes, sizeof(bytes), error) < 0)
+        return -1;
+    hex_encode(bytes, sizeof(bytes), ret_use);
+    return 0;
+}
