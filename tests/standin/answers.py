@@ -10,6 +10,7 @@ import re
 import secrets
 import string
 from datetime import datetime, timezone
+from email.utils import formatdate
 
 from messages import Answer
 from state import LONG_LIVED_SECONDS, random_text
@@ -54,7 +55,7 @@ def error_answer(error, status=400, transient=None, data=None):
     body.update(data or {})
     body["fbtrace_id"] = "A" + random_text(22, TRACE_ALPHABET)
     answer = Answer(status, {"error": body})
-    quoted = error.message.replace('"', "'")
+    quoted = re.sub(r'[^ !#-~]', "'", error.message)
     answer.headers.append(("WWW-Authenticate",
                            f'OAuth "Facebook Platform" "{error.challenge}" "{quoted}"'))
     return answer
@@ -98,6 +99,7 @@ class Graph:
         content_type = "application/json" if exchanged else "text/javascript; charset=UTF-8"
         error = answer.data.get("error", {}) if isinstance(answer.data, dict) else {}
         answer.headers = [
+            ("Date", formatdate(self.state.now(), usegmt=True)),
             ("Content-Type", content_type),
             ("facebook-api-version", f"v{version[0]}.{version[1]}"),
             ("x-fb-request-id", "A" + random_text(22, TRACE_ALPHABET)),

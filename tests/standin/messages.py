@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from http import HTTPStatus
 
 TOKEN_FIELDS = ("access_token", "input_token", "fb_exchange_token")
@@ -108,7 +107,7 @@ class Answer:
         if self.raw is not None:
             return b"", self.raw
         body = self.payload()
-        fields = [("Date", formatdate(usegmt=True)), *self.headers]
+        fields = list(self.headers)
         if self.framing == "length":
             fields.append(("Content-Length", str(len(body))))
         fields.append(("Connection", "close" if self.close else "keep-alive"))

@@ -75,6 +75,7 @@ class State:
         self.requests = []
         self.events = {}
         self.clock_offset = 0
+        self.stopping = False
         self._record_path = record_path
         record_path.touch(mode=0o600)
 
@@ -162,4 +163,6 @@ class State:
     def wait(self, event, count, timeout):
         """True once the event has happened `count` times since the start."""
         with self.changed:
-            return self.changed.wait_for(lambda: self.events.get(event, 0) >= count, timeout)
+            self.changed.wait_for(
+                lambda: self.stopping or self.events.get(event, 0) >= count, timeout)
+            return self.events.get(event, 0) >= count

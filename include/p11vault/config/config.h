@@ -1,10 +1,11 @@
 /*
  * config.h: the configuration: INI, small, every key documented in conf/p11vault.conf.
  *
- * Read in this order, later files override single keys: SYSCONFDIR/p11vault/p11vault.conf, then
- * $XDG_CONFIG_HOME/p11vault/config (or ~/.config/p11vault/config), then the file named with --config.
- * A file or its directory that others can write, an unknown section or key, a value out of range, a line over 4096
- * bytes: CODE_CONFIG with file and line number.  inih cuts long lines in silence; our reader refuses them first.
+ * Read in this order, later files override single keys: SYSCONFDIR/p11vault/p11vault.conf, then the file named with
+ * --config, else $XDG_CONFIG_HOME/p11vault/config (or ~/.config/p11vault/config).
+ * A file or its directory that others can write, an unknown section or key, one that stands twice in a file, a value
+ * out of range, a line over CONFIG_LINE_MAX bytes: CODE_CONFIG with file and line number.  inih cuts long lines in
+ * silence; our reader refuses them first.
  *
  *     [vault]              dir = DIR, trust = FILE, module = NAME
  *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, env.VARIABLE = VALUE
@@ -21,7 +22,7 @@
 #include "p11vault/base/cleanup.h"
 #include "p11vault/base/error.h"
 
-#define CONFIG_LINE_MAX 4096
+#define CONFIG_LINE_MAX 198 /* bytes without the line's end: what inih 55 takes whole */
 #define CONFIG_MODULES_MAX 16
 #define CONFIG_ORIGINS_MAX 32
 #define CONFIG_ENV_MAX 16
@@ -45,7 +46,7 @@ struct config {
     char *trust;          /* never NULL after config_load: default is `trust` beside the user's configuration */
     char *default_module; /* name, or NULL */
     char *tls_ca;         /* NULL: the system's */
-    char *user_file;      /* where the user's configuration is or would be */
+    char *user_file;      /* where the user's configuration is or would be; with --config: that file */
     char *meta_version;   /* "v26.0" */
     int debug_token_get;  /* 0: POST with method=get */
     int exchange_deadline_s, connect_deadline_s;

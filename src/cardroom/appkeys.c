@@ -1,0 +1,191 @@
+/*
+ * App keys: making one for the cards the signed log knows, and unwrapping one for the records of a use.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cardroom.h"
+#include "p11vault/audit/entry.h"
+#include "p11vault/base/log.h"
+#include "p11vault/base/name.h"
+
+/* recipient: index, card entry, proof */
+int cardroom_recipient(struct cardroom *room, const struct message *order, struct error *error)
+{
+    auto_json json_t *entry = NULL;
+    struct appkey_card card;
+    if (room->recipient_count == APPKEY_RECIPIENTS_MAX)
+        return error_set(error, CODE_CONFIG, "more than %d cards for one app",
+                         APPKEY_RECIPIENTS_MAX);
+    if (cardroom_signed_entry(room, message_number(order, 0), &order->fields[1],
+                              &order->fields[2], "card", &entry, error) < 0)
+        return -1;
+    char *kid = room->recipient_kids[room->recipient_count];
+    if (jwk_from_json(json_object_get(entry, "jwk"), &card.key, error) < 0 ||
+        appkey_alg_from(json_text(entry, "alg"), &card.alg) < 0 ||
+        jwk_thumbprint(&card.key, kid, error) < 0 || strcmp(kid, json_text(entry, "kid")) != 0)
+        return error_set(error, CODE_LOG, "card entry %llu is not usable",
+                         (unsigned long long)message_number(order, 0));
+    room->recipients[room->recipient_count++] = card;
+    return 0;
+}
+
+static int public_jwk(const struct ec_point *point, char ret_kid[THUMBPRINT_SIZE], char **ret_text,
+                      struct error *error)
+{
+    struct jwk jwk = {.type = JWK_P256, .point = *point};
+    auto_json json_t *json = NULL;
+    if (jwk_thumbprint(&jwk, ret_kid, error) < 0 || jwk_to_json(&jwk, &json, error) < 0)
+        return -1;
+    return json_canonical(json, ret_text, error);
+}
+
+/* The exchange room seals to the app key that this room names. */
+int cardroom_name_app_key(struct cardroom *room, struct error *error)
+{
+    auto_free char *jwk = NULL;
+    char kid[THUMBPRINT_SIZE];
+    if (!room->exchange)
+        return 0;
+    if (public_jwk(&room->app_public, kid, &jwk, error) < 0)
+        return -1;
+    return channel_send(room->exchange, MESSAGE_APPKEY, error, TEXT(jwk));
+}
+
+static int kids_text(const struct cardroom *room, char **ret_text, struct error *error)
+{
+    auto_json json_t *kids = json_array();
+    for (size_t i = 0; i < room->recipient_count; i++)
+        if (json_array_append_new(kids, json_string(room->recipient_kids[i])) < 0)
+            return error_memory(error);
+    return json_canonical(kids, ret_text, error);
+}
+
+/* make: app */
+int cardroom_make(struct cardroom *room, const struct message *order, struct error *error)
+{
+    auto_of(secret_free) struct secret *private = NULL;
+    auto_free char *jwk = NULL;
+    auto_free char *kids = NULL;
+    if (room->app_made || room->app_record || room->enrolling)
+        return error_set(error, CODE_FAULT, "this use is about an app already");
+    if (name_check_app(message_text(order, 0), error) < 0)
+        return -1;
+    if (room->recipient_count == 0)
+        return error_set(error, CODE_CONFIG, "an app key without a card to open it");
+    (void)snprintf(room->app, sizeof(room->app), "%s", message_text(order, 0));
+    if (ec_generate(&private, &room->app_public, error) < 0 ||
+        public_jwk(&room->app_public, room->app_kid, &jwk, error) < 0 ||
+        appkey_seal(private, room->recipients, room->recipient_count, &room->app_record, error) <
+            0 ||
+        kids_text(room, &kids, error) < 0 || cardroom_name_app_key(room, error) < 0)
+        return -1;
+    room->app_made = true;
+    return channel_send(room->front, MESSAGE_MADE, error, TEXT(room->app_record), TEXT(jwk),
+                        TEXT(room->app_kid), TEXT(kids));
+}
+
+/* app: name, app key record, index, app-key entry, proof */
+int cardroom_app(struct cardroom *room, const struct message *order, struct error *error)
+{
+    auto_json json_t *entry = NULL;
+    if (room->app_made || room->app_record || room->enrolling)
+        return error_set(error, CODE_FAULT, "this use is about an app already");
+    if (cardroom_signed_entry(room, message_number(order, 2), &order->fields[3],
+                              &order->fields[4], "app-key", &entry, error) < 0)
+        return error_prefix(error, "app key");
+    const char *record = message_text(order, 1);
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest = digest_of(record, strlen(record));
+    digest_hex(&digest, hex);
+    if (strcmp(json_text(entry, "app"), message_text(order, 0)) != 0 ||
+        strcmp(json_text(entry, "digest"), hex) != 0)
+        return error_set(error, CODE_LOG, "app '%.64s': its app key record is not the one in the log",
+                         message_text(order, 0));
+    (void)snprintf(room->app, sizeof(room->app), "%s", json_text(entry, "app"));
+    (void)snprintf(room->app_kid, sizeof(room->app_kid), "%s", json_text(entry, "kid"));
+    room->app_record = strdup(record);
+    return room->app_record ? 0 : error_memory(error);
+}
+
+/* unlock: n, name, version, JWE; before the entries, so that an intent can be matched as it is read */
+int cardroom_unlock(struct cardroom *room, const struct message *order, struct error *error)
+{
+    const char *jwe = message_text(order, 3);
+    struct jwe_header header;
+    if (message_number(order, 0) != room->record_count || room->record_count >= room->count ||
+        strlen(message_text(order, 1)) >= sizeof(room->records[0].name))
+        return error_set(error, CODE_FAULT, "record %llu is not one of the %llu of this use",
+                         (unsigned long long)message_number(order, 0),
+                         (unsigned long long)room->count);
+    if (jwe_read_header(jwe, &header, error) < 0)
+        return -1;
+    struct locked_record *record = &room->records[room->record_count++];
+    struct digest digest = digest_of(jwe, strlen(jwe));
+    (void)snprintf(record->name, sizeof(record->name), "%s", message_text(order, 1));
+    record->version = (int64_t)message_number(order, 2);
+    digest_hex(&digest, record->digest);
+    record->epk = header.epk;
+    memcpy(record->kid, header.kid, sizeof(record->kid));
+    return 0;
+}
+
+/* ---- unwrapping ---- */
+
+static int unwrap_content_key(struct cardroom *room, const struct appkey_recipient *recipient,
+                              const struct card_key *key, struct secret **ret_content_key,
+                              struct error *error)
+{
+    if (recipient->alg == APPKEY_ECDH_A256KW) {
+        auto_of(secret_free) struct secret *shared = NULL;
+        if (card_agree(room->card, key, recipient->epk.bytes, &shared, error) < 0)
+            return -1;
+        return appkey_unwrap_ecdh(recipient, shared, ret_content_key, error);
+    }
+    enum oaep_hash hash = recipient->alg == APPKEY_RSA_OAEP_256 ? OAEP_SHA256 : OAEP_SHA1;
+    return card_decrypt(room->card, key, hash, recipient->encrypted_key,
+                        recipient->encrypted_key_size, ret_content_key, error);
+}
+
+/* The recipient whose key is on this card. */
+static int find_recipient(struct cardroom *room, const struct appkey_record *record,
+                          const struct appkey_recipient **ret_recipient, struct card_key *ret_key,
+                          struct error *error)
+{
+    for (size_t i = 0; i < record->count; i++)
+        if (cardroom_find_by_kid(room, record->recipients[i].kid, ret_key, error) == 0) {
+            *ret_recipient = &record->recipients[i];
+            return 0;
+        } else if (error->code != CODE_NO_CARD) {
+            return -1;
+        }
+    error_set(error, CODE_NO_CARD, "card '%s' %s holds no key that opens app '%s'", room->label,
+              room->serial, room->app);
+    return error_hint(error, "p11vault app show %s lists its cards", room->app);
+}
+
+int cardroom_unwrap(struct cardroom *room, struct error *error)
+{
+    auto_free struct appkey_record *record = calloc(1, sizeof(*record));
+    auto_of(secret_free) struct secret *content_key = NULL;
+    const struct appkey_recipient *recipient;
+    struct card_key key;
+    char kid[THUMBPRINT_SIZE];
+    auto_free char *jwk = NULL;
+    if (!record)
+        return error_memory(error);
+    if (appkey_read(room->app_record, record, error) < 0 ||
+        find_recipient(room, record, &recipient, &key, error) < 0 ||
+        unwrap_content_key(room, recipient, &key, &content_key, error) < 0 ||
+        appkey_open(room->app_record, content_key, &room->app_private, &room->app_public, error) <
+            0 ||
+        public_jwk(&room->app_public, kid, &jwk, error) < 0)
+        return error_prefix(error, "unwrap the key of app '%s'", room->app);
+    /* AES-GCM does not commit to its key: only the thumbprint in the signed log says that this is the app's key. */
+    if (strcmp(kid, room->app_kid) != 0) {
+        secret_free(TAKE(room->app_private));
+        return error_set(error, CODE_LOG, "app '%s': its record opens to another key than the log's",
+                         room->app);
+    }
+    return cardroom_name_app_key(room, error);
+}

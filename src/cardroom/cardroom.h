@@ -1,0 +1,131 @@
+/*
+ * cardroom.h: inside p11vault-card, the only program that sees a PIN, a card and an app key.
+ *
+ * It serves one task and ends.  What it signs it has composed itself, from entries it has read one by one; what it
+ * opens stands in an intent among them; and no key leaves it before that signature exists and the module is gone.
+ */
+#ifndef P11VAULT_SRC_CARDROOM_CARDROOM_H
+#define P11VAULT_SRC_CARDROOM_CARDROOM_H
+
+#include "p11vault/audit/checkpoint.h"
+#include "p11vault/audit/merkle.h"
+#include "p11vault/base/buffer.h"
+#include "p11vault/base/json.h"
+#include "p11vault/ipc/channel.h"
+#include "p11vault/pkcs11/card.h"
+#include "p11vault/pkcs11/key.h"
+#include "p11vault/seal/appkey.h"
+#include "p11vault/seal/jwe.h"
+
+#define USE_TEXT_SIZE 33
+#define RECORDS_MAX 1024
+#define SLOTS_MAX 1024
+#define GRANTING_MAX 64
+#define APP_NAME_SIZE 65
+
+/* An entry behind the checkpoint that grants trust: it must be void or this session's own. */
+struct granting {
+    uint64_t index;
+    bool voided, own;
+};
+
+/* A record this use is to open. */
+struct locked_record {
+    char name[256];
+    int64_t version;
+    char digest[DIGEST_HEX_SIZE];
+    char kid[THUMBPRINT_SIZE];
+    struct ec_point epk;
+    bool intended; /* an intent of this use names it */
+};
+
+/* A record this use may issue: sealed to a key whose private half was dropped at birth. */
+struct slot {
+    bool made;
+    struct ec_point epk;
+};
+
+struct cardroom {
+    struct channel *front;
+    struct channel *exchange; /* one-way; NULL when there is none */
+
+    struct module *module;
+    struct card *card;
+    char serial[CARD_FIELD_MAX], label[CARD_FIELD_MAX]; /* kept for messages after the module is gone */
+
+    char origin[NOTE_NAME_MAX];
+    char use[USE_TEXT_SIZE];
+    struct trust trust;
+    uint64_t count, slot_count;
+
+    /* the log as told: the newest signed head, and what came behind it */
+    bool head_known, enrolling;
+    struct checkpoint head;
+    struct merkle_frontier frontier;
+    struct granting granting[GRANTING_MAX];
+    size_t granting_count;
+    bool intent_seen, use_closed;
+
+    /* enrolment */
+    char own_card_kid[THUMBPRINT_SIZE];
+    struct note_key own_sign_key;
+
+    /* the app */
+    char app[APP_NAME_SIZE];
+    char app_kid[THUMBPRINT_SIZE];
+    char *app_record;
+    struct appkey_card recipients[APPKEY_RECIPIENTS_MAX];
+    char recipient_kids[APPKEY_RECIPIENTS_MAX][THUMBPRINT_SIZE];
+    size_t recipient_count;
+    bool app_made;
+    struct secret *app_private;
+    struct ec_point app_public;
+
+    struct locked_record *records;
+    size_t record_count;
+    struct slot *slots;
+};
+
+void cardroom_clear(struct cardroom *room);
+
+/* One task each; the message is the order that began it. */
+int cardroom_list(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_format(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_open(struct cardroom *room, const struct message *order, struct error *error);
+
+/* Opens the card of an enrolment and logs in (login.c). */
+int cardroom_enroll_begin(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,
+                   uint64_t count, struct error *error);
+
+/* Ready: orders from `checkpoint` to `sign`, then keys are handed until the end. */
+int cardroom_serve(struct cardroom *room, struct error *error);
+
+/* The log as told (tail.c). */
+int cardroom_checkpoint(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_entry(struct cardroom *room, const struct message *order, struct error *error);
+/* Reads an entry that the signed head must cover; the caller drops it. */
+int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct field *entry,
+                          const struct field *proof, const char *type, json_t **ret_entry,
+                          struct error *error);
+/* Everything behind the head may be signed. */
+int cardroom_check_tail(const struct cardroom *room, struct error *error);
+
+/* App keys (appkeys.c). */
+int cardroom_recipient(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_make(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_app(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_unlock(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_unwrap(struct cardroom *room, struct error *error);
+/* Names the app key to the exchange room, when there is one. */
+int cardroom_name_app_key(struct cardroom *room, struct error *error);
+
+/* The card's two keys (cardkeys.c). */
+int cardroom_jwk(const struct public_key *key, struct jwk *ret_jwk, struct error *error);
+int cardroom_find_by_kid(struct cardroom *room, const char *kid, struct card_key *ret_key,
+                         struct error *error);
+/* Composes the checkpoint over the log as told, signs it, verifies the signature; the caller frees the note. */
+int cardroom_sign(struct cardroom *room, char **ret_note, uint64_t *ret_size, struct error *error);
+
+#endif

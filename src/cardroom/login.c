@@ -1,0 +1,127 @@
+/*
+ * Opening the card for a use: the module, the card, the PIN, one login.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cardroom.h"
+#include "p11vault/base/buffer.h"
+#include "p11vault/base/log.h"
+#include "p11vault/pin/typed.h"
+
+#define PIN_TYPING_MS 120000
+#define URIS_MAX 64
+
+static int ask_pin(const struct card_info *info, const char *purpose, uint64_t count,
+                   struct secret **ret_pin, struct error *error)
+{
+    char prompt[512];
+    (void)snprintf(prompt, sizeof(prompt), "PIN for %s %s (%s, %llu use%s): ", info->label,
+                   info->serial, purpose, (unsigned long long)count, count == 1 ? "" : "s");
+    return typed_ask(prompt, PIN_MAX, deadline_in(PIN_TYPING_MS), ret_pin, error);
+}
+
+int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,
+                   uint64_t count, struct error *error)
+{
+    const struct card_info *info = card_info(room->card);
+    (void)snprintf(room->serial, sizeof(room->serial), "%s", info->serial);
+    (void)snprintf(room->label, sizeof(room->label), "%s", info->label);
+    auto_of(secret_free) struct secret *pin = NULL;
+    bool attended = *pin_source == '\0';
+    int result = card_may_login(room->card, attended, error);
+    if (result == 0 && !attended)
+        result = typed_file(pin_source, PIN_MAX, &pin, error);
+    else if (result == 0 && !info->pin_pad)
+        result = ask_pin(info, purpose, count, &pin, error);
+    if (result == 0)
+        result = card_login(room->card, pin, error);
+    if (result < 0)
+        return error_prefix(error, "card '%s' %s", room->label, room->serial);
+    log_info("logged in to card %s", room->serial);
+    return 0;
+}
+
+static int read_trust(struct cardroom *room, const char *path, struct error *error)
+{
+    auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
+    if (access(path, F_OK) < 0 && room->enrolling)
+        return 0;
+    if (buffer_read_file(path, TRUST_FILE_MAX, FILE_TRUSTED, &text, error) < 0 ||
+        trust_parse(buffer_text(&text), text.size, room->origin, &room->trust, error) < 0)
+        return error_prefix(error, "trust file");
+    return 0;
+}
+
+static int keep_text(char *ret_text, size_t room, const char *text, const char *what,
+                     struct error *error)
+{
+    if (strlen(text) >= room)
+        return error_set(error, CODE_FAULT, "%s is too long", what);
+    memcpy(ret_text, text, strlen(text) + 1);
+    return 0;
+}
+
+/* One URI a line. */
+static int parse_uris(const char *text, struct card_uri *ret_uris, size_t *ret_count,
+                      struct error *error)
+{
+    auto_free char *copy = strdup(text);
+    char *rest = copy;
+    size_t count = 0;
+    if (!copy)
+        return error_memory(error);
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        if (!*line)
+            continue;
+        if (count == URIS_MAX)
+            return error_set(error, CODE_FAULT, "more than %d cards", URIS_MAX);
+        if (card_uri_parse(line, &ret_uris[count++], error) < 0)
+            return -1;
+    }
+    *ret_count = count;
+    return 0;
+}
+
+/* open: module, URIs, PIN source, purpose, count, slots, use, origin, trust file */
+int cardroom_open(struct cardroom *room, const struct message *order, struct error *error)
+{
+    auto_free struct card_uri *uris = calloc(URIS_MAX, sizeof(*uris));
+    size_t uri_count = 0;
+    if (!uris)
+        return error_memory(error);
+    room->count = message_number(order, 4);
+    room->slot_count = message_number(order, 5);
+    if (room->count > RECORDS_MAX || room->slot_count > SLOTS_MAX)
+        return error_set(error, CODE_FAULT, "too many records for one use");
+    room->records = calloc(room->count + 1, sizeof(*room->records));
+    room->slots = calloc(room->slot_count + 1, sizeof(*room->slots));
+    if (!room->records || !room->slots)
+        return error_memory(error);
+    if (keep_text(room->use, sizeof(room->use), message_text(order, 6), "use", error) < 0 ||
+        keep_text(room->origin, sizeof(room->origin), message_text(order, 7), "origin", error) <
+            0 ||
+        read_trust(room, message_text(order, 8), error) < 0 ||
+        parse_uris(message_text(order, 1), uris, &uri_count, error) < 0 ||
+        module_load(message_text(order, 0), &room->module, error) < 0 ||
+        card_open(room->module, uris, uri_count, &room->card, error) < 0 ||
+        cardroom_login(room, message_text(order, 2), message_text(order, 3),
+                       room->count ? room->count : 1, error) < 0)
+        return -1;
+    return channel_send(room->front, MESSAGE_READY, error, TEXT(room->serial), TEXT(room->label));
+}
+
+/* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */
+int cardroom_enroll_begin(struct cardroom *room, const struct message *order, struct error *error)
+{
+    struct card_uri uri;
+    room->enrolling = true;
+    if (keep_text(room->origin, sizeof(room->origin), message_text(order, 5), "origin", error) <
+            0 ||
+        read_trust(room, message_text(order, 6), error) < 0 ||
+        card_uri_parse(message_text(order, 1), &uri, error) < 0 ||
+        module_load(message_text(order, 0), &room->module, error) < 0 ||
+        card_open(room->module, &uri, 1, &room->card, error) < 0)
+        return -1;
+    return cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error);
+}

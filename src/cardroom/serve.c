@@ -1,0 +1,110 @@
+/*
+ * From the login to the end: what the use is about, the signature, then keys one by one.
+ */
+#include <string.h>
+
+#include "cardroom.h"
+#include "p11vault/base/log.h"
+
+/* The front waits for a provider between two orders; it ends this room by closing the channel. */
+#define ORDER_MS (15 * 60 * 1000)
+
+/* Checks, signs, unwraps; the module is gone when this returns. */
+static int sign_and_unwrap(struct cardroom *room, struct error *error)
+{
+    auto_free char *note = NULL;
+    uint64_t size;
+    if (cardroom_check_tail(room, error) < 0 || cardroom_sign(room, &note, &size, error) < 0)
+        return -1;
+    if (!room->app_made && room->app_record && cardroom_unwrap(room, error) < 0)
+        return -1;
+    card_logout(room->card);
+    card_free(TAKE(room->card));
+    module_free(TAKE(room->module));
+    log_info("logged out, module finalised");
+    return channel_send(room->front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size));
+}
+
+/* A slot's key: its private half exists only until the public half is known. */
+static int make_slot(struct slot *slot, struct error *error)
+{
+    auto_of(secret_free) struct secret *dropped = NULL;
+    if (slot->made)
+        return 0;
+    if (ec_generate(&dropped, &slot->epk, error) < 0)
+        return -1;
+    slot->made = true;
+    return 0;
+}
+
+/* hand: n; records first, then slots */
+static int hand(struct cardroom *room, const struct message *order, struct error *error)
+{
+    uint64_t n = message_number(order, 0);
+    const struct ec_point *epk;
+    auto_of(secret_free) struct secret *content_key = NULL;
+    if (!room->app_private || !room->exchange || n >= room->count + room->slot_count)
+        return error_set(error, CODE_FAULT, "there is no key %llu to hand", (unsigned long long)n);
+    if (n < room->count) {
+        epk = &room->records[n].epk;
+    } else {
+        struct slot *slot = &room->slots[n - room->count];
+        if (make_slot(slot, error) < 0)
+            return -1;
+        epk = &slot->epk;
+    }
+    if (jwe_content_key(room->app_private, epk, &content_key, error) < 0 ||
+        channel_send(room->exchange, MESSAGE_KEY, error, NUMBER(n),
+                     BYTES(epk->bytes, EC_POINT_SIZE), SECRET(content_key)) < 0)
+        return -1;
+    return channel_send(room->front, MESSAGE_HANDED, error, NUMBER(n));
+}
+
+/* again: the way to a new exchange room, which learns the app key first */
+static int again(struct cardroom *room, const struct message *order, struct error *error)
+{
+    channel_free(TAKE(room->exchange));
+    if (channel_new(order->descriptor, PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, &room->exchange,
+                    error) < 0)
+        return -1;
+    return cardroom_name_app_key(room, error);
+}
+
+static int carry_out(struct cardroom *room, const struct message *order, struct error *error)
+{
+    switch (order->type) {
+    case MESSAGE_CHECKPOINT:
+        return cardroom_checkpoint(room, order, error);
+    case MESSAGE_ENTRY:
+        return cardroom_entry(room, order, error);
+    case MESSAGE_RECIPIENT:
+        return cardroom_recipient(room, order, error);
+    case MESSAGE_MAKE:
+        return cardroom_make(room, order, error);
+    case MESSAGE_APP:
+        return cardroom_app(room, order, error);
+    case MESSAGE_UNLOCK:
+        return cardroom_unlock(room, order, error);
+    case MESSAGE_SIGN:
+        return sign_and_unwrap(room, error);
+    case MESSAGE_HAND:
+        return hand(room, order, error);
+    case MESSAGE_AGAIN:
+        return again(room, order, error);
+    default:
+        return error_set(error, CODE_FAULT, "an order that is none");
+    }
+}
+
+int cardroom_serve(struct cardroom *room, struct error *error)
+{
+    for (;;) {
+        struct message order;
+        if (channel_receive(room->front, deadline_in(ORDER_MS), &order, error) < 0)
+            return -1;
+        if (order.type == MESSAGE_CARD_END)
+            return 0;
+        if (carry_out(room, &order, error) < 0)
+            return -1;
+    }
+}

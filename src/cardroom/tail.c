@@ -1,0 +1,178 @@
+/*
+ * The log as told: the newest signed head, then every entry behind it.  The new head is computed here from those very
+ * entries, so what is signed contains them and is consistent with what was signed before.
+ */
+#include <string.h>
+
+#include "cardroom.h"
+#include "p11vault/audit/entry.h"
+
+/* checkpoint: note, frontier */
+int cardroom_checkpoint(struct cardroom *room, const struct message *order, struct error *error)
+{
+    const char *note = message_text(order, 0);
+    const struct field *nodes = &order->fields[1];
+    if (room->head_known)
+        return error_set(error, CODE_FAULT, "a second checkpoint");
+    room->head_known = true;
+    if (*note == '\0') {
+        if (room->trust.count > 0 && !room->enrolling)
+            return error_set(error, CODE_LOG,
+                             "the log has no checkpoint although this vault has trusted cards");
+        return nodes->size == 0 ? 0 : error_set(error, CODE_LOG, "a tree without a checkpoint");
+    }
+    if (checkpoint_verify(note, room->origin, &room->trust, &room->head, NULL, error) < 0)
+        return error_prefix(error, "the last checkpoint");
+    struct merkle_node places[MERKLE_LEVELS];
+    size_t count = merkle_frontier_places(room->head.size, places);
+    if (nodes->size != count * DIGEST_SIZE)
+        return error_set(error, CODE_LOG, "the log's tree does not fit its last checkpoint");
+    room->frontier.size = room->head.size;
+    room->frontier.count = count;
+    if (count > 0)
+        memcpy(room->frontier.nodes, nodes->bytes, nodes->size);
+    struct digest root = merkle_root(&room->frontier);
+    if (!digest_equal(&root, &room->head.root)) {
+        error_set(error, CODE_LOG, "the log was changed since checkpoint %llu was signed",
+                  (unsigned long long)room->head.size);
+        return error_hint(error, "p11vault audit verify");
+    }
+    return 0;
+}
+
+static bool is_own(const struct cardroom *room, enum entry_type type, const json_t *entry)
+{
+    const char *app = json_text(entry, "app");
+    const char *kid = json_text(entry, "kid");
+    if (type == ENTRY_CARD)
+        return room->enrolling && kid && strcmp(kid, room->own_card_kid) == 0;
+    if (!room->app_made || !app || strcmp(app, room->app) != 0)
+        return false;
+    if (type == ENTRY_APP)
+        return true;
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest = digest_of(room->app_record, strlen(room->app_record));
+    digest_hex(&digest, hex);
+    const char *logged = json_text(entry, "digest");
+    return kid && strcmp(kid, room->app_kid) == 0 && logged && strcmp(logged, hex) == 0;
+}
+
+static int note_granting(struct cardroom *room, uint64_t index, enum entry_type type,
+                         const json_t *entry, struct error *error)
+{
+    if (room->granting_count == GRANTING_MAX)
+        return error_set(error, CODE_LOG, "too many unsigned entries that grant trust");
+    room->granting[room->granting_count++] =
+        (struct granting){index, false, is_own(room, type, entry)};
+    return 0;
+}
+
+static void note_void(struct cardroom *room, const json_t *entry)
+{
+    uint64_t index = (uint64_t)json_number(entry, "entry", -1);
+    for (size_t i = 0; i < room->granting_count; i++)
+        if (room->granting[i].index == index)
+            room->granting[i].voided = true;
+}
+
+/* Marks the records that this intent names: by name, version and digest. */
+static void note_intent(struct cardroom *room, const json_t *entry)
+{
+    const json_t *opens = json_object_get(entry, "opens");
+    const json_t *item;
+    size_t index;
+    room->intent_seen = true;
+    json_array_foreach(opens, index, item)
+        for (size_t i = 0; i < room->record_count; i++) {
+            struct locked_record *record = &room->records[i];
+            if (strcmp(record->name, json_text(item, "name")) == 0 &&
+                record->version == json_number(item, "version", -1) &&
+                strcmp(record->digest, json_text(item, "digest")) == 0)
+                record->intended = true;
+        }
+}
+
+/* entry: index, bytes */
+int cardroom_entry(struct cardroom *room, const struct message *order, struct error *error)
+{
+    const struct field *bytes = &order->fields[1];
+    uint64_t index = message_number(order, 0);
+    auto_json json_t *entry = NULL;
+    enum entry_type type;
+    size_t nodes;
+    if (!room->head_known || index != room->frontier.size)
+        return error_set(error, CODE_LOG, "entry %llu where entry %llu belongs",
+                         (unsigned long long)index, (unsigned long long)room->frontier.size);
+    if (entry_read(bytes->bytes, bytes->size, &type, &entry, error) < 0)
+        return error_prefix(error, "entry %llu", (unsigned long long)index);
+    struct digest leaf = merkle_leaf(bytes->bytes, bytes->size);
+    merkle_append(&room->frontier, &leaf, NULL, &nodes);
+    if (entry_grants_trust(type))
+        return note_granting(room, index, type, entry, error);
+    if (type == ENTRY_VOID)
+        note_void(room, entry);
+    const char *use = json_text(entry, "use");
+    bool ours = *room->use && use && strcmp(use, room->use) == 0;
+    if (type == ENTRY_INTENT && ours)
+        note_intent(room, entry);
+    if (type == ENTRY_OUTCOME && ours)
+        room->use_closed = true;
+    return 0;
+}
+
+int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct field *entry,
+                          const struct field *proof, const char *type, json_t **ret_entry,
+                          struct error *error)
+{
+    struct merkle_proof path = {.count = proof->size / DIGEST_SIZE};
+    auto_json json_t *parsed = NULL;
+    enum entry_type found;
+    if (!room->head_known || proof->size % DIGEST_SIZE != 0 || path.count > MERKLE_LEVELS)
+        return error_set(error, CODE_LOG, "malformed inclusion proof");
+    if (path.count > 0)
+        memcpy(path.hashes, proof->bytes, proof->size);
+    struct digest leaf = merkle_leaf(entry->bytes, entry->size);
+    if (merkle_verify(index, room->head.size, &leaf, &path, &room->head.root, error) < 0 ||
+        entry_read(entry->bytes, entry->size, &found, &parsed, error) < 0)
+        return error_prefix(error, "entry %llu", (unsigned long long)index);
+    if (strcmp(entry_type_name(found), type) != 0)
+        return error_set(error, CODE_LOG, "entry %llu is no '%s' entry",
+                         (unsigned long long)index, type);
+    *ret_entry = TAKE(parsed);
+    return 0;
+}
+
+int cardroom_check_tail(const struct cardroom *room, struct error *error)
+{
+    if (!room->head_known)
+        return error_set(error, CODE_FAULT, "nothing is known of the log");
+    bool own_seen = !room->enrolling && !room->app_made;
+    for (size_t i = 0; i < room->granting_count; i++) {
+        if (!room->granting[i].own && !room->granting[i].voided) {
+            error_set(error, CODE_LOG,
+                      "entry %llu grants trust and was never signed: this card does not sign for it",
+                      (unsigned long long)room->granting[i].index);
+            return error_hint(error, "p11vault audit show");
+        }
+        own_seen = own_seen || (room->granting[i].own && !room->granting[i].voided);
+    }
+    if (!own_seen)
+        return error_set(error, CODE_LOG, "what this session made is not in the log");
+    if (!room->enrolling && !room->intent_seen)
+        return error_set(error, CODE_LOG, "no intent in the log names this use");
+    if (room->use_closed)
+        return error_set(error, CODE_LOG, "this use has an outcome already");
+    if (room->record_count != room->count)
+        return error_set(error, CODE_LOG, "%zu records where the use is for %llu",
+                         room->record_count, (unsigned long long)room->count);
+    for (size_t i = 0; i < room->record_count; i++) {
+        const struct locked_record *record = &room->records[i];
+        if (!record->intended)
+            return error_set(error, CODE_LOG, "no intent names record '%s' version %lld",
+                             record->name, (long long)record->version);
+        if (strcmp(record->kid, room->app_kid) != 0)
+            return error_set(error, CODE_LOG, "record '%s' is sealed to another app",
+                             record->name);
+    }
+    return 0;
+}

@@ -1,0 +1,65 @@
+/*
+ * confine.c: the walls that every program and room has.  The exchange room's lock is in lock.c.
+ */
+#include "p11vault/confine/confine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/close_range.h>
+
+static int refuse_dumps(struct error *error)
+{
+#ifdef P11VAULT_SANITIZED
+    (void)error;
+    dprintf(STDERR_FILENO, "sanitizer build: this process can be traced and dumped\n");
+    return 0;
+#else
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return error_errno(error, CODE_FAULT, "make the process not dumpable");
+    return 0;
+#endif
+}
+
+int confine_process(bool dies_with_parent, struct error *error)
+{
+    const struct rlimit no_core = {0, 0};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    umask(077);
+    if (refuse_dumps(error) < 0)
+        return -1;
+    if (setrlimit(RLIMIT_CORE, &no_core) < 0)
+        return error_errno(error, CODE_FAULT, "forbid core dumps");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_errno(error, CODE_FAULT, "forbid new privileges");
+    /* A parent that is gone already is seen by the rooms as the end of its socket. */
+    if (dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return error_errno(error, CODE_FAULT, "tie the process to its parent");
+    /* A module behind a broken socket would end the process otherwise. */
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0)
+        return error_errno(error, CODE_FAULT, "ignore SIGPIPE");
+    return 0;
+}
+
+int confine_descriptors(int first_to_close, struct error *error)
+{
+    int first = first_to_close > STDERR_FILENO ? first_to_close : STDERR_FILENO + 1;
+    struct rlimit limit = {0, 0};
+
+    if (close_range((unsigned)first, ~0U, 0) == 0)
+        return 0;
+    if (errno != ENOSYS)
+        return error_errno(error, CODE_FAULT, "close inherited descriptors");
+    /* Linux before 5.9. */
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return error_errno(error, CODE_FAULT, "close inherited descriptors");
+    for (int i = first; (rlim_t)i < limit.rlim_cur; i++)
+        close(i);
+    return 0;
+}

@@ -1,0 +1,112 @@
+"""The control interface: one JSON object a line in, one out, over a Unix socket.
+
+Every answer has "ok"; a refused command has "error" beside it.  README.md lists the commands.
+"""
+
+import json
+from dataclasses import asdict
+
+import misbehave
+
+LINE_MAX = 1024 * 1024
+WAIT_MAX = 600
+
+
+class Control:
+    """Commands by name: a public method here is a command, its parameters are the fields."""
+
+    COMMANDS = ("add_app", "add_token", "token_info", "tokens", "set_misbehaviour",
+                "clear_misbehaviours", "requests", "wait", "release", "revoke", "set_clock",
+                "certificate", "shutdown")
+
+    def __init__(self, house):
+        self.house = house
+        self.state = house.state
+
+    def add_app(self, **fields):
+        """Register an app."""
+        return asdict(self.state.add_app(**fields))
+
+    def add_token(self, app_id, user_id, **fields):
+        """Issue a token."""
+        return asdict(self.state.add_token(app_id, user_id, **fields))
+
+    def token_info(self, token):
+        """What is known of a token."""
+        return self.state.token_info(token)
+
+    def tokens(self, made_by=None):
+        """Every token, or those that an exchange has issued."""
+        known = [asdict(token) for token in self.state.tokens.values()]
+        return {"tokens": [one for one in known if made_by in (None, one["made_by"])]}
+
+    def set_misbehaviour(self, step, kind, which="all", **options):
+        """Order wrong answers."""
+        misbehave.check(step, kind)
+        if kind in self.house.certificates.KINDS:
+            self.house.certificates.context(kind)  # now, so that the client waits for nothing
+        self.state.add_misbehaviour(step, kind, which, options)
+        return {}
+
+    def clear_misbehaviours(self):
+        """Take all orders back."""
+        self.state.clear_misbehaviours()
+        return {}
+
+    def requests(self, step=None):
+        """What was asked since the start."""
+        with self.state.changed:
+            known = list(self.state.requests)
+        return {"requests": [one for one in known if step in (None, one["step"])]}
+
+    def wait(self, event, count=1, timeout=30):
+        """Answer when the event has happened that often, or when the time is over."""
+        reached = self.state.wait(event, int(count), min(float(timeout), WAIT_MAX))
+        return {"reached": reached, "count": self.state.events.get(event, 0)}
+
+    def release(self):
+        """Let every answer go that is held back now."""
+        self.house.release_all()
+        return {}
+
+    def revoke(self, token, subcode=467):
+        """Kill a token."""
+        self.state.revoke(token, subcode)
+        return {}
+
+    def set_clock(self, offset):
+        """Let the stand-in's clock be wrong by some seconds."""
+        self.state.clock_offset = int(offset)
+        return {}
+
+    def certificate(self, kind="good"):
+        """The file with the authority behind a kind of certificate."""
+        return {"ca": str(self.house.certificates.authority(kind))}
+
+    def shutdown(self):
+        """End the stand-in."""
+        self.house.stop.ring()
+        return {}
+
+
+def answer_line(control, line):
+    """One command from its line; whatever is wrong with it becomes an answer."""
+    try:
+        command = json.loads(line)
+        name = command.pop("command")
+        if name not in Control.COMMANDS:
+            raise ValueError(f"no command {name!r}")
+        return {"ok": True, **getattr(control, name)(**command)}
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        return {"ok": False, "error": f"{type(error).__name__}: {error}"}
+
+
+def converse(connection, control):
+    """The life of one control connection."""
+    try:
+        with connection, connection.makefile("rwb") as stream:
+            while line := stream.readline(LINE_MAX):
+                stream.write(json.dumps(answer_line(control, line)).encode() + b"\n")
+                stream.flush()
+    except OSError:
+        pass  # the other side has gone, or the stand-in ends

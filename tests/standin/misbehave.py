@@ -1,0 +1,75 @@
+"""The table of ways to answer wrongly; README.md describes them, wrong_*.py do them.
+
+A function gets the right answer and changes it at the depth where the wrong lies: in what the
+stand-in will say later of the issued token, in the JSON, in the body's bytes, in the framing, or
+in the way the bytes are sent.  Several can be ordered for one request and work in that order.
+"""
+
+from dataclasses import dataclass, field
+
+import wrong_bytes
+import wrong_facts
+
+HTTP_STEPS = ("debug_token", "exchange", "other")
+CONNECT_KINDS = ("untrusted", "other_name", "old_tls", "reset", "silent", "cut", "garbage",
+                 "close")
+
+
+@dataclass
+class Case:
+    """One request that is to be answered wrongly."""
+
+    request: object
+    answer: object
+    state: object
+    release: object
+    facts: dict
+    options: dict = field(default_factory=dict)
+
+    def option(self, name, default):
+        """An option of the order, or its default."""
+        return self.options.get(name, default)
+
+    def issued(self):
+        """The token record that an exchange has just issued, or None."""
+        return self.facts.get("issued")
+
+    def described(self):
+        """The part of the answer that holds the facts: debug_token's data, or the top."""
+        data = self.answer.data
+        if isinstance(data, dict) and isinstance(data.get("data"), dict):
+            return data["data"]
+        return data if isinstance(data, dict) else {}
+
+
+NAMES = {
+    wrong_facts: (
+        "wrong_app", "wrong_user", "unchanged_expiry", "no_expires_in", "never_expires",
+        "numbers_as_strings", "fields", "data_array", "http_error", "error_in_200", "echo"),
+    wrong_bytes: (
+        "garbage", "html_503", "empty_200", "query_string", "duplicate_keys", "deep", "trailing",
+        "huge", "huge_header", "headers", "redirect", "close", "until_close", "chunked",
+        "chunked_bad", "both_lengths", "two_content_lengths", "content_encoding", "early_hints",
+        "extra_bytes", "bad_head", "raw", "slow", "silent", "cut"),
+}
+KINDS = {name: getattr(module, name) for module, names in NAMES.items() for name in names}
+EXCHANGE_ONLY = {"unchanged_expiry", "no_expires_in", "query_string"}
+INSPECT_ONLY = {"data_array"}
+
+
+def check(step, kind):
+    """ValueError for an order that could never take effect."""
+    known = CONNECT_KINDS if step == "connect" else KINDS if step in HTTP_STEPS else None
+    if known is None:
+        raise ValueError(f"no step {step!r}")
+    if kind not in known:
+        raise ValueError(f"no misbehaviour {kind!r} at {step}")
+    if kind in EXCHANGE_ONLY and step != "exchange" or kind in INSPECT_ONLY and step == "exchange":
+        raise ValueError(f"{kind!r} makes no sense at {step}")
+
+
+def apply(orders, case):
+    """Change the answer by every order in turn."""
+    for order in orders:
+        case.options = dict(order.options)
+        KINDS[order.kind](case)

@@ -1,0 +1,277 @@
+/*
+ * test_confine.c: the walls hold, each in a child of its own; what is to stay usable does.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "p11vault/confine/confine.h"
+
+/* Runs the body in a child; it returns NULL, or what went wrong, which ends up in the failure's message. */
+static void in_child(const char *(*body)(void))
+{
+    char text[256] = "";
+    int channel[2];
+    int status = 0;
+    pid_t child = 0;
+
+    assert_int_equal(pipe(channel), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const char *wrong = body();
+
+        if (wrong != NULL && write(channel[1], wrong, strlen(wrong)) < 0)
+            _exit(2);
+        _exit(wrong == NULL ? 0 : 1);
+    }
+    close(channel[1]);
+    if (read(channel[0], text, sizeof(text) - 1) < 0)
+        text[0] = '\0';
+    close(channel[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("child ended with status 0x%x: %s", (unsigned)status, text);
+}
+
+struct attempt {
+    const char *name;
+    long number;
+    long arguments[5];
+    int answer;
+};
+
+static const char path[] = "/dev/null";
+static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/nowhere"};
+static int pair[2];
+
+#define POINTER(p) ((long)(intptr_t)(p))
+
+static const char *denied_calls_fail(void)
+{
+    const struct attempt attempts[] = {
+        {"socket", SYS_socket, {AF_INET, SOCK_STREAM, 0}, EPERM},
+        {"socket unix", SYS_socket, {AF_UNIX, SOCK_STREAM, 0}, EPERM},
+        {"socketpair", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, POINTER(pair)}, EPERM},
+        {"connect", SYS_connect, {pair[0], POINTER(&address), sizeof(address)}, EPERM},
+        {"bind", SYS_bind, {pair[0], POINTER(&address), sizeof(address)}, EPERM},
+        {"listen", SYS_listen, {pair[0], 1}, EPERM},
+        {"accept", SYS_accept, {pair[0], 0, 0}, EPERM},
+        {"accept4", SYS_accept4, {pair[0], 0, 0, 0}, EPERM},
+#ifdef SYS_open
+        {"open", SYS_open, {POINTER(path), O_RDONLY}, EPERM},
+        {"creat", SYS_creat, {POINTER(path), 0600}, EPERM},
+        {"fork", SYS_fork, {0}, EPERM},
+        {"vfork", SYS_vfork, {0}, EPERM},
+#endif
+        {"openat", SYS_openat, {AT_FDCWD, POINTER(path), O_RDONLY}, EPERM},
+        {"openat2", SYS_openat2, {AT_FDCWD, POINTER(path), 0, 0}, EPERM},
+        {"open_by_handle_at", SYS_open_by_handle_at, {AT_FDCWD, 0, 0}, EPERM},
+        {"name_to_handle_at", SYS_name_to_handle_at, {AT_FDCWD, POINTER(path), 0, 0, 0}, EPERM},
+        {"open_tree", SYS_open_tree, {AT_FDCWD, POINTER(path), 0}, EPERM},
+        {"linkat", SYS_linkat, {AT_FDCWD, POINTER(path), AT_FDCWD, POINTER(path), 0}, EPERM},
+        {"symlinkat", SYS_symlinkat, {POINTER(path), AT_FDCWD, POINTER(path)}, EPERM},
+        {"renameat2", SYS_renameat2, {AT_FDCWD, POINTER(path), AT_FDCWD, POINTER(path)}, EPERM},
+        {"memfd_create", SYS_memfd_create, {POINTER(path), 0}, EPERM},
+        {"shmget", SYS_shmget, {0, 4096, 0600}, EPERM},
+        {"unshare", SYS_unshare, {0}, EPERM},
+        {"execve", SYS_execve, {POINTER(path), 0, 0}, EPERM},
+        {"execveat", SYS_execveat, {AT_FDCWD, POINTER(path), 0, 0, 0}, EPERM},
+        {"clone", SYS_clone, {SIGCHLD, 0, 0, 0, 0}, EPERM},
+        {"clone3", SYS_clone3, {0, 0}, ENOSYS},
+        {"ptrace", SYS_ptrace, {0, 0, 0, 0}, EPERM},
+        {"process_vm_readv", SYS_process_vm_readv, {1, 0, 0, 0, 0}, EPERM},
+        {"process_vm_writev", SYS_process_vm_writev, {1, 0, 0, 0, 0}, EPERM},
+        {"pidfd_open", SYS_pidfd_open, {1, 0}, EPERM},
+        {"pidfd_getfd", SYS_pidfd_getfd, {0, 0, 0}, EPERM},
+        {"io_uring_setup", SYS_io_uring_setup, {1, 0}, EPERM},
+        {"io_uring_enter", SYS_io_uring_enter, {0, 0, 0, 0}, EPERM},
+        {"keyctl", SYS_keyctl, {0, 0}, EPERM},
+        {"bpf", SYS_bpf, {0, 0, 0}, EPERM},
+    };
+    static char wrong[128];
+    struct error error = {0};
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+        return "socketpair before the lock";
+    if (confine_lock(&error) < 0)
+        return "confine_lock refused";
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+        const struct attempt *a = &attempts[i];
+        long result = syscall(a->number, a->arguments[0], a->arguments[1], a->arguments[2],
+                              a->arguments[3], a->arguments[4]);
+
+        if (result != -1 || errno != a->answer) {
+            snprintf(wrong, sizeof(wrong), "%s: result %ld, errno %d", a->name, result, errno);
+            return wrong;
+        }
+    }
+    return NULL;
+}
+
+static void lock_denies(void **state)
+{
+    (void)state;
+    in_child(denied_calls_fail);
+}
+
+static const char *open_things_stay_usable(void)
+{
+    int sockets[2];
+    char bytes[4] = "";
+    struct error error = {0};
+    int file = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    void *memory = NULL;
+
+    if (file < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets) < 0)
+        return "before the lock";
+    if (confine_lock(&error) < 0)
+        return "confine_lock refused";
+    if (read(file, bytes, sizeof(bytes)) != sizeof(bytes))
+        return "read of an open file";
+    if (send(sockets[0], "abc", 3, 0) != 3 || recv(sockets[1], bytes, sizeof(bytes), 0) != 3)
+        return "send and receive";
+    memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || mlock(memory, 4096) < 0 || munmap(memory, 4096) < 0)
+        return "memory";
+    if (dup(file) < 0 || close(file) < 0)
+        return "descriptors";
+    if (fork() != -1 || errno != EPERM)
+        return "fork of the C library";
+    return NULL;
+}
+
+static void lock_leaves_the_rest(void **state)
+{
+    (void)state;
+    in_child(open_things_stay_usable);
+}
+
+static const char *locks_twice(void)
+{
+    struct error error = {0};
+
+    return confine_lock(&error) < 0 || confine_lock(&error) < 0 ? "refused" : NULL;
+}
+
+static void lock_can_be_repeated(void **state)
+{
+    (void)state;
+    in_child(locks_twice);
+}
+
+static const char *process_is_confined(void)
+{
+    struct rlimit core = {1, 1};
+    struct sigaction action;
+    int death = 0;
+    struct error error = {0};
+
+    if (confine_process(true, &error) < 0)
+        return "confine_process refused";
+#ifndef P11VAULT_SANITIZED
+    if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return "dumpable";
+#endif
+    if (getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_cur != 0 || core.rlim_max != 0)
+        return "core limit";
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+        return "new privileges";
+    if (prctl(PR_GET_PDEATHSIG, &death, 0, 0, 0) < 0 || death != SIGKILL)
+        return "parent's death";
+    if (sigaction(SIGPIPE, NULL, &action) < 0 || action.sa_handler != SIG_IGN)
+        return "SIGPIPE";
+    if (umask(0) != 077)
+        return "umask";
+    return NULL;
+}
+
+static void process_walls_stand(void **state)
+{
+    (void)state;
+    in_child(process_is_confined);
+}
+
+static const char *process_without_parent(void)
+{
+    int death = 1;
+    struct error error = {0};
+
+    if (confine_process(false, &error) < 0)
+        return "confine_process refused";
+    return prctl(PR_GET_PDEATHSIG, &death, 0, 0, 0) < 0 || death != 0 ? "tied to its parent" : NULL;
+}
+
+static void process_is_not_tied_unasked(void **state)
+{
+    (void)state;
+    in_child(process_without_parent);
+}
+
+static const char *descriptors_close(void)
+{
+    struct error error = {0};
+
+    if (dup2(STDERR_FILENO, 5) != 5 || dup2(STDERR_FILENO, 40) != 40 ||
+        dup2(STDERR_FILENO, 900) != 900)
+        return "dup2";
+    if (confine_descriptors(6, &error) < 0)
+        return "refused";
+    if (fcntl(0, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0 ||
+        fcntl(5, F_GETFD) < 0)
+        return "one was closed that should stay";
+    if (fcntl(6, F_GETFD) >= 0 || fcntl(40, F_GETFD) >= 0 || fcntl(900, F_GETFD) >= 0)
+        return "one stayed open";
+    return NULL;
+}
+
+static const char *standard_descriptors_stay(void)
+{
+    struct error error = {0};
+
+    if (dup2(STDERR_FILENO, 3) != 3 || confine_descriptors(0, &error) < 0)
+        return "refused";
+    /* The result travels through the exit status alone: the channel is closed now. */
+    if (fcntl(0, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
+        return "a standard one was closed";
+    return fcntl(3, F_GETFD) >= 0 ? "3 stayed open" : NULL;
+}
+
+static void descriptors_are_closed(void **state)
+{
+    (void)state;
+    in_child(descriptors_close);
+    in_child(standard_descriptors_stay);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lock_denies),
+        cmocka_unit_test(lock_leaves_the_rest),
+        cmocka_unit_test(lock_can_be_repeated),
+        cmocka_unit_test(process_walls_stand),
+        cmocka_unit_test(process_is_not_tied_unasked),
+        cmocka_unit_test(descriptors_are_closed),
+    };
+
+    return cmocka_run_group_tests_name("confine", tests, NULL, NULL);
+}
