@@ -111,21 +111,30 @@ static int set_variable(struct config_reading *reading, const char *variable, co
     return 0;
 }
 
-int config_set_key(struct config_reading *reading, const char *key, const char *value)
+static const struct key *find_key(const char *kind, const char *name)
+{
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strcmp(keys[i].kind, kind) == 0 && strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    }
+    return NULL;
+}
+
+int config_set_key(struct config_reading *reading, const char *name, const char *value)
 {
     if (reading->kind == NULL)
-        return config_refuse(reading, "key '%s' stands before the first section", key);
+        return config_refuse(reading, "key '%s' stands before the first section", name);
+    bool variable = strcmp(reading->kind, "module") == 0 && strncmp(name, "env.", 4) == 0;
+    const struct key *key = find_key(reading->kind, name);
+    if (key == NULL && !variable)
+        return config_refuse(reading, "section [%s] has no key '%s'", reading->section, name);
     if (value[0] == '\0')
-        return config_refuse(reading, "key '%s' has no value", key);
-    if (config_note_seen(reading, key) < 0)
+        return config_refuse(reading, "key '%s' has no value", name);
+    if (config_note_seen(reading, name) < 0)
         return -1;
-    if (strcmp(reading->kind, "module") == 0 && strncmp(key, "env.", 4) == 0)
-        return set_variable(reading, key + 4, value);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (strcmp(keys[i].kind, reading->kind) == 0 && strcmp(keys[i].name, key) == 0)
-            return keys[i].set(reading, value, (char *)reading->target + keys[i].offset);
-    }
-    return config_refuse(reading, "section [%s] has no key '%s'", reading->section, key);
+    if (key == NULL)
+        return set_variable(reading, name + 4, value);
+    return key->set(reading, value, (char *)reading->target + key->offset);
 }
 
 /* A module that an earlier file began is continued. */

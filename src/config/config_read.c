@@ -59,20 +59,21 @@ int config_put_text(struct config_reading *reading, const char *text, char **fie
     return 0;
 }
 
-/* "[NAME]" with nothing behind it but white space or a comment. */
+/* "[NAME]" with nothing behind it but white space or a comment.  The name of an origin may hold brackets itself. */
 static int read_section(struct config_reading *reading, const char *line)
 {
-    const char *end = strchr(line, ']');
-    if (end == NULL)
-        return config_refuse(reading, "the section has no ']'");
-    const char *rest = end + 1;
-    size_t blank = strspn(rest, " \t");
-    if (rest[blank] != '\0' && (blank == 0 || rest[blank] != ';'))
-        return config_refuse(reading, "there is something behind the ']'");
+    size_t size = 0;
+    while (line[size] != '\0' && !((line[size] == ' ' || line[size] == '\t') && line[size + 1] == ';'))
+        size++;
+    while (line[size - 1] == ' ' || line[size - 1] == '\t')
+        size--;
+    if (line[size - 1] != ']')
+        return config_refuse(reading, "%s",
+                             strchr(line, ']') == NULL ? "the section has no ']'"
+                                                       : "there is something behind the ']'");
     char name[CONFIG_LINE_MAX + 1];
-    size_t size = (size_t)(end - line - 1);
-    memcpy(name, line + 1, size);
-    name[size] = '\0';
+    memcpy(name, line + 1, size - 2);
+    name[size - 2] = '\0';
     return config_enter_section(reading, name);
 }
 

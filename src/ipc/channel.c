@@ -291,10 +291,15 @@ static int receive_packet(struct channel *channel, struct deadline deadline, int
                             .msg_iovlen = 1,
                             .msg_control = &control,
                             .msg_controllen = sizeof(control)};
+    /* A peer that ended with orders unread resets the socket once; what it said before that can still be read. */
+    bool reset = false;
     ssize_t received;
-    do
+    for (;;) {
         received = recvmsg(channel->descriptor, &header, MSG_CMSG_CLOEXEC);
-    while (received < 0 && errno == EINTR);
+        if (received >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+            break;
+        reset = errno == ECONNRESET;
+    }
     if (received == 0 || (received < 0 && errno == ECONNRESET))
         return peer_ended(channel, error);
     if (received < 0)
@@ -359,6 +364,11 @@ int channel_expect(struct channel *channel, enum message_type type, struct deadl
 bool channel_peer_gone(const struct channel *channel)
 {
     return channel->gone;
+}
+
+void channel_forget(struct channel *channel)
+{
+    secret_clear(channel->in);
 }
 
 int channel_pair(int ret_ends[2], bool one_way, struct error *error)

@@ -42,15 +42,15 @@ class House:
         self._live = {}
         self._lock = threading.Lock()
         self._count = 0
-        self._selector = selectors.DefaultSelector()
+        self._selector = selectors.PollSelector()  # unlike epoll it takes /dev/null too
         self._listen(port)
 
     def release_all(self):
         """Ring for every answer that is held back; later ones wait for the next ring."""
         with self._lock:
-            self._rung.append(self.release)
-            self.release = Bell()
-        self._rung[-1].ring()
+            rung, self.release = self.release, Bell()
+            self._rung.append(rung)  # kept: somebody may still poll for it
+        rung.ring()
 
     def _listen(self, port):
         self.https = socket.create_server(("127.0.0.1", port), backlog=128)

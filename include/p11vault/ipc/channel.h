@@ -37,6 +37,9 @@ int channel_send_fields(struct channel *channel, enum message_type type,
 #define channel_send_empty(channel, type, error)                                                   \
     channel_send_fields(channel, type, NULL, 0, -1, error)
 
+/* Wipes the last received packet: for one that held a key. */
+void channel_forget(struct channel *channel);
+
 /*
  * Receives the next message.  An error message of the peer (`fail`) is turned into our error with its code, text and
  * hint, and -1 is returned.  Otherwise as channel_send(); CODE_RETRY when the deadline passes.

@@ -1,0 +1,35 @@
+/*
+ * Phase one: resolve, connect, complete TLS.  Then the lock, for good, before any key arrives.
+ */
+#include <string.h>
+
+#include "exchangeroom.h"
+#include "p11vault/base/log.h"
+#include "p11vault/confine/confine.h"
+
+#define LONGEST_MS (10 * 60 * 1000)
+
+static int64_t bounded_ms(uint64_t milliseconds)
+{
+    return milliseconds > LONGEST_MS ? LONGEST_MS : (int64_t)milliseconds;
+}
+
+/* connect: origin, CA file, ms to connect, ms for a step */
+int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
+                         struct error *error)
+{
+    struct deadline deadline = deadline_in(bounded_ms(message_number(order, 2)));
+    room->step_ms = bounded_ms(message_number(order, 3));
+    if (origin_parse(message_text(order, 0), &room->origin, error) < 0 ||
+        connection_library_start(error) < 0 ||
+        connection_open(&room->origin, message_text(order, 1), deadline, &room->connection,
+                        error) < 0)
+        return error_prefix(error, "connect to %s", message_text(order, 0));
+    if (confine_lock(error) < 0)
+        return error_prefix(error, "lock the exchange room");
+    log_info("connected to %s (%s), locked", connection_address(room->connection),
+             connection_tls(room->connection));
+    return channel_send(room->front, MESSAGE_CONNECTED, error,
+                        TEXT(connection_address(room->connection)),
+                        TEXT(connection_tls(room->connection)));
+}

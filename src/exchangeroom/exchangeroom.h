@@ -1,0 +1,77 @@
+/*
+ * exchangeroom.h: inside p11vault-exchange, the only program that sees an opened secret.
+ *
+ * Either it never connects and only reads and seals what a person typed; or it connects, locks itself for good, and then
+ * carries out steps: ask for a key, open, build, send, wipe, wait with nothing in memory, read, seal, wipe.
+ */
+#ifndef P11VAULT_SRC_EXCHANGEROOM_EXCHANGEROOM_H
+#define P11VAULT_SRC_EXCHANGEROOM_EXCHANGEROOM_H
+
+#include <jansson.h>
+
+#include "p11vault/base/digest.h"
+#include "p11vault/base/json.h"
+#include "p11vault/http/connection.h"
+#include "p11vault/ipc/channel.h"
+#include "p11vault/oauth/provider.h"
+#include "p11vault/seal/jwe.h"
+#include "p11vault/seal/record.h"
+
+#define ROOM_RECORDS_MAX 64
+
+/* A sealed record as ordered, or a slot for one that may be issued. */
+struct ordered {
+    uint64_t n;
+    bool is_slot;
+    char digest[DIGEST_HEX_SIZE];
+    char *app, *name, *kind;
+    int64_t version;
+    char *jwe;
+    json_t *facts; /* slots */
+};
+
+struct exchangeroom {
+    struct channel *front;
+    struct channel *keys; /* from the card room; NULL when there is none */
+
+    struct secret *typed;
+
+    struct connection *connection;
+    struct origin origin;
+    int64_t step_ms;
+
+    bool app_known;
+    struct ec_point app_key;
+    char app_kid[THUMBPRINT_SIZE];
+
+    struct ordered ordered[ROOM_RECORDS_MAX];
+    size_t ordered_count;
+};
+
+/* Reading and sealing (read_and_seal.c). */
+int exchangeroom_read(struct exchangeroom *room, const struct message *order, struct error *error);
+int exchangeroom_seal(struct exchangeroom *room, const struct message *order, struct error *error);
+/* Takes an app key by its public JWK. */
+int exchangeroom_take_app_key(struct exchangeroom *room, const char *jwk, struct error *error);
+
+/* Connecting and the lock (connect.c). */
+int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
+                         struct error *error);
+
+/* Records and keys (records.c). */
+int exchangeroom_record(struct exchangeroom *room, const struct message *order,
+                        struct error *error);
+int exchangeroom_slot(struct exchangeroom *room, const struct message *order, struct error *error);
+/* Waits for the card room's app key when it is not known yet. */
+int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error);
+/* Asks for key n, opens record n, checks that it is the one ordered: its value. */
+int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, struct secret **ret_value,
+                             struct error *error);
+/* Seals a value into slot n with these facts added, and tells the front. */
+int exchangeroom_issue(struct exchangeroom *room, uint64_t n, const struct secret *value,
+                       int64_t expires, struct error *error);
+
+/* One step (step.c). */
+int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * Records and keys: a key is asked for at the last moment, used once and wiped.
+ */
+#include <string.h>
+
+#include "exchangeroom.h"
+#include "p11vault/base/clock.h"
+
+/* The front passes the wish on to the card room: a local way, but the front may be busy writing to disk. */
+#define KEY_MS 30000
+
+/* What was issued into a slot is opened later as the record of the same number. */
+static int new_ordered(struct exchangeroom *room, uint64_t n, bool is_slot,
+                       struct ordered **ret_ordered, struct error *error)
+{
+    for (size_t i = 0; i < room->ordered_count; i++)
+        if (room->ordered[i].n == n && room->ordered[i].is_slot == is_slot)
+            return error_set(error, CODE_FAULT, "record %llu is ordered twice",
+                             (unsigned long long)n);
+    if (room->ordered_count == ROOM_RECORDS_MAX)
+        return error_set(error, CODE_FAULT, "more than %d records", ROOM_RECORDS_MAX);
+    *ret_ordered = &room->ordered[room->ordered_count++];
+    (*ret_ordered)->n = n;
+    (*ret_ordered)->is_slot = is_slot;
+    return 0;
+}
+
+/* record: n, digest, app, name, kind, version, JWE */
+int exchangeroom_record(struct exchangeroom *room, const struct message *order,
+                        struct error *error)
+{
+    struct ordered *ordered;
+    char digest[DIGEST_HEX_SIZE];
+    const char *jwe = message_text(order, 6);
+    struct digest actual = digest_of(jwe, strlen(jwe));
+    digest_hex(&actual, digest);
+    if (strcmp(digest, message_text(order, 1)) != 0)
+        return error_set(error, CODE_LOG, "record '%s' is not the one that was ordered",
+                         message_text(order, 3));
+    if (new_ordered(room, message_number(order, 0), false, &ordered, error) < 0)
+        return -1;
+    ordered->app = strdup(message_text(order, 2));
+    ordered->name = strdup(message_text(order, 3));
+    ordered->kind = strdup(message_text(order, 4));
+    ordered->version = (int64_t)message_number(order, 5);
+    ordered->jwe = strdup(jwe);
+    if (!ordered->app || !ordered->name || !ordered->kind || !ordered->jwe)
+        return error_memory(error);
+    return 0;
+}
+
+/* slot: n, facts */
+int exchangeroom_slot(struct exchangeroom *room, const struct message *order, struct error *error)
+{
+    struct ordered *ordered;
+    auto_json json_t *facts = NULL;
+    const char *text = message_text(order, 1);
+    if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
+        new_ordered(room, message_number(order, 0), true, &ordered, error) < 0)
+        return -1;
+    ordered->facts = TAKE(facts);
+    return 0;
+}
+
+static int find_ordered(struct exchangeroom *room, uint64_t n, bool is_slot,
+                        const struct ordered **ret_ordered, struct error *error)
+{
+    for (size_t i = 0; i < room->ordered_count; i++)
+        if (room->ordered[i].n == n && room->ordered[i].is_slot == is_slot) {
+            *ret_ordered = &room->ordered[i];
+            return 0;
+        }
+    return error_set(error, CODE_FAULT, "%s %llu was not ordered", is_slot ? "slot" : "record",
+                     (unsigned long long)n);
+}
+
+int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error)
+{
+    struct message message;
+    if (room->app_known)
+        return 0;
+    if (!room->keys)
+        return error_set(error, CODE_FAULT, "there is no card room to name the app key");
+    if (channel_expect(room->keys, MESSAGE_APPKEY, deadline_in(KEY_MS), &message, error) < 0)
+        return -1;
+    return exchangeroom_take_app_key(room, message_text(&message, 0), error);
+}
+
+/* Asks for key n and takes it off the one-way channel. */
+static int want(struct exchangeroom *room, uint64_t n, struct ec_point *ret_epk,
+                struct secret **ret_key, struct error *error)
+{
+    auto_of(secret_free) struct secret *key = NULL;
+    struct message message;
+    if (exchangeroom_wait_app_key(room, error) < 0 ||
+        channel_send(room->front, MESSAGE_WANT, error, NUMBER(n)) < 0 ||
+        channel_expect(room->keys, MESSAGE_KEY, deadline_in(KEY_MS), &message, error) < 0)
+        return -1;
+    if (message_number(&message, 0) != n || message.fields[1].size != EC_POINT_SIZE ||
+        message.fields[2].size != CEK_SIZE)
+        return error_set(error, CODE_FAULT, "key %llu is not the one that was asked for",
+                         (unsigned long long)message_number(&message, 0));
+    if (secret_new(CEK_SIZE, &key, error) < 0 ||
+        secret_append(key, message.fields[2].bytes, CEK_SIZE, error) < 0)
+        return -1;
+    memcpy(ret_epk->bytes, message.fields[1].bytes, EC_POINT_SIZE);
+    *ret_key = TAKE(key);
+    channel_forget(room->keys);
+    return 0;
+}
+
+int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, struct secret **ret_value,
+                             struct error *error)
+{
+    const struct ordered *ordered;
+    auto_of(secret_free) struct secret *key = NULL;
+    auto_of(secret_free) struct secret *payload = NULL;
+    auto_of(secret_free) struct secret *value = NULL;
+    auto_json json_t *facts = NULL;
+    struct ec_point epk;
+    if (find_ordered(room, n, false, &ordered, error) < 0 || want(room, n, &epk, &key, error) < 0)
+        return -1;
+    const struct record_expectation expected = {ordered->app, ordered->name, ordered->kind,
+                                                ordered->version, room->origin.text};
+    if (jwe_open(ordered->jwe, key, &payload, error) < 0 ||
+        record_split(payload, &facts, &value, error) < 0 ||
+        record_check(facts, &expected, error) < 0)
+        return error_prefix(error, "open '%s'", ordered->name);
+    *ret_value = TAKE(value);
+    return 0;
+}
+
+int exchangeroom_issue(struct exchangeroom *room, uint64_t n, const struct secret *value,
+                       int64_t expires, struct error *error)
+{
+    const struct ordered *ordered;
+    auto_of(secret_free) struct secret *key = NULL;
+    auto_of(secret_free) struct secret *payload = NULL;
+    auto_free char *jwe = NULL;
+    auto_free char *text = NULL;
+    struct jwe_header header;
+    if (find_ordered(room, n, true, &ordered, error) < 0 ||
+        want(room, n, &header.epk, &key, error) < 0)
+        return -1;
+    memcpy(header.kid, room->app_kid, sizeof(header.kid));
+    auto_json json_t *facts = json_deep_copy(ordered->facts);
+    if (!facts || json_object_set_new(facts, "issued", json_integer(clock_now())) < 0 ||
+        (expires != EXPIRES_UNKNOWN &&
+         json_object_set_new(facts, "expires", json_integer(expires)) < 0))
+        return error_memory(error);
+    if (record_compose(facts, value, &payload, error) < 0 ||
+        jwe_seal(&header, key, payload, &jwe, error) < 0 ||
+        json_canonical(facts, &text, error) < 0)
+        return error_prefix(error, "seal what was issued");
+    return channel_send(room->front, MESSAGE_ISSUED, error, NUMBER(n), TEXT(jwe), TEXT(text));
+}
