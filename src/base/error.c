@@ -70,9 +70,8 @@ static void clean(char *text)
 }
 
 /* Formats and cleans into `target` by way of a copy, since the arguments may lie in the target. */
-__attribute__((format(printf, 3, 0))) static void format_clean(char *target, size_t room,
-                                                               const char *format,
-                                                               va_list arguments)
+__attribute__((format(printf, 3, 0))) static void
+format_clean(char *target, size_t room, const char *format, va_list arguments)
 {
     char text[ERROR_TEXT_MAX];
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)

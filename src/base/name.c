@@ -36,8 +36,8 @@ bool name_part_valid(const char *part)
 static int refuse_part(const char *whole, const char *part, struct error *error)
 {
     return error_set(error, CODE_USAGE,
-                     "name '%.200s': the %s must be 1 to %d of A-Z a-z 0-9 . _ @ + - and begin with "
-                     "a letter or digit",
+                     "name '%.200s': the %s must be 1 to %d of A-Z a-z 0-9 . _ @ + - "
+                     "and begin with a letter or digit",
                      whole, part, NAME_PART_MAX);
 }
 
@@ -63,8 +63,7 @@ static int check_kind(const char *whole, const char *kind, struct error *error)
             return 0;
     }
     error_set(error, CODE_USAGE, "name '%.200s': no such kind of grant", whole);
-    return error_hint(error,
-                      "kinds are: user page system-user app instagram threads session");
+    return error_hint(error, "kinds are: user page system-user app instagram threads session");
 }
 
 int name_parse_grant(const char *text, struct name *ret_name, struct error *error)

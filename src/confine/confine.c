@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <linux/close_range.h>
-
 static int refuse_dumps(struct error *error)
 {
 #ifdef P11VAULT_SANITIZED

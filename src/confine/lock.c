@@ -1,15 +1,17 @@
 /*
  * lock.c: the exchange room's lock: what no call may do any more once the connection stands.
  *
- * A list of what is denied, not of what is allowed: libraries and kernels bring new harmless calls every year, and a
- * list of those would break on the next update.  What is denied is everything that could give the process a new way
- * out: a socket, a file, a program, another process, or another process' memory.
+ * A list of what is denied, not of what is allowed: libraries and kernels bring new harmless calls
+ * every year, and a list of those would break on the next update.  What is denied is everything
+ * that could give the process a new way out: a socket, a file, a program, another process, or
+ * another process' memory.
  */
+#include "p11vault/confine/confine.h"
+
 #include <errno.h>
 #include <seccomp.h>
 
 #include "p11vault/base/cleanup.h"
-#include "p11vault/confine/confine.h"
 
 struct denied {
     int call;
@@ -59,7 +61,10 @@ static const struct denied denied[] = {
     {SCMP_SYS(unshare), EPERM},
     {SCMP_SYS(setns), EPERM},
 
-    /* Programs and processes.  The C library falls back from clone3 to clone when it does not exist. */
+    /*
+     * Programs and processes.  The C library falls back from clone3 to clone when it does not
+     * exist.
+     */
     {SCMP_SYS(execve), EPERM},
     {SCMP_SYS(execveat), EPERM},
     {SCMP_SYS(fork), EPERM},
@@ -76,7 +81,10 @@ static const struct denied denied[] = {
     {SCMP_SYS(userfaultfd), EPERM},
     {SCMP_SYS(perf_event_open), EPERM},
 
-    /* Ways around this list: calls made by the kernel on our behalf, keyrings, programs in the kernel. */
+    /*
+     * Ways around this list: calls made by the kernel on our behalf, keyrings, programs in the
+     * kernel.
+     */
     {SCMP_SYS(io_uring_setup), EPERM},
     {SCMP_SYS(io_uring_enter), EPERM},
     {SCMP_SYS(io_uring_register), EPERM},
@@ -106,8 +114,8 @@ int confine_lock(struct error *error)
     if (result == 0)
         result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     for (size_t i = 0; result == 0 && i < sizeof(denied) / sizeof(denied[0]); i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)denied[i].answer),
-                                  denied[i].call, 0);
+        result =
+            seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)denied[i].answer), denied[i].call, 0);
     if (result == 0)
         result = seccomp_load(filter);
     if (result == 0)

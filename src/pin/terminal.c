@@ -1,9 +1,9 @@
 /*
  * terminal.c: asks for a secret at the terminal.
  *
- * The line is edited here and not by the kernel, whose own line editing ends at 4095 bytes, less than a token may
- * have.  Signals that would end the process wait until the terminal is as it was before: they are let in only while
- * this code sleeps, noted, and raised again at the end.
+ * The line is edited here and not by the kernel, whose own line editing ends at 4095 bytes, less
+ * than a token may have.  Signals that would end the process wait until the terminal is as it was
+ * before: they are let in only while this code sleeps, noted, and raised again at the end.
  */
 #include "p11vault/pin/typed.h"
 
@@ -77,7 +77,10 @@ bool typed_terminal_present(void)
     return descriptor >= 0 && isatty(descriptor) == 1;
 }
 
-/* Waits with the held signals let in.  Returns false with *ret_why set when it was not the terminal that woke us. */
+/*
+ * Waits with the held signals let in.  Returns false with *ret_why set when it was not the terminal
+ * that woke us.
+ */
 static bool wait_for(struct terminal *terminal, short events, enum line *ret_why)
 {
     struct pollfd wait = {.fd = terminal->descriptor, .events = events};
@@ -160,9 +163,9 @@ static enum effect effect_of(const struct terminal *terminal, uint8_t byte, stru
 }
 
 /*
- * Reads one line into the secret, whose capacity is one byte more than the line may have: each byte is looked at where
- * it lies behind the others.  A line that is refused is read to its end all the same, so that the rest of it does not
- * go to whoever reads the terminal next.
+ * Reads one line into the secret, whose capacity is one byte more than the line may have: each byte
+ * is looked at where it lies behind the others.  A line that is refused is read to its end all the
+ * same, so that the rest of it does not go to whoever reads the terminal next.
  */
 static enum line read_line(struct terminal *terminal, size_t maximum, struct secret *secret)
 {
@@ -214,8 +217,8 @@ static enum line ask(struct terminal *terminal, const char *prompt, size_t maxim
     quiet.c_cc[VTIME] = 0;
     quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
     /*
-     * What was typed before the question is not an answer to it, nor what is left over afterwards.  Not TCSAFLUSH,
-     * which would also wait for output that a ^S may hold up.
+     * What was typed before the question is not an answer to it, nor what is left over afterwards.
+     * Not TCSAFLUSH, which would also wait for output that a ^S may hold up.
      */
     if (tcsetattr(terminal->descriptor, TCSANOW, &quiet) < 0)
         return LINE_BROKEN;

@@ -1,5 +1,6 @@
 /*
- * typed.c: reads secrets from files and descriptors.  What is asked at the terminal is in terminal.c.
+ * typed.c: reads secrets from files and descriptors.  What is asked at the terminal is in
+ * terminal.c.
  */
 #include "p11vault/pin/typed.h"
 
@@ -11,7 +12,9 @@
 
 #define LINE_ENDING_MAX 2 /* "\r\n" */
 
-/* Drops one line ending, and only one: a second is part of what was meant, or a mistake to be seen. */
+/*
+ * Drops one line ending, and only one: a second is part of what was meant, or a mistake to be seen.
+ */
 static void drop_line_ending(struct secret *secret)
 {
     const uint8_t *bytes = secret_data(secret);
@@ -55,7 +58,10 @@ static int read_to_end(int descriptor, const struct deadline *deadline, struct s
     }
 }
 
-/* The line ending is dropped before the size is judged, so that a secret of exactly `maximum` may have one. */
+/*
+ * The line ending is dropped before the size is judged, so that a secret of exactly `maximum` may
+ * have one.
+ */
 static int read_secret(int descriptor, size_t maximum, const struct deadline *deadline,
                        enum code bad, struct secret **ret_secret, struct error *error)
 {

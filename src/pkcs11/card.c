@@ -62,7 +62,10 @@ static bool card_fits(const struct card_info *info, const struct card_uri *uris,
     return false;
 }
 
-/* A list that has become too long for a message ends where it is: the error of the buffer is not an error here. */
+/*
+ * A list that has become too long for a message ends where it is: the error of the buffer is not an
+ * error here.
+ */
 static void put_card(struct buffer *list, const struct card_info *info)
 {
     struct error too_long;
@@ -99,8 +102,8 @@ static void describe(const struct card_uri *uris, size_t count, struct buffer *t
     }
 }
 
-static int fail_none(const struct scan *scan, const struct card_uri *uris, size_t count,
-                     struct error *error)
+static void fail_none(const struct scan *scan, const struct card_uri *uris, size_t count,
+                      struct error *error)
 {
     auto_buffer struct buffer wanted = BUFFER_UP_TO(LIST_MAX / 2);
     auto_buffer struct buffer found = BUFFER_UP_TO(LIST_MAX);
@@ -114,11 +117,11 @@ static int fail_none(const struct scan *scan, const struct card_uri *uris, size_
               found.size == 0 ? "none" : buffer_text(&found),
               scan->unreadable == CKR_OK ? "" : "; one reader cannot be read: ",
               scan->unreadable == CKR_OK ? "" : ckr_name(scan->unreadable));
-    return error_hint(error, "put the card in; what is there is shown by: p11vault card list");
+    error_hint(error, "put the card in; what is there is shown by: p11vault card list");
 }
 
-static int fail_several(const struct scan *scan, const struct card_uri *uris, size_t count,
-                        struct error *error)
+static void fail_several(const struct scan *scan, const struct card_uri *uris, size_t count,
+                         struct error *error)
 {
     auto_buffer struct buffer wanted = BUFFER_UP_TO(LIST_MAX / 2);
     auto_buffer struct buffer found = BUFFER_UP_TO(LIST_MAX);
@@ -130,37 +133,42 @@ static int fail_several(const struct scan *scan, const struct card_uri *uris, si
     }
     error_set(error, CODE_NO_CARD, "more than one card fits%s: %s", buffer_text(&wanted),
               buffer_text(&found));
-    return error_hint(error, "choose one by its serial, as in 'pkcs11:serial=...'; the serials are "
-                             "shown by: p11vault card list");
+    error_hint(error, "choose one by its serial, as in 'pkcs11:serial=...'; the serials are "
+                      "shown by: p11vault card list");
 }
 
-static int choose(const struct scan *scan, const struct card_uri *uris, size_t count,
-                  const struct slot **ret_slot, struct error *error)
+/* NULL, with the error set, when none or several fit. */
+static const struct slot *choose(const struct scan *scan, const struct card_uri *uris, size_t count,
+                                 struct error *error)
 {
     const struct slot *chosen = NULL;
 
     for (size_t i = 0; i < scan->count; i++) {
         if (!card_fits(&scan->slots[i].info, uris, count))
             continue;
-        if (chosen != NULL)
-            return fail_several(scan, uris, count, error);
+        if (chosen != NULL) {
+            fail_several(scan, uris, count, error);
+            return NULL;
+        }
         chosen = &scan->slots[i];
     }
     if (chosen == NULL)
-        return fail_none(scan, uris, count, error);
-    *ret_slot = chosen;
-    return 0;
+        fail_none(scan, uris, count, error);
+    return chosen;
 }
 
 int card_open(struct module *module, const struct card_uri *uris, size_t count,
               struct card **ret_card, struct error *error)
 {
-    auto_of(scan_free) struct scan *scan = NULL;
+    struct scan scan;
     auto_of(card_free) struct card *card = NULL;
     const struct slot *slot = NULL;
     CK_RV rv = CKR_OK;
 
-    if (module_scan(module, &scan, error) < 0 || choose(scan, uris, count, &slot, error) < 0)
+    if (module_scan(module, &scan, error) < 0)
+        return -1;
+    slot = choose(&scan, uris, count, error);
+    if (slot == NULL)
         return -1;
     card = calloc(1, sizeof(*card));
     if (card == NULL)

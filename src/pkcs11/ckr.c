@@ -1,17 +1,20 @@
 /*
  * ckr.c: the names of PKCS#11's return values, for messages.
  */
+#include "internal.h"
+
 #include <stddef.h>
 #include <stdio.h>
-
-#include "internal.h"
 
 struct ckr {
     CK_RV value;
     const char *name;
 };
 
-#define CKR(value) {value, #value}
+#define CKR(value)                                                                                 \
+    {                                                                                              \
+        value, #value                                                                              \
+    }
 
 static const struct ckr names[] = {
     CKR(CKR_OK),

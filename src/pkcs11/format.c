@@ -1,7 +1,8 @@
 /*
  * format.c: makes a new card out of an unformatted slot: SoftHSM always has one.
  *
- * Slot numbers change when a card is formatted, so the number is used only until the session here is closed.
+ * Slot numbers change when a card is formatted, so the number is used only until the session here
+ * is closed.
  */
 #include "internal.h"
 
@@ -19,18 +20,17 @@ static int fail(const char *label, CK_RV rv, const char *call, struct error *err
 
 static int find_slot(struct module *module, struct slot *ret_slot, struct error *error)
 {
-    auto_of(scan_free) struct scan *scan = NULL;
+    struct scan scan;
 
     if (module_scan(module, &scan, error) < 0)
         return -1;
-    for (size_t i = 0; i < scan->count; i++) {
-        if (!scan->slots[i].info.initialised) {
-            *ret_slot = scan->slots[i];
+    for (size_t i = 0; i < scan.count; i++) {
+        if (!scan.slots[i].info.initialised) {
+            *ret_slot = scan.slots[i];
             return 0;
         }
     }
-    return error_set(error, CODE_CARD, "PKCS#11 module '%s' has no unformatted card",
-                     module->path);
+    return error_set(error, CODE_CARD, "PKCS#11 module '%s' has no unformatted card", module->path);
 }
 
 /* The user PIN is set by the security officer, in a session of its own. */
@@ -80,8 +80,8 @@ int module_format_card(struct module *module, const char *label, const struct se
         check_pin(&slot.info, label, "PIN", user_pin, error) < 0)
         return -1;
 
-    rv = module->calls->C_InitToken(slot.id, module_bytes(secret_data(so_pin)),
-                                    secret_size(so_pin), padded);
+    rv = module->calls->C_InitToken(slot.id, module_bytes(secret_data(so_pin)), secret_size(so_pin),
+                                    padded);
     if (rv != CKR_OK)
         return fail(label, rv, "C_InitToken", error);
     rv = module->calls->C_OpenSession(slot.id, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL,

@@ -1,6 +1,7 @@
 /*
- * internal.h: what the files of this module share: the loaded module, the open card, and how a failed call becomes
- * an error.  Nothing outside src/pkcs11 includes this, so that no other file sees PKCS#11's own types.
+ * internal.h: what the files of this module share: the loaded module, the open card, and how a
+ * failed call becomes an error.  Nothing outside src/pkcs11 includes this, so that no other file
+ * sees PKCS#11's own types.
  */
 #ifndef PKCS11_INTERNAL_H
 #define PKCS11_INTERNAL_H
@@ -39,19 +40,13 @@ struct scan {
     CK_RV unreadable; /* why the last slot that could not be asked could not, or CKR_OK */
 };
 
-static inline void scan_free(struct scan *scan)
-{
-    free(scan);
-}
-DEFINE_CLEANUP(struct scan, scan_free);
-
 /* PKCS#11 takes pointers to what it only reads without const. */
 static inline CK_BYTE *module_bytes(const void *bytes)
 {
     return (CK_BYTE *)(uintptr_t)bytes;
 }
 
-int module_scan(struct module *module, struct scan **ret_scan, struct error *error);
+int module_scan(struct module *module, struct scan *ret_scan, struct error *error);
 CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info *ret_info);
 
 /*
@@ -64,8 +59,9 @@ const char *card_pin_fault(const struct card_info *info, const struct secret *pi
 int card_fail(const struct card *card, CK_RV rv, const char *call, struct error *error);
 
 /*
- * The same for a call that stands between an operation's begin and end.  Some modules leave the operation active
- * and refuse everything after it, so the session is closed: the card cannot be used again before card_open().
+ * The same for a call that stands between an operation's begin and end.  Some modules leave the
+ * operation active and refuse everything after it, so the session is closed: the card cannot be
+ * used again before card_open().
  */
 int card_fail_open(struct card *card, CK_RV rv, const char *call, struct error *error);
 
@@ -76,8 +72,8 @@ int card_check_ready(const struct card *card, struct error *error);
 int card_prefix(const struct card *card, struct error *error);
 
 /*
- * One attribute into memory of a known size; its length is checked.  Returns CKR_BUFFER_TOO_SMALL for one that is
- * longer and CKR_ATTRIBUTE_TYPE_INVALID for one that the object does not have.
+ * One attribute into memory of a known size; its length is checked.  Returns CKR_BUFFER_TOO_SMALL
+ * for one that is longer and CKR_ATTRIBUTE_TYPE_INVALID for one that the object does not have.
  */
 CK_RV key_attribute(struct card *card, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
                     void *ret_value, size_t room, size_t *ret_size);
@@ -85,8 +81,9 @@ CK_RV key_attribute(struct card *card, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYP
 bool key_flag(struct card *card, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, bool missing);
 
 /*
- * Reads a private key and its public half (from `public_object` when it is not CK_INVALID_HANDLE).  Sets *ret_readable
- * to false, and not an error, for a key that this program does not know what to do with.
+ * Reads a private key and its public half (from `public_object` when it is not CK_INVALID_HANDLE).
+ * Sets *ret_readable to false, and not an error, for a key that this program does not know what to
+ * do with.
  */
 int key_read(struct card *card, CK_OBJECT_HANDLE object, CK_OBJECT_HANDLE public_object,
              struct card_key *ret_key, bool *ret_readable, struct error *error);

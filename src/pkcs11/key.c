@@ -1,15 +1,15 @@
 /*
- * key.c: reads the keys that are on a card, each with its public half, and finds the one a URI names.
+ * key.c: reads the keys that are on a card, each with its public half, and finds the one a URI
+ * names.
  */
 #include "internal.h"
 
 #include <string.h>
 
-
-#define KEYS_MAX 256              /* private keys on one card; more is taken for a fault */
-#define PUBLIC_MAX 8              /* public key objects with one CKA_ID */
-#define POINT_DER_SIZE (2 + 65)   /* a point inside a DER OCTET STRING */
-#define MODULUS_ROOM (512 + 1)    /* with a leading zero, which some cards store */
+#define KEYS_MAX 256            /* private keys on one card; more is taken for a fault */
+#define PUBLIC_MAX 8            /* public key objects with one CKA_ID */
+#define POINT_DER_SIZE (2 + 65) /* a point inside a DER OCTET STRING */
+#define MODULUS_ROOM (512 + 1)  /* with a leading zero, which some cards store */
 
 const uint8_t key_p256_der[KEY_P256_DER_SIZE] = {0x06, 0x08, 0x2a, 0x86, 0x48,
                                                  0xce, 0x3d, 0x03, 0x01, 0x07};
@@ -18,8 +18,7 @@ CK_RV key_attribute(struct card *card, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYP
                     void *ret_value, size_t room, size_t *ret_size)
 {
     CK_ATTRIBUTE attribute = {type, ret_value, room};
-    CK_RV rv =
-        card->module->calls->C_GetAttributeValue(card->session, object, &attribute, 1);
+    CK_RV rv = card->module->calls->C_GetAttributeValue(card->session, object, &attribute, 1);
 
     if (rv != CKR_OK)
         return rv;
@@ -120,8 +119,8 @@ static bool read_modulus(struct card *card, CK_OBJECT_HANDLE object, struct publ
 
     if (!read_number(card, object, CKA_MODULUS, public->modulus, sizeof(public->modulus),
                      &public->modulus_size) ||
-        !read_number(card, object, CKA_PUBLIC_EXPONENT, public->exponent,
-                     sizeof(public->exponent), &public->exponent_size))
+        !read_number(card, object, CKA_PUBLIC_EXPONENT, public->exponent, sizeof(public->exponent),
+                     &public->exponent_size))
         return false;
     /* The first byte's top bit is the size's last word: 2047 bits are not 2048. */
     return public->modulus_size >= KEY_RSA_BITS_MIN / 8 &&
@@ -146,8 +145,8 @@ static bool public_equal(const struct public_key *a, const struct public_key *b)
 }
 
 /*
- * The public half from the public key object with the same CKA_ID.  Several such objects must say the same: which of
- * two different ones belongs to the private key cannot be known.
+ * The public half from the public key object with the same CKA_ID.  Several such objects must say
+ * the same: which of two different ones belongs to the private key cannot be known.
  */
 static int find_public(struct card *card, struct card_key *key, bool *ret_found,
                        struct error *error)
@@ -235,8 +234,8 @@ int key_read(struct card *card, CK_OBJECT_HANDLE object, CK_OBJECT_HANDLE public
     /* Only a card that says so is believed that a key cannot leave it. */
     key.extractable = key_flag(card, object, CKA_EXTRACTABLE, true);
 
-    found = read_public(card, public_object == CK_INVALID_HANDLE ? object : public_object,
-                        &key.public);
+    found =
+        read_public(card, public_object == CK_INVALID_HANDLE ? object : public_object, &key.public);
     if (!found) {
         key.public = (struct public_key){.type = key.public.type};
         if (find_public(card, &key, &found, error) < 0)

@@ -28,8 +28,8 @@ static bool key_fits(const struct card_key *key, const struct card_uri *uri)
 {
     if (uri->object[0] != '\0' && strcmp(uri->object, key->label) != 0)
         return false;
-    return uri->id_size == 0 || (uri->id_size == key->id_size &&
-                                 memcmp(uri->id, key->id, key->id_size) == 0);
+    return uri->id_size == 0 ||
+           (uri->id_size == key->id_size && memcmp(uri->id, key->id, key->id_size) == 0);
 }
 
 /* "rsa2048 id=01 'label'".  A list that is too long for the message ends where it is. */

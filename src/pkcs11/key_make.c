@@ -5,24 +5,25 @@
 
 #include <string.h>
 
-#define ID_SIZE 8       /* random: some cards do not let CKA_ID be changed once the key is there */
+#define ID_SIZE 8 /* random: some cards do not let CKA_ID be changed once the key is there */
 #define TEMPLATE_MAX 16
 #define LABEL_MAX 32
+#define MECHANISMS_MAX 512
 
 static CK_BBOOL yes = CK_TRUE;
 static CK_BBOOL no = CK_FALSE;
 
-struct template {
-    CK_ATTRIBUTE attributes[TEMPLATE_MAX];
+struct attributes {
+    CK_ATTRIBUTE list[TEMPLATE_MAX];
     CK_ULONG count;
 };
 
-static void put(struct template *template, CK_ATTRIBUTE_TYPE type, const void *value, size_t size)
+static void put(struct attributes *template, CK_ATTRIBUTE_TYPE type, const void *value, size_t size)
 {
-    template->attributes[template->count++] = (CK_ATTRIBUTE){type, module_bytes(value), size};
+    template->list[template->count++] = (CK_ATTRIBUTE){type, module_bytes(value), size};
 }
 
-static void put_flag(struct template *template, CK_ATTRIBUTE_TYPE type, bool value)
+static void put_flag(struct attributes *template, CK_ATTRIBUTE_TYPE type, bool value)
 {
     put(template, type, value ? &yes : &no, sizeof(CK_BBOOL));
 }
@@ -36,7 +37,7 @@ struct plan {
     const char *label;
 };
 
-static void fill_public(const struct plan *plan, struct template *template)
+static void fill_public(const struct plan *plan, struct attributes *template)
 {
     static const uint8_t exponent[] = {0x01, 0x00, 0x01};
 
@@ -56,7 +57,7 @@ static void fill_public(const struct plan *plan, struct template *template)
 }
 
 /* `strict` denies every other use by name: without it, most cards allow them all. */
-static void fill_private(const struct plan *plan, bool strict, struct template *template)
+static void fill_private(const struct plan *plan, bool strict, struct attributes *template)
 {
     static const CK_ATTRIBUTE_TYPE uses[] = {CKA_SIGN, CKA_DECRYPT, CKA_DERIVE, CKA_UNWRAP};
     CK_ATTRIBUTE_TYPE wanted = CKA_SIGN;
@@ -80,13 +81,13 @@ static CK_RV generate(struct card *card, const struct plan *plan, bool strict,
 {
     CK_MECHANISM mechanism = {
         plan->type == KEY_RSA ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN, NULL, 0};
-    struct template public = {.count = 0};
-    struct template private = {.count = 0};
+    struct attributes public = {.count = 0};
+    struct attributes private = {.count = 0};
 
     fill_public(plan, &public);
     fill_private(plan, strict, &private);
-    return card->module->calls->C_GenerateKeyPair(card->session, &mechanism, public.attributes,
-                                                  public.count, private.attributes, private.count,
+    return card->module->calls->C_GenerateKeyPair(card->session, &mechanism, public.list,
+                                                  public.count, private.list, private.count,
                                                   ret_public, ret_private);
 }
 
@@ -156,22 +157,43 @@ int card_make_key(struct card *card, enum key_type type, unsigned rsa_bits, enum
     return 0;
 }
 
-static bool can(struct card *card, CK_MECHANISM_TYPE mechanism, CK_FLAGS flag)
+/*
+ * What the card offers: the list is asked too, since some modules describe mechanisms that they
+ * then refuse.
+ */
+struct offer {
+    CK_MECHANISM_TYPE mechanisms[MECHANISMS_MAX];
+    CK_ULONG count;
+};
+
+static bool can(struct card *card, const struct offer *offer, CK_MECHANISM_TYPE mechanism,
+                CK_FLAGS flag)
 {
     CK_MECHANISM_INFO info = {0};
 
-    return card->module->calls->C_GetMechanismInfo(card->slot, mechanism, &info) == CKR_OK &&
-           (info.flags & flag) != 0;
+    for (CK_ULONG i = 0; i < offer->count; i++) {
+        if (offer->mechanisms[i] == mechanism)
+            return card->module->calls->C_GetMechanismInfo(card->slot, mechanism, &info) ==
+                       CKR_OK &&
+                   (info.flags & flag) != 0;
+    }
+    return false;
 }
 
 int card_best_key_type(struct card *card, enum key_use use, enum key_type *ret_type,
                        struct error *error)
 {
-    bool ec = can(card, CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR) &&
-              (use == KEY_SIGNS ? can(card, CKM_ECDSA, CKF_SIGN)
-                                : can(card, CKM_ECDH1_DERIVE, CKF_DERIVE));
+    struct offer offer = {.count = MECHANISMS_MAX};
+    bool ec = false;
+    CK_RV rv = card->module->calls->C_GetMechanismList(card->slot, offer.mechanisms, &offer.count);
 
-    if (!ec && !can(card, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR)) {
+    if (rv != CKR_OK || offer.count > MECHANISMS_MAX)
+        return card_fail(card, rv == CKR_OK ? CKR_BUFFER_TOO_SMALL : rv, "C_GetMechanismList",
+                         error);
+    ec = can(card, &offer, CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR) &&
+         (use == KEY_SIGNS ? can(card, &offer, CKM_ECDSA, CKF_SIGN)
+                           : can(card, &offer, CKM_ECDH1_DERIVE, CKF_DERIVE));
+    if (!ec && !can(card, &offer, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR)) {
         error_set(error, CODE_CONFIG, "it can make neither a P-256 nor an RSA key for %s",
                   use == KEY_SIGNS ? "signing" : "unwrapping");
         return card_prefix(card, error);

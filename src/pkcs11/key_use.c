@@ -17,8 +17,8 @@ static int refuse(const struct card *card, enum code code, const char *why, stru
 }
 
 /*
- * The buffer always has the modulus' size and the length is never asked for: modules differ in what they answer and
- * in whether asking ends the operation.
+ * The buffer always has the modulus' size and the length is never asked for: modules differ in what
+ * they answer and in whether asking ends the operation.
  */
 int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash hash,
                  const uint8_t *ciphertext, size_t size, struct secret **ret_plaintext,
@@ -75,9 +75,9 @@ static CK_RV derive(struct card *card, const struct card_key *key, const uint8_t
     CK_BBOOL yes = CK_TRUE;
     CK_BBOOL no = CK_FALSE;
     CK_ATTRIBUTE template[] = {
-        {CKA_CLASS, &class, sizeof(class)},     {CKA_KEY_TYPE, &type, sizeof(type)},
-        {CKA_TOKEN, &no, sizeof(no)},           {CKA_SENSITIVE, &no, sizeof(no)},
-        {CKA_EXTRACTABLE, &yes, sizeof(yes)},   {CKA_VALUE_LEN, &size, sizeof(size)},
+        {CKA_CLASS, &class, sizeof(class)},   {CKA_KEY_TYPE, &type, sizeof(type)},
+        {CKA_TOKEN, &no, sizeof(no)},         {CKA_SENSITIVE, &no, sizeof(no)},
+        {CKA_EXTRACTABLE, &yes, sizeof(yes)}, {CKA_VALUE_LEN, &size, sizeof(size)},
     };
 
     return card->module->calls->C_DeriveKey(card->session, &mechanism, key->handle, template,
@@ -134,7 +134,10 @@ int card_agree(struct card *card, const struct card_key *key, const uint8_t peer
     return 0;
 }
 
-/* One signature into `room` bytes.  A refused mechanism leaves the session usable and is for the caller to see. */
+/*
+ * One signature into `room` bytes.  A refused mechanism leaves the session usable and is for the
+ * caller to see.
+ */
 static int sign(struct card *card, const struct card_key *key, CK_MECHANISM_TYPE type,
                 const void *bytes, size_t size, uint8_t *ret_signature, size_t wanted_size,
                 CK_RV *ret_begin, struct error *error)
@@ -188,9 +191,8 @@ static int sign_ec(struct card *card, const struct card_key *key, const void *me
     return 0;
 }
 
-static int sign_rsa(struct card *card, const struct card_key *key, const void *message,
-                    size_t size, uint8_t ret_signature[512], size_t *ret_size,
-                    struct error *error)
+static int sign_rsa(struct card *card, const struct card_key *key, const void *message, size_t size,
+                    uint8_t ret_signature[512], size_t *ret_size, struct error *error)
 {
     /* DigestInfo of RFC 8017 section 9.2 for SHA-256, up to the digest. */
     static const uint8_t prefix[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
@@ -208,8 +210,8 @@ static int sign_rsa(struct card *card, const struct card_key *key, const void *m
         digest = digest_of(message, size);
         memcpy(info, prefix, sizeof(prefix));
         memcpy(info + sizeof(prefix), digest.bytes, DIGEST_SIZE);
-        result = sign(card, key, CKM_RSA_PKCS, info, sizeof(info), signature, wanted, &begin,
-                      error);
+        result =
+            sign(card, key, CKM_RSA_PKCS, info, sizeof(info), signature, wanted, &begin, error);
     }
     if (result < 0)
         return -1;

@@ -16,8 +16,8 @@ const char *card_pin_fault(const struct card_info *info, const struct secret *pi
     if (size < info->pin_min)
         return "is shorter than the card allows";
     /* Some modules give 0 or nonsense for the maximum. */
-    if (size > PIN_SIZE_MAX || (info->pin_max >= info->pin_min && info->pin_max > 0 &&
-                                size > info->pin_max))
+    if (size > PIN_SIZE_MAX ||
+        (info->pin_max >= info->pin_min && info->pin_max > 0 && size > info->pin_max))
         return "is longer than the card allows";
     for (size_t i = 0; i < size; i++) {
         if (bytes[i] < 0x20 || bytes[i] == 0x7f)
@@ -56,7 +56,10 @@ int card_may_login(const struct card *card, bool attended, struct error *error)
     return 0;
 }
 
-/* Says no more than the card does: a card that shows no flags may still be one try from being locked. */
+/*
+ * Says no more than the card does: a card that shows no flags may still be one try from being
+ * locked.
+ */
 static int fail_wrong(struct card *card, struct error *error)
 {
     struct card_info info = {0};
@@ -69,8 +72,7 @@ static int fail_wrong(struct card *card, struct error *error)
     else if (rv == CKR_OK && info.pin_final_try)
         error_set(error, CODE_PIN_WRONG, "PIN is wrong, one try is left");
     else if (rv == CKR_OK && info.pin_count_low)
-        error_set(error, CODE_PIN_WRONG,
-                  "PIN is wrong, the card warns that tries are running low");
+        error_set(error, CODE_PIN_WRONG, "PIN is wrong, the card warns that tries are running low");
     else
         error_set(error, CODE_PIN_WRONG, "PIN is wrong");
     return card_prefix(card, error);

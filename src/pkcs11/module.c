@@ -10,7 +10,8 @@
 #include "p11vault/base/log.h"
 
 /*
- * Whoever can write the file can run code where the PIN is typed, so it must be root's or this user's own.
+ * Whoever can write the file can run code where the PIN is typed, so it must be root's or this
+ * user's own.
  */
 static int check_file(const char *path, struct error *error)
 {
@@ -104,15 +105,13 @@ CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info 
     return CKR_OK;
 }
 
-int module_scan(struct module *module, struct scan **ret_scan, struct error *error)
+int module_scan(struct module *module, struct scan *ret_scan, struct error *error)
 {
     CK_SLOT_ID ids[SLOTS_MAX];
     CK_ULONG count = 0;
-    auto_of(scan_free) struct scan *scan = calloc(1, sizeof(*scan));
+    struct scan scan = {.count = 0};
     CK_RV rv = CKR_OK;
 
-    if (scan == NULL)
-        return error_memory(error);
     /* Modules look for new cards only when they are asked for the count alone. */
     rv = module->calls->C_GetSlotList(CK_TRUE, NULL, &count);
     if (rv == CKR_OK) {
@@ -124,34 +123,34 @@ int module_scan(struct module *module, struct scan **ret_scan, struct error *err
                          module->path, ckr_name(rv == CKR_OK ? CKR_BUFFER_TOO_SMALL : rv));
 
     for (CK_ULONG i = 0; i < count; i++) {
-        struct slot *slot = &scan->slots[scan->count];
+        struct slot *slot = &scan.slots[scan.count];
 
         rv = module_slot_info(module, ids[i], &slot->info);
         if (rv == CKR_OK) {
             slot->id = ids[i];
-            scan->count++;
+            scan.count++;
         } else if (rv != CKR_TOKEN_NOT_PRESENT) {
             log_info("slot %lu: C_GetTokenInfo failed: %s", ids[i], ckr_name(rv));
-            scan->unreadable = rv;
+            scan.unreadable = rv;
         }
     }
-    *ret_scan = TAKE(scan);
+    *ret_scan = scan;
     return 0;
 }
 
 int module_each_card(struct module *module, int (*each)(void *context, const struct card_info *),
                      void *context, struct error *error)
 {
-    auto_of(scan_free) struct scan *scan = NULL;
+    struct scan scan;
 
     if (module_scan(module, &scan, error) < 0)
         return -1;
-    for (size_t i = 0; i < scan->count; i++) {
+    for (size_t i = 0; i < scan.count; i++) {
         int stop = 0;
 
-        if (!scan->slots[i].info.initialised)
+        if (!scan.slots[i].info.initialised)
             continue;
-        stop = each(context, &scan->slots[i].info);
+        stop = each(context, &scan.slots[i].info);
         if (stop != 0)
             return stop;
     }

@@ -1,9 +1,9 @@
 /*
  * uri.c: a strict reader of the part of RFC 7512 that this program takes.
  *
- * p11-kit's own parser is not used: it drops white space inside values, lets the last of several equal attributes
- * win and takes attributes (slot-id, library-version) that would change what a URI means.  What this reader accepts,
- * p11-kit reads in the same way.
+ * p11-kit's own parser is not used: it drops white space inside values, lets the last of several
+ * equal attributes win and takes attributes (slot-id, library-version) that would change what a URI
+ * means.  What this reader accepts, p11-kit reads in the same way.
  */
 #include "p11vault/pkcs11/uri.h"
 
@@ -17,14 +17,17 @@
 enum attribute { TOKEN, MANUFACTURER, SERIAL, MODEL, OBJECT, ID, TYPE, ATTRIBUTE_COUNT };
 
 static const char *const names[ATTRIBUTE_COUNT] = {
-    [TOKEN] = "token",   [MANUFACTURER] = "manufacturer", [SERIAL] = "serial", [MODEL] = "model",
-    [OBJECT] = "object", [ID] = "id",                     [TYPE] = "type",
+    [TOKEN] = "token",   [MANUFACTURER] = "manufacturer",
+    [SERIAL] = "serial", [MODEL] = "model",
+    [OBJECT] = "object", [ID] = "id",
+    [TYPE] = "type",
 };
 
 /* Attributes that RFC 7512 knows and that are refused by name, so that the reason can be given. */
 static const char *const refused[] = {
-    "pin-value",        "pin-source",          "module-name",     "module-path", "slot-id",
-    "slot-description", "library-description", "library-version", "library-manufacturer",
+    "pin-value",           "pin-source",      "module-name",
+    "module-path",         "slot-id",         "slot-description",
+    "library-description", "library-version", "library-manufacturer",
     "slot-manufacturer",
 };
 
@@ -133,8 +136,7 @@ static int store(enum attribute attribute, const struct value *value, struct car
     case ATTRIBUTE_COUNT:
         break;
     }
-    return error_set(error, CODE_FAULT, "PKCS#11 URI: attribute %d is not known",
-                     (int)attribute);
+    return error_set(error, CODE_FAULT, "PKCS#11 URI: attribute %d is not known", (int)attribute);
 }
 
 static bool name_is(const char *text, size_t size, const char *name)
@@ -164,8 +166,8 @@ static int parse_attribute(const char *text, size_t size, size_t offset, bool *s
     struct value value;
 
     if (equals == NULL)
-        return error_set(error, CODE_USAGE,
-                         "PKCS#11 URI: the attribute at position %zu has no '='", offset + 1);
+        return error_set(error, CODE_USAGE, "PKCS#11 URI: the attribute at position %zu has no '='",
+                         offset + 1);
     for (enum attribute i = 0; i < ATTRIBUTE_COUNT; i++) {
         if (!name_is(text, name_size, names[i]))
             continue;

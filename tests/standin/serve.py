@@ -80,7 +80,6 @@ class Connection:
         state.announce("connection")
         try:
             if self._begin(orders):
-                state.announce("handshake")
                 Conversation(self.link, self.number, self.house)
         except (Gone, OSError):
             pass
@@ -107,4 +106,5 @@ class Connection:
                 certificate = order.kind
         self.link.handshake(self.house.certificates.context(certificate))
         self.link.farewell = "notify"
+        self.house.state.announce("handshake")
         return all(order.kind != "close" for order in orders)

@@ -193,12 +193,14 @@ class Program:
         return [self._texts[name].decode(errors="replace") for name in ("out", "err", "terminal")]
 
     def _handle(self, key):
+        if key.fd not in self._selector.get_map():
+            return  # closed by what was handled just before
         if key.data == "exit":
             self._selector.unregister(self._pidfd)
             self._stop_input()
         elif key.data == "in":
             self._write()
-        elif key.fd in self._selector.get_map():
+        else:
             self._read(key)
 
     def _read(self, key):
@@ -254,14 +256,10 @@ class Program:
         raise Hung(f"{state}: {self.command}\n{Result(None, *self._decoded())}")
 
     def _close(self):
+        self._stop_input()
         self._selector.close()
-        self._stop_input_quietly()
         os.close(self._pidfd)
         if self._master is not None:
             os.close(self._master)
         self.process.stdout.close()
         self.process.stderr.close()
-
-    def _stop_input_quietly(self):
-        if self.process.stdin and not self.process.stdin.closed:
-            self.process.stdin.close()

@@ -1,6 +1,6 @@
 /*
- * test_card.c: cards, PINs and keys against SoftHSM in a directory of its own.  What the card answers is compared
- * with what OpenSSL computes from the public half.
+ * test_card.c: cards, PINs and keys against SoftHSM in a directory of its own.  What the card
+ * answers is compared with what OpenSSL computes from the public half.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 #include <ftw.h>
+#include <openssl/core_names.h>
 #include <openssl/ecdh.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/core_names.h>
 #include <openssl/rsa.h>
 #include <p11-kit/p11-kit.h>
 #include <p11-kit/pkcs11.h>
@@ -130,7 +130,8 @@ static int group_begin(void **state)
 static int poor_group_begin(void **state)
 {
     (void)state;
-    world_begin("-CKM_SHA256_RSA_PKCS,CKM_ECDH1_DERIVE");
+    /* SoftHSM 2.6 overlooks the first name of this list. */
+    world_begin("-CKM_MD5,CKM_SHA256_RSA_PKCS,CKM_ECDH1_DERIVE");
     format("vault", &world.infos[0]);
     return 0;
 }
@@ -424,9 +425,9 @@ static size_t encrypt(const struct card_key *key, enum oaep_hash hash, const cha
     assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING), 1);
     assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md(context, md), 1);
     assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md(context, md), 1);
-    assert_int_equal(EVP_PKEY_encrypt(context, ciphertext, &size, (const uint8_t *)plaintext,
-                                      strlen(plaintext)),
-                     1);
+    assert_int_equal(
+        EVP_PKEY_encrypt(context, ciphertext, &size, (const uint8_t *)plaintext, strlen(plaintext)),
+        1);
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(public);
     return size;
@@ -443,6 +444,7 @@ static void ec_key_agrees_as_openssl_does(void **state)
     struct card_key key;
     uint8_t expected[32];
     uint8_t peer[65];
+    uint8_t signature[512];
     size_t size = sizeof(expected);
     size_t peer_size = 0;
     struct error error = {0};
@@ -460,8 +462,8 @@ static void ec_key_agrees_as_openssl_does(void **state)
     assert_int_equal(EVP_PKEY_derive_init(context), 1);
     assert_int_equal(EVP_PKEY_derive_set_peer(context, theirs), 1);
     assert_int_equal(EVP_PKEY_derive(context, expected, &size), 1);
-    assert_int_equal(EVP_PKEY_get_octet_string_param(ours, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY,
-                                                     peer, sizeof(peer), &peer_size),
+    assert_int_equal(EVP_PKEY_get_octet_string_param(ours, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, peer,
+                                                     sizeof(peer), &peer_size),
                      1);
     assert_int_equal(peer_size, 65);
 
@@ -478,7 +480,7 @@ static void ec_key_agrees_as_openssl_does(void **state)
     assert_code(card_agree(card, &key, peer, &untouched, &error), CODE_STOP, &error,
                 "uncompressed");
     assert_null(untouched);
-    assert_code(card_sign(card, &key, "a", 1, peer, &size, &error), CODE_CONFIG, &error,
+    assert_code(card_sign(card, &key, "a", 1, signature, &size, &error), CODE_CONFIG, &error,
                 "may not sign");
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(ours);
@@ -502,7 +504,9 @@ static void rsa_key_decrypts_oaep(void **state)
     assert_false(key.can_sign || key.can_derive || key.extractable);
     assert_int_equal(key.public.modulus_size, 256);
 
-    /* A mechanism the card does not have is refused at the begin and leaves the session as it was. */
+    /*
+     * A mechanism the card does not have is refused at the begin and leaves the session as it was.
+     */
     size = encrypt(&key, OAEP_SHA256, "app key", ciphertext);
     assert_code(card_decrypt(card, &key, OAEP_SHA256, ciphertext, size, &untouched, &error),
                 CODE_CARD, &error, "C_DecryptInit failed: CKR_ARGUMENTS_BAD");
@@ -540,9 +544,9 @@ static void signatures_verify(void **state)
             uint8_t signature[512];
             size_t size = 0;
 
-            assert_done(card_sign(card, &key, message, i % sizeof(message), signature, &size,
-                                  &error),
-                        &error);
+            assert_done(
+                card_sign(card, &key, message, i % sizeof(message), signature, &size, &error),
+                &error);
             assert_true(verifies(&key, message, i % sizeof(message), signature, size));
             signature[size - 1] ^= 1;
             assert_false(verifies(&key, message, i % sizeof(message), signature, size));
@@ -683,8 +687,7 @@ static void keys_are_found_by_uri(void **state)
     assert_done(card_make_key(card, KEY_EC_P256, 0, KEY_UNWRAPS, "found", &made, &error), &error);
     assert_code(card_find_key(card, &by_label, &found, &error), CODE_CONFIG, &error,
                 "2 private keys fit the URI: P-256 id=");
-    assert_done(card_make_key(card, KEY_RSA, 2048, KEY_SIGNS, "only signs", &made, &error),
-                &error);
+    assert_done(card_make_key(card, KEY_RSA, 2048, KEY_SIGNS, "only signs", &made, &error), &error);
     strcpy(by_label.object, "only signs");
     assert_code(card_find_key(card, &by_label, &found, &error), CODE_CONFIG, &error,
                 "may not decrypt");

@@ -25,7 +25,10 @@
 
 #include "p11vault/confine/confine.h"
 
-/* Runs the body in a child; it returns NULL, or what went wrong, which ends up in the failure's message. */
+/*
+ * Runs the body in a child; it returns NULL, or what went wrong, which ends up in the failure's
+ * message.
+ */
 static void in_child(const char *(*body)(void))
 {
     char text[256] = "";

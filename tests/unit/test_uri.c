@@ -141,7 +141,9 @@ static void bounds_are_kept(void **state)
     refused_with(text, "longer than 2048");
 }
 
-/* The differential: a field of ours is what p11-kit has, so that other programs find the same card. */
+/*
+ * The differential: a field of ours is what p11-kit has, so that other programs find the same card.
+ */
 static void p11_kit_agrees(void **state)
 {
     static const char *const texts[] = {

@@ -1,0 +1,216 @@
+# p11vault: build, test, install.  `make help` lists the targets.
+#
+#   make                                      the three programs in build/release
+#   make CC=clang                             the same in build/clang
+#   make SANITIZE=address,undefined unit      in build/address-undefined
+#   make check                                everything, totals on the last line
+#   make PREFIX=/usr DESTDIR=/tmp/stage install
+
+VERSION    := 0.1.0
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/p11vault
+MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/p11vault
+SYSCONFDIR ?= /etc
+PKG_CONFIG ?= pkg-config
+INSTALL    ?= install
+PYTHON     ?= /usr/bin/python3
+VALGRIND   ?= valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+FUZZ_SECONDS ?= 30
+
+# What each program may link.  A module in the wrong room needs a library that is not in its list
+# and so fails to link; tests/checks/links.sh looks at the result as well.
+FRONT_LIBS    := libcrypto jansson sqlite3 inih libseccomp
+CARD_LIBS     := p11-kit-1 libcrypto jansson libseccomp
+EXCHANGE_LIBS := libcurl libssl libcrypto jansson libseccomp
+EVERY_LIB     := $(sort $(FRONT_LIBS) $(CARD_LIBS) $(EXCHANGE_LIBS))
+
+MODULES  := base ipc pin confine config pkcs11 store http seal audit oauth vault front
+PROGRAMS := p11vault p11vault-card p11vault-exchange
+
+# A missing library is one clear line.  Some targets work without any: they may have to install them.
+WITHOUT_LIBS := check demo deps clean help uninstall floors
+ifneq ($(if $(MAKECMDGOALS),$(filter-out $(WITHOUT_LIBS),$(MAKECMDGOALS)),all),)
+MISSING := $(foreach lib,$(EVERY_LIB),$(shell $(PKG_CONFIG) --exists $(lib) 2>/dev/null || echo $(lib)))
+ifneq ($(strip $(MISSING)),)
+$(error $(PKG_CONFIG) finds no $(strip $(MISSING)): run `make deps`, which installs what is needed)
+endif
+endif
+libs_of = $(shell $(PKG_CONFIG) --libs $1)
+
+# Each variant has its own directory: compiler (unless it is the default) and sanitizers.
+comma   := ,
+empty   :=
+space   := $(empty) $(empty)
+KIND    := $(filter-out cc gcc,$(notdir $(firstword $(CC)))) $(subst $(comma), ,$(SANITIZE))
+VARIANT := $(or $(subst $(space),-,$(strip $(KIND))),release)
+B       ?= build/$(VARIANT)
+
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+           -Wwrite-strings -Wundef -Wpointer-arith -Wcast-qual -Wconversion -Wno-sign-conversion \
+           $(if $(filter 1,$(WERROR)),-Werror)
+accepts  = $(shell $(CC) $1 -E -x c /dev/null >/dev/null 2>&1 && echo $1)
+HARDEN  := -fPIE -fstack-protector-strong $(call accepts,-fstack-clash-protection) \
+           $(call accepts,-fcf-protection)
+ifeq ($(SANITIZE),)
+HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+CHECKED := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+HARDEN  += $(CHECKED) -DP11VAULT_SANITIZED
+endif
+PLACES  := -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
+COMPILE  = $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude $(PLACES) $(WARN) $(HARDEN) \
+           $(shell $(PKG_CONFIG) --cflags $(EVERY_LIB)) $(CPPFLAGS) $(CFLAGS)
+COMPILE := $(COMPILE)
+LINK    := $(CC) -pie $(CHECKED) $(CFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+
+objects  = $(patsubst %.c,$B/%.o,$(sort $(wildcard $1)))
+LIBRARY := $B/libp11vault.a
+UNITS   := $(patsubst tests/unit/%.c,$B/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+HEADERS := $(sort $(wildcard include/p11vault/*/*.h src/*/*.h))
+SOURCES := $(sort $(wildcard src/*/*.c))
+MANUALS := $(sort $(wildcard docs/man/*.[1-8]))
+
+# `make V=1` shows the commands instead of one short line each.
+Q    := $(if $(filter 1,$(V)),,@)
+say   = $(if $Q,@printf '  %-8s %s\n' $1 '$@')
+
+all: $(PROGRAMS:%=$B/%)
+
+$B/%.o: %.c $B/flags
+	$(call say,CC)
+	$Qmkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
+
+# The commands of this variant.  The file changes, and everything is rebuilt, only when they do.
+$B/flags: FORCE
+	@mkdir -p $B
+	@printf '%s\n' '$(subst ','\'',$(COMPILE) $(LINK))' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(LIBRARY): $(call objects,$(MODULES:%=src/%/*.c))
+	$(call say,AR)
+	$Qrm -f $@ && $(AR) rcs $@ $^
+
+$B/p11vault: $(call objects,src/cli/*.c) $(LIBRARY)
+	$(call say,LINK)
+	$Q$(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+
+$B/p11vault-card: $(call objects,src/cardroom/*.c) $(LIBRARY)
+	$(call say,LINK)
+	$Q$(LINK) -o $@ $^ $(call libs_of,$(CARD_LIBS))
+
+$B/p11vault-exchange: $(call objects,src/exchangeroom/*.c) $(LIBRARY)
+	$(call say,LINK)
+	$Q$(LINK) -o $@ $^ $(call libs_of,$(EXCHANGE_LIBS))
+
+# Tests.  Test code compares numbers of all types, where -Wconversion would only make it longer.
+$B/tests/%.o: COMPILE += -Wno-conversion
+
+$(UNITS): $B/unit/%: $B/tests/unit/%.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ -lcmocka $(call libs_of,$(EVERY_LIB))
+
+unit: $(UNITS)
+	$Qfailed=0; for test in $(UNITS); do $$test || failed=1; done; exit $$failed
+
+valgrind: $(UNITS)
+	$Qfailed=0; for test in $(UNITS); do $(VALGRIND) $$test || failed=1; done; exit $$failed
+
+system: all
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/system
+
+# Fuzzers.  With clang they fuzz; with any compiler they also run their seeds as a plain test.
+$(FUZZERS): $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/driver.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(EVERY_LIB))
+
+$(FUZZERS:%=%.fuzz): $B/fuzz/%.fuzz: $B/tests/fuzz/%.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -fsanitize=fuzzer -o $@ $^ $(call libs_of,$(EVERY_LIB))
+
+fuzz-seeds: $(FUZZERS)
+	$Qtests/checks/fuzz.sh seeds $(FUZZERS)
+fuzz-run: $(FUZZERS:%=%.fuzz)
+	$Qtests/checks/fuzz.sh $(FUZZ_SECONDS) $^
+fuzz:
+ifneq ($(findstring clang,$(CC)),)
+	$Q$(MAKE) SANITIZE=address,undefined,fuzzer-no-link fuzz-run
+else
+	$Q$(MAKE) fuzz-seeds
+endif
+
+# Every header compiles alone: what it needs, it includes.
+headers: $(HEADERS:%=$B/%.alone)
+	@echo 'ok: $(words $(HEADERS)) headers compile alone'
+$B/%.h.alone: %.h $B/flags
+	$Qmkdir -p $(@D) && $(COMPILE) -Wno-unused-function -fsyntax-only -x c $< && touch $@
+
+floors:
+	$Qtests/checks/floors.sh
+links: all
+	$Qtests/checks/links.sh $B
+
+# The marks depend on the objects, whose dependencies name the headers.
+analyze: $(SOURCES:%.c=$B/%.analyzed) $(SOURCES:%.c=$B/%.tidy)
+	@echo 'ok: gcc -fanalyzer finds nothing in $(words $(SOURCES)) files'
+	@echo 'ok: clang-tidy finds nothing in $(words $(SOURCES)) files'
+$B/%.analyzed: %.c $B/%.o
+	$(call say,ANALYZE)
+	$Qgcc $(wordlist 2,$(words $(COMPILE)),$(COMPILE)) -Werror -fanalyzer -c -o /dev/null $< && touch $@
+$B/%.tidy: %.c .clang-tidy $B/%.o
+	$(call say,TIDY)
+	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- \
+	    $(filter-out -fcf-protection,$(wordlist 2,$(words $(COMPILE)),$(COMPILE))) 2>/dev/null && touch $@
+
+# These two may have to install what the rest of this file asks pkg-config for, hence the new make.
+check:
+	+@DEPS='$(DEPS)' tests/checks/deps.sh check && MAKE='$(MAKE)' tests/checks/run.sh
+demo:
+	+@DEPS='$(DEPS)' tests/checks/deps.sh build
+	+@$(MAKE) all
+	$QP11VAULT_BUILD='$(abspath $B)' tests/standin/demo.sh
+deps:
+	@DEPS='$(DEPS)' tests/checks/deps.sh check
+
+# Mode 0711: a program that its user cannot read starts non-dumpable.
+install: all
+ifneq ($(SANITIZE),)
+	@echo 'a build with sanitizers runs without walls and is not installed' >&2; exit 1
+endif
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
+	$(INSTALL) -m 0711 $B/p11vault '$(DESTDIR)$(BINDIR)/p11vault'
+	$(INSTALL) -m 0711 $B/p11vault-card $B/p11vault-exchange '$(DESTDIR)$(LIBEXECDIR)'
+	$(INSTALL) -m 0644 conf/p11vault.conf '$(DESTDIR)$(DOCDIR)/p11vault.conf'
+	for page in $(MANUALS); do \
+	    $(INSTALL) -D -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/p11vault' $(patsubst %,'$(DESTDIR)$(LIBEXECDIR)/%',$(filter-out p11vault,$(PROGRAMS)))
+	rm -f $(foreach page,$(MANUALS),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))')
+	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf'
+	-rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'all        the programs: $(PROGRAMS)'
+	@echo 'unit       unit tests                system    tests of the programs together'
+	@echo 'fuzz       seeds; CC=clang: fuzzing  valgrind  unit tests under valgrind'
+	@echo 'headers    each compiles alone       floors    who may include whom'
+	@echo 'links      who may link what         analyze   gcc -fanalyzer and clang-tidy'
+	@echo 'check      all of these              demo      a first run against local stand-ins'
+	@echo 'deps       install what is needed (DEPS=no: never)'
+	@echo 'install, uninstall (PREFIX DESTDIR), clean'
+	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
+
+.PHONY: all unit valgrind system fuzz fuzz-seeds fuzz-run headers floors links analyze check demo \
+        deps install uninstall clean help FORCE
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+-include $(shell find $B -name '*.d' 2>/dev/null)

@@ -1,0 +1,195 @@
+/*
+ * note_key.c: the keys that sign notes.  A public key is taken in one encoding only, the DER that
+ * libcrypto itself would write, since its hash is the key's identity.
+ */
+#include "p11vault/audit/note.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+#include "p11vault/base/base64.h"
+#include "p11vault/base/digest.h"
+
+DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free);
+DEFINE_CLEANUP(EVP_PKEY_CTX, EVP_PKEY_CTX_free);
+DEFINE_CLEANUP(EVP_MD_CTX, EVP_MD_CTX_free);
+
+#define P256_SPKI_SIZE 91 /* named curve, uncompressed point */
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 4096
+#define ID_DIGITS 8
+
+/* What stands before the SPKI in a vkey and in the hash that gives an RSA key its id. */
+static const char ecdsa_type[] = "\x02";
+static const char rsa_type[] = "\xffPKIX-RSA-PKCS#1v1.5";
+
+#define TYPE_MAX sizeof(rsa_type)
+
+static const char *type_of(enum note_key_type type)
+{
+    return type == NOTE_RSA ? rsa_type : ecdsa_type;
+}
+
+static EVP_PKEY *load(const uint8_t *spki, size_t spki_size)
+{
+    const unsigned char *at = spki;
+    auto_of(EVP_PKEY_free) EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)spki_size);
+    /* The thread's queue of faults belongs to whoever looks into it next. */
+    ERR_clear_error();
+    return key != NULL && at == spki + spki_size ? TAKE(key) : NULL;
+}
+
+/* libcrypto reads more encodings of one key than it writes. */
+static bool is_canonical(EVP_PKEY *key, const uint8_t *spki, size_t spki_size)
+{
+    unsigned char *der = NULL;
+    int size = i2d_PUBKEY(key, &der);
+    bool same = size > 0 && (size_t)size == spki_size && memcmp(der, spki, spki_size) == 0;
+    OPENSSL_free(der);
+    return same;
+}
+
+static bool is_p256(EVP_PKEY *key, size_t spki_size)
+{
+    char group[32] = "";
+    return EVP_PKEY_is_a(key, "EC") == 1 && spki_size == P256_SPKI_SIZE &&
+           EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
+           strcmp(group, "prime256v1") == 0;
+}
+
+static bool is_sound(EVP_PKEY *key)
+{
+    auto_of(EVP_PKEY_CTX_free) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    bool sound = context != NULL && EVP_PKEY_public_check(context) == 1;
+    ERR_clear_error();
+    return sound;
+}
+
+/* The type of a public key that may sign. */
+static int find_type(const uint8_t *spki, size_t spki_size, enum note_key_type *ret_type,
+                     struct error *error)
+{
+    auto_of(EVP_PKEY_free) EVP_PKEY *key = load(spki, spki_size);
+    if (key == NULL || !is_canonical(key, spki, spki_size))
+        return error_set(error, CODE_STOP, "signing key: not a public key in DER");
+    int bits = EVP_PKEY_get_bits(key);
+    if (is_p256(key, spki_size))
+        *ret_type = NOTE_ECDSA_P256;
+    else if (EVP_PKEY_is_a(key, "RSA") == 1 && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
+        *ret_type = NOTE_RSA;
+    else
+        return error_set(error, CODE_STOP,
+                         "signing key: neither P-256 nor RSA of %d to %d bits", RSA_BITS_MIN,
+                         RSA_BITS_MAX);
+    if (!is_sound(key))
+        return error_set(error, CODE_STOP, "signing key: not a sound public key");
+    return 0;
+}
+
+static uint32_t id_of(const struct note_key *key)
+{
+    const char *type = type_of(key->type);
+    const struct digest_part parts[] = {{key->name, strlen(key->name)},
+                                        {"\n", 1},
+                                        {type, strlen(type)},
+                                        {key->spki, key->spki_size}};
+    /* ECDSA keys are the exception of the format: neither name nor type are hashed. */
+    struct digest digest =
+        key->type == NOTE_RSA ? digest_of_parts(parts, 4) : digest_of_parts(parts + 3, 1);
+    return (uint32_t)digest.bytes[0] << 24 | (uint32_t)digest.bytes[1] << 16 |
+           (uint32_t)digest.bytes[2] << 8 | digest.bytes[3];
+}
+
+int note_key_make(const char *name, const uint8_t *spki, size_t spki_size,
+                  struct note_key *ret_key, struct error *error)
+{
+    struct note_key key = {.spki_size = spki_size};
+    size_t name_size = strnlen(name, NOTE_NAME_MAX);
+    if (name_size == NOTE_NAME_MAX || !note_name_valid(name, name_size))
+        return error_set(error, CODE_STOP, "signing key: not a name for one");
+    if (spki_size > sizeof(key.spki))
+        return error_set(error, CODE_STOP, "signing key: more than %zu bytes", sizeof(key.spki));
+    if (find_type(spki, spki_size, &key.type, error) < 0)
+        return -1;
+    memcpy(key.name, name, name_size);
+    memcpy(key.spki, spki, spki_size);
+    key.id = id_of(&key);
+    *ret_key = key;
+    return 0;
+}
+
+static int refuse_vkey(const char *what, struct error *error)
+{
+    return error_set(error, CODE_STOP, "not a verifier key: %s", what);
+}
+
+int note_key_parse(const char *vkey, struct note_key *ret_key, struct error *error)
+{
+    struct note_key key;
+    char name[NOTE_NAME_MAX] = "";
+    char id[ID_DIGITS + 1];
+    uint8_t bytes[TYPE_MAX + NOTE_SPKI_MAX];
+    size_t size = strnlen(vkey, NOTE_VKEY_MAX);
+    if (size == NOTE_VKEY_MAX)
+        return refuse_vkey("too long", error);
+    const char *plus = strchr(vkey, '+');
+    if (plus == NULL || (size_t)(plus - vkey) >= sizeof(name) ||
+        strlen(plus) < 1 + ID_DIGITS + 1 || plus[1 + ID_DIGITS] != '+')
+        return refuse_vkey("its form is NAME+ID+KEY", error);
+    memcpy(name, vkey, (size_t)(plus - vkey));
+    const char *text = plus + 1 + ID_DIGITS + 1;
+    if (base64_decode(text, strlen(text), bytes, sizeof(bytes), &size, error) < 0)
+        return error_prefix(error, "not a verifier key");
+    const char *type = size > 0 && bytes[0] == 0xff ? rsa_type : ecdsa_type;
+    size_t type_size = strlen(type);
+    if (size < type_size || memcmp(bytes, type, type_size) != 0)
+        return refuse_vkey("its type is neither ECDSA nor RSA", error);
+    if (note_key_make(name, bytes + type_size, size - type_size, &key, error) < 0)
+        return error_prefix(error, "not a verifier key");
+    snprintf(id, sizeof(id), "%08x", key.id);
+    if (type_of(key.type) != type)
+        return refuse_vkey("its type is not that of its key", error);
+    if (memcmp(id, plus + 1, ID_DIGITS) != 0)
+        return refuse_vkey("its id is not that of its key", error);
+    *ret_key = key;
+    return 0;
+}
+
+int note_key_vkey(const struct note_key *key, char ret_vkey[NOTE_VKEY_MAX], struct error *error)
+{
+    const char *type = type_of(key->type);
+    auto_buffer struct buffer bytes = BUFFER_UP_TO(TYPE_MAX + NOTE_SPKI_MAX);
+    auto_buffer struct buffer text = BUFFER_UP_TO(NOTE_VKEY_MAX - 1);
+    if (buffer_put_text(&bytes, type, error) < 0 ||
+        buffer_put(&bytes, key->spki, key->spki_size, error) < 0 ||
+        buffer_put_format(&text, error, "%s+%08x+", key->name, key->id) < 0 ||
+        base64_put(&text, bytes.data, bytes.size, error) < 0)
+        return error_prefix(error, "write a verifier key");
+    memcpy(ret_vkey, text.data, text.size + 1);
+    return 0;
+}
+
+void note_key_fingerprint(const struct note_key *key, char ret_text[NOTE_FINGERPRINT_SIZE])
+{
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest = digest_of(key->spki, key->spki_size);
+    digest_hex(&digest, hex);
+    snprintf(ret_text, NOTE_FINGERPRINT_SIZE, "SHA256:%s", hex);
+}
+
+bool note_key_verifies(const struct note_key *key, const char *text, size_t text_size,
+                       const uint8_t *signature, size_t signature_size)
+{
+    auto_of(EVP_PKEY_free) EVP_PKEY *public = load(key->spki, key->spki_size);
+    auto_of(EVP_MD_CTX_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool verified = public != NULL && context != NULL && signature_size <= NOTE_SIGNATURE_MAX &&
+                    EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, public) == 1 &&
+                    EVP_DigestVerify(context, signature, signature_size,
+                                     (const unsigned char *)text, text_size) == 1;
+    ERR_clear_error();
+    return verified;
+}

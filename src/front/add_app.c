@@ -1,0 +1,219 @@
+/*
+ * `app add`: the app's secret is read by an exchange room, its key made by the card room, and all of it is written
+ * together and signed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "p11vault/seal/record.h"
+#include "typing.h"
+
+struct adding {
+    struct front *front;
+    const struct front_new_app *what;
+    struct session *session;
+    struct room *reader;
+    struct name secret_name;
+    json_t *origins;
+};
+
+static int check_new(struct front *front, const char *app, struct error *error)
+{
+    struct store_app row = {0};
+    bool exists;
+    if (store_app_get(front->vault->store, app, &row, &exists, error) < 0)
+        return -1;
+    if (!exists)
+        return 0;
+    store_app_clear(&row);
+    error_set(error, CODE_USAGE, "there is an app '%s' already", app);
+    return error_hint(error, "p11vault app show %s", app);
+}
+
+/* The cards it is sealed to: all trusted ones. */
+static int tell_recipients(struct adding *adding, const struct signed_head *head,
+                           const struct vault_cards *cards, struct error *error)
+{
+    for (size_t i = 0; i < cards->count; i++) {
+        auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
+        auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+        uint64_t index = cards->cards[i].index;
+        if (vault_entry_proof(adding->front->vault, index, head->checkpoint.size, &entry, &proof,
+                              error) < 0)
+            return -1;
+        struct room *card = adding->session->card;
+        int sent = channel_send(room_channel(card), MESSAGE_RECIPIENT, error, NUMBER(index),
+                                BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
+        if (session_tell(card, sent, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static json_t *app_members(const struct adding *adding)
+{
+    return json_pack("{s:s, s:s, s:s, s:O, s:s}", "app", adding->what->app, "provider",
+                     adding->what->provider, "client_id", adding->what->client_id, "origins",
+                     adding->origins, "use", adding->session->use);
+}
+
+static json_t *key_members(const struct adding *adding, const char *record, const json_t *jwk,
+                           const char *kid, const json_t *kids)
+{
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest = digest_of(record, strlen(record));
+    digest_hex(&digest, hex);
+    return json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", adding->what->app, "kid", kid, "jwk",
+                     jwk, "digest", hex, "cards", kids, "use", adding->session->use);
+}
+
+/* What the card room made. */
+struct made {
+    char *record, *kid, *jwe;
+    json_t *jwk, *kids;
+};
+
+static void made_clear(struct made *made)
+{
+    free(made->record);
+    free(made->kid);
+    free(made->jwe);
+    json_decref(made->jwk);
+    json_decref(made->kids);
+}
+
+static int write_rows(struct adding *adding, const struct made *made, struct error *error)
+{
+    struct vault *vault = adding->front->vault;
+    const struct front_new_app *what = adding->what;
+    struct store_app app = {.app = (char *)(uintptr_t)what->app,
+                            .provider = (char *)(uintptr_t)what->provider,
+                            .client_id = (char *)(uintptr_t)what->client_id,
+                            .key_record = made->record};
+    if (vault_append(vault, ENTRY_APP, what->app, app_members(adding), &app.entry, error) < 0 ||
+        vault_append(vault, ENTRY_APP_KEY, what->app,
+                     key_members(adding, made->record, made->jwk, made->kid, made->kids),
+                     &app.key_entry, error) < 0 ||
+        store_app_put(vault->store, &app, error) < 0)
+        return -1;
+    struct store_record row = {.name = strdup(adding->secret_name.full),
+                               .app = strdup(what->app),
+                               .kind = strdup(adding->secret_name.kind),
+                               .version = 1,
+                               .state = strdup("current"),
+                               .jwe = strdup(made->jwe),
+                               .expires = STORE_UNKNOWN,
+                               .data_expires = STORE_UNKNOWN,
+                               .issued = STORE_UNKNOWN,
+                               .checked = STORE_UNKNOWN,
+                               .valid = STORE_UNKNOWN};
+    int result = row.name && row.app && row.kind && row.state && row.jwe
+                     ? vault_put_record(vault, &row, made->kid, adding->session->use, error)
+                     : error_memory(error);
+    store_record_clear(&row);
+    return result;
+}
+
+static int write_all(struct adding *adding, const struct made *made, struct error *error)
+{
+    struct store *store = adding->front->vault->store;
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (write_rows(adding, made, error) < 0 || store_commit(store, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return 0;
+}
+
+static int take_made(const struct message *message, struct made *made, struct error *error)
+{
+    const char *jwk = message_text(message, 1);
+    const char *kids = message_text(message, 3);
+    made->record = strdup(message_text(message, 0));
+    made->kid = strdup(message_text(message, 2));
+    if (!made->record || !made->kid || json_parse(jwk, strlen(jwk), "app key", &made->jwk, error) < 0)
+        return -1;
+    made->kids = json_loads(kids, JSON_REJECT_DUPLICATES, NULL);
+    return made->kids ? 0 : error_set(error, CODE_FAULT, "the card room named no cards");
+}
+
+/* Make, seal, write, sign. */
+static int carry_out(struct adding *adding, const struct signed_head *head,
+                     const struct vault_cards *cards, struct error *error)
+{
+    struct session *session = adding->session;
+    __attribute__((cleanup(made_clear))) struct made made = {0};
+    struct message message;
+    char purpose[128];
+    (void)snprintf(purpose, sizeof(purpose), "app add %s", adding->what->app);
+    if (session_open(session, cards, NULL, purpose, 0, 0, error) < 0 ||
+        session_tell_head(session, head, error) < 0 ||
+        tell_recipients(adding, head, cards, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(session->card), MESSAGE_MAKE, error,
+                            TEXT(adding->what->app));
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect(session->card, MESSAGE_MADE, session_deadline(adding->front->module),
+                       &message, error) < 0 ||
+        take_made(&message, &made, error) < 0)
+        return -1;
+    auto_json json_t *facts =
+        typing_facts(&adding->secret_name, 1, adding->what->provider, adding->origins);
+    if (!facts)
+        return error_memory(error);
+    if (typing_seal(adding->reader, facts, "", &made.jwe, error) < 0 ||
+        write_all(adding, &made, error) < 0 || session_tell_tail(session, head, error) < 0)
+        return -1;
+    return session_sign(session, error);
+}
+
+static int add(struct adding *adding, size_t *ret_cards, struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    auto_cards struct vault_cards cards = {0};
+    struct front *front = adding->front;
+    struct session *session = adding->session;
+    if (vault_signed_head(front->vault, &head, error) < 0 ||
+        vault_cards_find(front->vault, &head, &cards, error) < 0 ||
+        session_make_way(session, error) < 0 ||
+        typing_read(session->keys_out, adding->what->secret_file, "app secret: ", "app secret",
+                    &adding->reader, error) < 0)
+        return -1;
+    close(TAKE_FD(session->keys_out));
+    json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:[], s:[s]}", "verb", "app add", "name",
+                                adding->what->app, "card", front->card ? front->card : "",
+                                "origin", adding->what->origin, "opens", "seals",
+                                adding->secret_name.full);
+    if (session_begin_use(session, members, error) < 0)
+        return -1;
+    if (carry_out(adding, &head, &cards, error) < 0) {
+        session_fail_use(session, error);
+        return -1;
+    }
+    *ret_cards = cards.count;
+    members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",
+                        (json_int_t)session->signed_size);
+    return vault_outcome(front->vault, session->use, members, error);
+}
+
+int front_add_app(struct front *front, const struct front_new_app *what, size_t *ret_cards,
+                  struct error *error)
+{
+    auto_session struct session session = SESSION_NONE;
+    auto_close int trust_lock = -1;
+    char full[NAME_MAX_SIZE];
+    session.front = front;
+    struct adding adding = {.front = front, .what = what, .session = &session};
+    (void)snprintf(full, sizeof(full), "%s/secret", what->app);
+    if (name_check_app(what->app, error) < 0 ||
+        name_parse_record(full, &adding.secret_name, error) < 0 ||
+        session_prepare(front, true, &trust_lock, error) < 0 ||
+        check_new(front, what->app, error) < 0)
+        return -1;
+    adding.origins = json_pack("[s]", what->origin);
+    int result = adding.origins ? add(&adding, ret_cards, error) : error_memory(error);
+    json_decref(adding.origins);
+    room_free(adding.reader);
+    return result;
+}

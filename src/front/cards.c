@@ -1,0 +1,166 @@
+/*
+ * Jobs about cards: listing them, making a SoftHSM one, enrolling one.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "session.h"
+
+int front_list_cards(const struct config_module *module,
+                     int (*each)(void *context, const struct front_card *), void *context,
+                     struct error *error)
+{
+    auto_of(room_free) struct room *room = NULL;
+    struct deadline deadline = session_deadline(module);
+    if (session_start_room(module, -1, &room, error) < 0)
+        return -1;
+    struct channel *channel = room_channel(room);
+    int sent = channel_send(channel, MESSAGE_LIST, error, TEXT(module->path));
+    if (session_tell(room, sent, error) < 0)
+        return -1;
+    for (;;) {
+        struct message message;
+        if (channel_receive(channel, deadline, &message, error) < 0) {
+            room_explain(room, error);
+            return -1;
+        }
+        if (message.type == MESSAGE_LISTED)
+            return 0;
+        const struct front_card card = {message_text(&message, 0), message_text(&message, 1),
+                                        message_text(&message, 2), message_text(&message, 3),
+                                        message_text(&message, 4)};
+        if (each(context, &card) != 0)
+            return error_set(error, CODE_FAULT, "the list was cut short");
+    }
+}
+
+int front_format_card(const struct config_module *module, const char *directory, const char *label,
+                      struct error *error)
+{
+    auto_of(room_free) struct room *room = NULL;
+    struct message message;
+    if (session_start_room(module, -1, &room, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(room), MESSAGE_FORMAT, error, TEXT(module->path),
+                            TEXT(directory), TEXT(label));
+    if (session_tell(room, sent, error) < 0)
+        return -1;
+    return session_expect(room, MESSAGE_FORMATTED, session_deadline(module), &message, error);
+}
+
+/* ---- enrolment ---- */
+
+static int write_card(struct front *front, const struct message *enrolled,
+                      const struct session *session, struct error *error)
+{
+    struct store *store = front->vault->store;
+    struct store_card card = {.serial = (char *)(uintptr_t)message_text(enrolled, 0),
+                              .label = (char *)(uintptr_t)message_text(enrolled, 1),
+                              .kid = (char *)(uintptr_t)message_text(enrolled, 4)};
+    const char *jwk_text = message_text(enrolled, 5);
+    json_t *jwk = NULL;
+    if (json_parse(jwk_text, strlen(jwk_text), "card's key", &jwk, error) < 0)
+        return -1;
+    json_t *members = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s}", "card", card.serial, "label", card.label,
+        "model", message_text(enrolled, 2), "manufacturer", message_text(enrolled, 3), "kid",
+        card.kid, "jwk", jwk, "alg", message_text(enrolled, 6), "sign", message_text(enrolled, 7),
+        "use", session->use);
+    if (store_begin(store, error) < 0) {
+        json_decref(members);
+        return -1;
+    }
+    if (vault_append(front->vault, ENTRY_CARD, card.serial, members, &card.entry, error) < 0 ||
+        store_card_put(store, &card, error) < 0 || store_commit(store, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return 0;
+}
+
+static int ask_to_enroll(struct session *session, const char *uri, const char *key,
+                         struct message *ret_message, struct error *error)
+{
+    struct front *front = session->front;
+    const struct config_module *module = front->module;
+    const char *pin_source = module->pin_source && !front->ask_pin ? module->pin_source : "";
+    if (session_start_room(module, -1, &session->card, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(session->card), MESSAGE_ENROLL, error, TEXT(module->path),
+                            TEXT(uri), TEXT(pin_source), TEXT("card enroll"), TEXT(key),
+                            TEXT(front->vault->origin), TEXT(front->config->trust));
+    if (session_tell(session->card, sent, error) < 0)
+        return -1;
+    /* A card may take minutes to make an RSA key. */
+    struct deadline deadline = deadline_in(PIN_MS + (int64_t)module->deadline_s * 1000);
+    return session_expect(session->card, MESSAGE_ENROLLED, deadline, ret_message, error);
+}
+
+static void keep_enrolled(const struct message *message, struct front_enrolled *enrolled)
+{
+    (void)snprintf(enrolled->serial, sizeof(enrolled->serial), "%s", message_text(message, 0));
+    (void)snprintf(enrolled->label, sizeof(enrolled->label), "%s", message_text(message, 1));
+    (void)snprintf(enrolled->alg, sizeof(enrolled->alg), "%s", message_text(message, 6));
+    (void)snprintf(enrolled->vkey, sizeof(enrolled->vkey), "%s", message_text(message, 7));
+    (void)snprintf(enrolled->fingerprint, sizeof(enrolled->fingerprint), "%s",
+                   message_text(message, 8));
+}
+
+/* Signed by the new card itself; the trust file is told first, or nobody could check that signature. */
+static int sign_enrolment(struct session *session, const struct signed_head *head,
+                          const char *vkey, struct error *error)
+{
+    struct message message;
+    struct room *card = session->card;
+    if (session_tell_head(session, head, error) < 0 ||
+        session_tell_tail(session, head, error) < 0)
+        return -1;
+    int sent = channel_send_empty(room_channel(card), MESSAGE_SIGN, error);
+    if (session_tell(card, sent, error) < 0 ||
+        session_expect(card, MESSAGE_SIGNED, session_deadline(session->front->module), &message,
+                       error) < 0 ||
+        vault_trust_add(session->front->vault, vkey, error) < 0)
+        return -1;
+    session->signed_size = message_number(&message, 1);
+    return vault_keep_checkpoint(session->front->vault, message_text(&message, 0),
+                                 session->signed_size, error);
+}
+
+static int enroll(struct session *session, const struct signed_head *head, const char *uri,
+                  const char *key, struct front_enrolled *enrolled, struct error *error)
+{
+    struct message message;
+    if (ask_to_enroll(session, uri, key, &message, error) < 0)
+        return -1;
+    keep_enrolled(&message, enrolled);
+    if (write_card(session->front, &message, session, error) < 0)
+        return -1;
+    return sign_enrolment(session, head, enrolled->vkey, error);
+}
+
+int front_enroll(struct front *front, const char *uri, const char *key,
+                 struct front_enrolled *ret_enrolled, struct error *error)
+{
+    auto_session struct session session = SESSION_NONE;
+    auto_close int trust_lock = -1;
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    struct front_enrolled enrolled;
+    session.front = front;
+    if (session_prepare(front, true, &trust_lock, error) < 0 ||
+        vault_signed_head(front->vault, &head, error) < 0)
+        return -1;
+    json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", "card enroll", "name",
+                                uri, "card", "", "origin", "", "opens", "seals");
+    if (session_begin_use(&session, members, error) < 0)
+        return -1;
+    if (enroll(&session, &head, uri, key, &enrolled, error) < 0) {
+        session_fail_use(&session, error);
+        return -1;
+    }
+    members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",
+                        (json_int_t)session.signed_size);
+    if (vault_outcome(front->vault, session.use, members, error) < 0)
+        return -1;
+    *ret_enrolled = enrolled;
+    return 0;
+}

@@ -1,0 +1,83 @@
+/*
+ * `import`: a token got elsewhere becomes the current version of a grant.  Sealing needs the app's public key only, so
+ * no card is asked.
+ */
+#include <string.h>
+
+#include "p11vault/seal/record.h"
+#include "typing.h"
+
+/* Earlier current and pending versions make room: the person says that this token is the one to use. */
+static int retire(struct front *front, const char *name, const char *state, struct error *error)
+{
+    struct store_record row = {0};
+    bool found;
+    if (store_record_get(front->vault->store, name, state, &row, &found, error) < 0)
+        return -1;
+    if (!found)
+        return 0;
+    free(row.state);
+    row.state = strdup("previous");
+    int result = row.state ? vault_change_record(front->vault, &row, NULL, error)
+                           : error_memory(error);
+    store_record_clear(&row);
+    return result;
+}
+
+static int keep(struct front *front, const struct name *name, int64_t version, const char *jwe,
+                const char *kid, struct error *error)
+{
+    struct store *store = front->vault->store;
+    struct store_record row = {.name = strdup(name->full),
+                               .app = strdup(name->app),
+                               .kind = strdup(name->kind),
+                               .version = version,
+                               .state = strdup("current"),
+                               .jwe = strdup(jwe),
+                               .expires = STORE_UNKNOWN,
+                               .data_expires = STORE_UNKNOWN,
+                               .issued = STORE_UNKNOWN,
+                               .checked = STORE_UNKNOWN,
+                               .valid = STORE_UNKNOWN};
+    int result = row.name && row.app && row.kind && row.state && row.jwe ? 0 : error_memory(error);
+    if (result == 0)
+        result = store_begin(store, error);
+    if (result == 0 && (retire(front, name->full, "current", error) < 0 ||
+                        retire(front, name->full, "pending", error) < 0 ||
+                        vault_put_record(front->vault, &row, kid, NULL, error) < 0 ||
+                        store_commit(store, error) < 0)) {
+        store_rollback(store);
+        result = -1;
+    }
+    store_record_clear(&row);
+    return result;
+}
+
+int front_import(struct front *front, const struct name *name, const char *token_file,
+                 struct error *error)
+{
+    auto_app struct vault_app app = {0};
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    auto_of(room_free) struct room *room = NULL;
+    auto_close int lock = -1;
+    auto_free char *jwe = NULL;
+    auto_free char *jwk = NULL;
+    int64_t version;
+    struct vault *vault = front->vault;
+    if (vault_lock(vault, name->full, "working on this grant", &lock, error) < 0)
+        return error_prefix(error, "'%s'", name->full);
+    if (vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0 ||
+        vault_signed_head(vault, &head, error) < 0 ||
+        vault_app_find(vault, &head, name->app, &app, error) < 0 ||
+        vault_next_version(vault, name->full, &version, error) < 0 ||
+        json_canonical(json_object_get(app.key_entry, "jwk"), &jwk, error) < 0)
+        return -1;
+    auto_json json_t *facts =
+        typing_facts(name, version, app.row.provider, json_object_get(app.app_entry, "origins"));
+    if (!facts)
+        return error_memory(error);
+    if (typing_read(-1, token_file, "access token: ", "access token", &room, error) < 0 ||
+        typing_seal(room, facts, jwk, &jwe, error) < 0)
+        return -1;
+    return keep(front, name, version, jwe, vault_app_kid(&app), error);
+}

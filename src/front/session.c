@@ -1,0 +1,277 @@
+/*
+ * One use of a card, from its intent to the signature and the keys.
+ */
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "p11vault/base/log.h"
+
+void session_clear(struct session *session)
+{
+    room_free(session->card);
+    cleanup_close(&session->keys_in);
+    cleanup_close(&session->keys_out);
+    if (session->use_lock >= 0) {
+        char lock[USE_SIZE + 8];
+        (void)snprintf(lock, sizeof(lock), "use-%s", session->use);
+        vault_lock_forget(session->front->vault, lock);
+        close(session->use_lock);
+    }
+    *session = SESSION_NONE;
+}
+
+struct deadline session_deadline(const struct config_module *module)
+{
+    return deadline_in((int64_t)module->deadline_s * 1000);
+}
+
+int session_start_room(const struct config_module *module, int keys, struct room **ret_room,
+                       struct error *error)
+{
+    const struct room_start how = {.who = PARTY_CARD,
+                                   .keys = keys,
+                                   .inherit_input = false,
+                                   .env = module->env};
+    return room_start(&how, ret_room, error);
+}
+
+int session_tell(struct room *room, int sent, struct error *error)
+{
+    struct message message;
+    struct error said;
+    if (sent == 0)
+        return 0;
+    /* It may have failed while we were still talking: then its last words are waiting. */
+    if (channel_peer_gone(room_channel(room)) &&
+        channel_receive(room_channel(room), deadline_in(0), &message, &said) < 0 && *said.text &&
+        said.code != CODE_FAULT && channel_state(room_channel(room)) == STATE_OVER)
+        *error = said;
+    else
+        room_explain(room, error);
+    return -1;
+}
+
+int session_expect(struct room *room, enum message_type type, struct deadline deadline,
+                   struct message *ret_message, struct error *error)
+{
+    if (channel_expect(room_channel(room), type, deadline, ret_message, error) == 0)
+        return 0;
+    room_explain(room, error);
+    return -1;
+}
+
+/* ---- before a job ---- */
+
+/* What a run left unsigned that died in the middle is void; another living run is left alone. */
+static int void_unsigned(struct front *front, struct error *error)
+{
+    size_t count;
+    struct store *store = front->vault->store;
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (vault_void_unsigned(front->vault, &count, error) < 0 || store_commit(store, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    if (count > 0 && front->say)
+        front->say("an earlier run ended before a card had signed: what it added is void");
+    return 0;
+}
+
+int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
+                    struct error *error)
+{
+    struct vault *vault = front->vault;
+    auto_close int lock = -1;
+    size_t dead;
+    if (vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0)
+        return -1;
+    if (vault_lock(vault, "trust", "enrolling a card or adding an app", &lock, error) < 0) {
+        if (grants_trust)
+            return -1;
+    } else if (void_unsigned(front, error) < 0) {
+        return -1;
+    }
+    if (vault_close_dead_uses(vault, &dead, error) < 0)
+        return -1;
+    if (dead > 0 && front->say)
+        front->say("an earlier run ended in the middle: its outcome is logged as unknown");
+    if (grants_trust && ret_trust_lock)
+        *ret_trust_lock = TAKE_FD(lock);
+    return 0;
+}
+
+/* ---- a use ---- */
+
+int session_begin_use(struct session *session, json_t *members, struct error *error)
+{
+    auto_json json_t *owned = members;
+    char lock[USE_SIZE + 8];
+    struct vault *vault = session->front->vault;
+    if (!owned)
+        return error_memory(error);
+    if (vault_new_use(session->use, error) < 0)
+        return -1;
+    (void)snprintf(lock, sizeof(lock), "use-%s", session->use);
+    if (vault_lock(vault, lock, "using it", &session->use_lock, error) < 0)
+        return -1;
+    return vault_intent(vault, session->use, TAKE(owned), error);
+}
+
+void session_fail_use(struct session *session, const struct error *failure)
+{
+    struct error ignored;
+    if (session->use_lock < 0)
+        return;
+    json_t *members = json_pack("{s:s, s:s, s:s}", "result", "failed", "code",
+                                error_code_name(failure->code), "message", failure->text);
+    if (members && session->signed_size > 0)
+        json_object_set_new(members, "checkpoint",
+                            json_integer((json_int_t)session->signed_size));
+    if (vault_outcome(session->front->vault, session->use, members, &ignored) < 0)
+        log_info("outcome not logged: %s", ignored.text);
+}
+
+/* ---- opening the card ---- */
+
+static int put_uri(struct buffer *uris, const char *serial, struct error *error)
+{
+    if (buffer_put_text(uris, "pkcs11:serial=", error) < 0)
+        return -1;
+    for (const char *at = serial; *at; at++) {
+        bool plain = (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') ||
+                     (*at >= 'A' && *at <= 'Z');
+        if ((plain ? buffer_put(uris, at, 1, error)
+                   : buffer_put_format(uris, error, "%%%02X", (unsigned char)*at)) < 0)
+            return -1;
+    }
+    return buffer_put_text(uris, "\n", error);
+}
+
+static bool is_recipient(const json_t *kids, const char *kid)
+{
+    const json_t *item;
+    size_t index;
+    if (!kids)
+        return true;
+    json_array_foreach(kids, index, item)
+        if (strcmp(json_string_value(item), kid) == 0)
+            return true;
+    return false;
+}
+
+/* The cards that will do, as URIs: trusted, a recipient, and the one that --card names. */
+static int choose_cards(const struct front *front, const struct vault_cards *cards,
+                        const json_t *kids, struct buffer *uris, struct error *error)
+{
+    for (size_t i = 0; i < cards->count; i++) {
+        const json_t *entry = cards->cards[i].entry;
+        const char *serial = json_text(entry, "card");
+        if (front->card && strcmp(front->card, serial) != 0)
+            continue;
+        if (is_recipient(kids, json_text(entry, "kid")) && put_uri(uris, serial, error) < 0)
+            return -1;
+    }
+    if (uris->size > 0)
+        return 0;
+    error_set(error, CODE_NO_CARD, front->card ? "card '%s' is not a trusted card that opens this"
+                                               : "no trusted card opens this%s",
+              front->card ? front->card : "");
+    return error_hint(error, "p11vault app show lists an app's cards; p11vault card enroll");
+}
+
+int session_make_way(struct session *session, struct error *error)
+{
+    int ends[2];
+    if (channel_pair(ends, true, error) < 0)
+        return -1;
+    session->keys_in = ends[0];
+    session->keys_out = ends[1];
+    return 0;
+}
+
+int session_open(struct session *session, const struct vault_cards *cards, const json_t *kids,
+                 const char *purpose, size_t count, size_t slots, struct error *error)
+{
+    struct front *front = session->front;
+    const struct config_module *module = front->module;
+    const char *pin_source = module->pin_source && !front->ask_pin ? module->pin_source : "";
+    auto_buffer struct buffer uris = BUFFER_UP_TO(16384);
+    auto_close int way = TAKE_FD(session->keys_in);
+    struct message message;
+    if (choose_cards(front, cards, kids, &uris, error) < 0 ||
+        session_start_room(module, way, &session->card, error) < 0)
+        return -1;
+    struct channel *channel = room_channel(session->card);
+    int sent = channel_send(channel, MESSAGE_OPEN, error, TEXT(module->path),
+                            TEXT(buffer_text(&uris)), TEXT(pin_source), TEXT(purpose),
+                            NUMBER(count), NUMBER(slots), TEXT(session->use),
+                            TEXT(front->vault->origin), TEXT(front->config->trust));
+    struct deadline deadline = *pin_source ? session_deadline(module) : deadline_in(PIN_MS);
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect(session->card, MESSAGE_READY, deadline, &message, error) < 0)
+        return -1;
+    log_info("card %s is ready", message_text(&message, 0));
+    return 0;
+}
+
+/* ---- telling the log ---- */
+
+int session_tell_head(struct session *session, const struct signed_head *head,
+                      struct error *error)
+{
+    auto_buffer struct buffer nodes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+    if (vault_frontier(session->front->vault, head->checkpoint.size, &nodes, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(session->card), MESSAGE_CHECKPOINT, error,
+                            TEXT(buffer_text(&head->note)), BYTES(nodes.data, nodes.size));
+    return session_tell(session->card, sent, error);
+}
+
+static int tell_entry(void *context, uint64_t index, const char *text, size_t size,
+                      struct error *error)
+{
+    struct room *card = context;
+    int sent = channel_send(room_channel(card), MESSAGE_ENTRY, error, NUMBER(index),
+                            BYTES(text, size));
+    return session_tell(card, sent, error);
+}
+
+int session_tell_tail(struct session *session, const struct signed_head *head,
+                      struct error *error)
+{
+    return store_entry_each(session->front->vault->store, head->checkpoint.size, tell_entry,
+                            session->card, error) == 0
+               ? 0
+               : -1;
+}
+
+int session_sign(struct session *session, struct error *error)
+{
+    struct message message;
+    int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect(session->card, MESSAGE_SIGNED, session_deadline(session->front->module),
+                       &message, error) < 0)
+        return -1;
+    uint64_t size = message_number(&message, 1);
+    if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0), size, error) < 0)
+        return -1;
+    session->signed_size = size;
+    return 0;
+}
+
+int session_hand(struct session *session, uint64_t n, struct error *error)
+{
+    struct message message;
+    int sent = channel_send(room_channel(session->card), MESSAGE_HAND, error, NUMBER(n));
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect(session->card, MESSAGE_HANDED, session_deadline(session->front->module),
+                       &message, error) < 0)
+        return -1;
+    if (message_number(&message, 0) != n)
+        return error_set(error, CODE_FAULT, "the card room handed another key");
+    return 0;
+}

@@ -1,0 +1,69 @@
+/*
+ * session.h: one use of a card: the card room, what it is told of the log, and the keys it hands out.
+ */
+#ifndef P11VAULT_SRC_FRONT_SESSION_H
+#define P11VAULT_SRC_FRONT_SESSION_H
+
+#include "p11vault/front/front.h"
+#include "p11vault/ipc/room.h"
+
+/* A person may have to find and type a PIN. */
+#define PIN_MS 150000
+
+struct session {
+    struct front *front;
+    struct room *card;
+    int keys_in, keys_out; /* the ends of the one-way channel until the rooms have them; or -1 */
+    char use[USE_SIZE];
+    int use_lock;
+    uint64_t signed_size; /* of the checkpoint that was signed; 0: none */
+};
+
+#define SESSION_NONE ((struct session){.keys_in = -1, .keys_out = -1, .use_lock = -1})
+void session_clear(struct session *session);
+#define auto_session __attribute__((cleanup(session_clear)))
+
+/* How long the card room may take for one order. */
+struct deadline session_deadline(const struct config_module *module);
+
+/* Starts a card room for a module. */
+int session_start_room(const struct config_module *module, int keys, struct room **ret_room,
+                       struct error *error);
+
+/*
+ * Sends and receives on a room's channel: when the room has failed, its own words are the error; when it has died, how.
+ */
+int session_tell(struct room *room, int sent, struct error *error);
+int session_expect(struct room *room, enum message_type type, struct deadline deadline,
+                   struct message *ret_message, struct error *error);
+
+/* Before anything of a job: what died is closed, what was never signed is void, the log can be written. */
+int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
+                    struct error *error);
+
+/* A new use: its id, its lock, its intent.  `members` (taken) has verb, name, card, origin, opens and seals. */
+int session_begin_use(struct session *session, json_t *members, struct error *error);
+
+/* Closes the use with a failure, when nothing else has closed it. */
+void session_fail_use(struct session *session, const struct error *failure);
+
+/* Makes the one-way channel: `keys_in` for the card room, `keys_out` for the exchange room. */
+int session_make_way(struct session *session, struct error *error);
+
+/* Starts the card room for the cards of an app (kids, NULL: any trusted card) and waits until it is logged in. */
+int session_open(struct session *session, const struct vault_cards *cards, const json_t *kids,
+                 const char *purpose, size_t count, size_t slots, struct error *error);
+
+/* Tells the newest signed head; then, after what else is to be told, every entry behind it. */
+int session_tell_head(struct session *session, const struct signed_head *head,
+                      struct error *error);
+int session_tell_tail(struct session *session, const struct signed_head *head,
+                      struct error *error);
+
+/* Has the log signed and keeps the checkpoint. */
+int session_sign(struct session *session, struct error *error);
+
+/* Has key n handed to the exchange room. */
+int session_hand(struct session *session, uint64_t n, struct error *error);
+
+#endif
