@@ -32,8 +32,8 @@ int checkpoint_text(const struct checkpoint *checkpoint, char ret_text[CHECKPOIN
         checkpoint->size > INT64_MAX)
         return error_set(error, CODE_FAULT, "write a checkpoint: its origin or size cannot be");
     auto_buffer struct buffer text = BUFFER_UP_TO(CHECKPOINT_TEXT_MAX - 1);
-    if (buffer_put_format(&text, error, "%s\n%" PRIu64 "\n", checkpoint->origin,
-                          checkpoint->size) < 0 ||
+    if (buffer_put_format(&text, error, "%s\n%" PRIu64 "\n", checkpoint->origin, checkpoint->size) <
+            0 ||
         base64_put(&text, checkpoint->root.bytes, DIGEST_SIZE, error) < 0 ||
         buffer_put_text(&text, "\n", error) < 0)
         return error_prefix(error, "write a checkpoint");
@@ -109,9 +109,9 @@ int checkpoint_verify(const char *note, const char *origin, const struct trust *
                       struct checkpoint *ret_checkpoint, const struct note_key **ret_key,
                       struct error *error)
 {
-    struct checkpoint checkpoint;
-    const struct note_key *key;
-    size_t text_size;
+    struct checkpoint checkpoint = {.size = 0};
+    const struct note_key *key = NULL;
+    size_t text_size = 0;
     if (note_verify(note, strnlen(note, NOTE_MAX + 1), trust->keys, trust->count, &text_size, &key,
                     error) < 0 ||
         checkpoint_parse(note, text_size, &checkpoint, error) < 0)

@@ -77,8 +77,7 @@ int merkle_load(uint64_t size, merkle_read_node *read, void *context,
                 struct merkle_frontier *ret_frontier, struct error *error)
 {
     struct merkle_node places[MERKLE_LEVELS];
-    struct merkle_frontier frontier = {.size = size,
-                                       .count = merkle_frontier_places(size, places)};
+    struct merkle_frontier frontier = {.size = size, .count = merkle_frontier_places(size, places)};
     for (size_t i = 0; i < frontier.count; i++) {
         if (read(context, places[i].level, places[i].position, &frontier.nodes[i], error) < 0)
             return error_prefix(error, "load the tree of %llu entries", (unsigned long long)size);

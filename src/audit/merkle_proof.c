@@ -15,7 +15,7 @@ static uint64_t split_of(uint64_t size)
     return half;
 }
 
-/* The hash over `size` entries from `start` on, which is a multiple of every subtree in the range. */
+/* The hash over `size` entries from `start` on, a multiple of every subtree in the range. */
 static int read_range(uint64_t start, uint64_t size, merkle_read_node *read, void *context,
                       struct digest *ret_hash, struct error *error)
 {
@@ -65,14 +65,13 @@ int merkle_prove(uint64_t index, uint64_t size, merkle_read_node *read, void *co
 }
 
 int merkle_verify(uint64_t index, uint64_t size, const struct digest *leaf,
-                  const struct merkle_proof *proof, const struct digest *root,
-                  struct error *error)
+                  const struct merkle_proof *proof, const struct digest *root, struct error *error)
 {
     if (index >= size || proof->count > MERKLE_LEVELS)
         return error_set(error, CODE_LOG, "no inclusion proof can be right for entry %llu of %llu",
                          (unsigned long long)index, (unsigned long long)size);
     struct digest hash = *leaf;
-    uint64_t node = index;     /* our place on this level */
+    uint64_t node = index;    /* our place on this level */
     uint64_t last = size - 1; /* the last place on it */
     bool fits = true;
     for (size_t i = 0; fits && i < proof->count; i++) {
@@ -90,8 +89,9 @@ int merkle_verify(uint64_t index, uint64_t size, const struct digest *leaf,
         last >>= 1;
     }
     if (!fits || last != 0 || !digest_equal(&hash, root))
-        return error_set(error, CODE_LOG, "the inclusion proof of entry %llu does not lead to the "
-                         "root of %llu entries", (unsigned long long)index,
-                         (unsigned long long)size);
+        return error_set(error, CODE_LOG,
+                         "the inclusion proof of entry %llu does not lead to the "
+                         "root of %llu entries",
+                         (unsigned long long)index, (unsigned long long)size);
     return 0;
 }

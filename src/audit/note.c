@@ -116,7 +116,7 @@ struct signature {
     size_t name_size;
     uint32_t id;
     size_t size;
-    uint8_t bytes[DECODED_MAX]; /* other people's signatures may be long; they are still ours to read */
+    uint8_t bytes[DECODED_MAX]; /* those of others may be long, and are read all the same */
 };
 
 static int malformed(const char *what, struct error *error)
@@ -143,8 +143,8 @@ static int read_signature(const char *line, size_t size, struct signature *ret_s
         return malformed("a signature is too short", error);
     ret_signature->name = name;
     ret_signature->name_size = (size_t)(space - name);
-    ret_signature->id = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
-                        (uint32_t)bytes[2] << 8 | bytes[3];
+    ret_signature->id =
+        (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
     ret_signature->size = decoded;
     return 0;
 }
@@ -194,7 +194,7 @@ static int check_signatures(const char *note, size_t note_size, size_t text_size
                             const struct note_key *keys, size_t key_count,
                             const struct note_key **ret_key, struct error *error)
 {
-    struct signature signature;
+    struct signature signature = {.name = NULL};
     const struct note_key *first = NULL;
     const char *line = note + text_size + 1;
     const char *end = note + note_size;

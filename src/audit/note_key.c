@@ -82,9 +82,8 @@ static int find_type(const uint8_t *spki, size_t spki_size, enum note_key_type *
     else if (EVP_PKEY_is_a(key, "RSA") == 1 && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
         *ret_type = NOTE_RSA;
     else
-        return error_set(error, CODE_STOP,
-                         "signing key: neither P-256 nor RSA of %d to %d bits", RSA_BITS_MIN,
-                         RSA_BITS_MAX);
+        return error_set(error, CODE_STOP, "signing key: neither P-256 nor RSA of %d to %d bits",
+                         RSA_BITS_MIN, RSA_BITS_MAX);
     if (!is_sound(key))
         return error_set(error, CODE_STOP, "signing key: not a sound public key");
     return 0;
@@ -104,8 +103,8 @@ static uint32_t id_of(const struct note_key *key)
            (uint32_t)digest.bytes[2] << 8 | digest.bytes[3];
 }
 
-int note_key_make(const char *name, const uint8_t *spki, size_t spki_size,
-                  struct note_key *ret_key, struct error *error)
+int note_key_make(const char *name, const uint8_t *spki, size_t spki_size, struct note_key *ret_key,
+                  struct error *error)
 {
     struct note_key key = {.spki_size = spki_size};
     size_t name_size = strnlen(name, NOTE_NAME_MAX);
@@ -129,7 +128,7 @@ static int refuse_vkey(const char *what, struct error *error)
 
 int note_key_parse(const char *vkey, struct note_key *ret_key, struct error *error)
 {
-    struct note_key key;
+    struct note_key key = {.id = 0};
     char name[NOTE_NAME_MAX] = "";
     char id[ID_DIGITS + 1];
     uint8_t bytes[TYPE_MAX + NOTE_SPKI_MAX];
@@ -137,8 +136,8 @@ int note_key_parse(const char *vkey, struct note_key *ret_key, struct error *err
     if (size == NOTE_VKEY_MAX)
         return refuse_vkey("too long", error);
     const char *plus = strchr(vkey, '+');
-    if (plus == NULL || (size_t)(plus - vkey) >= sizeof(name) ||
-        strlen(plus) < 1 + ID_DIGITS + 1 || plus[1 + ID_DIGITS] != '+')
+    if (plus == NULL || (size_t)(plus - vkey) >= sizeof(name) || strlen(plus) < 1 + ID_DIGITS + 1 ||
+        plus[1 + ID_DIGITS] != '+')
         return refuse_vkey("its form is NAME+ID+KEY", error);
     memcpy(name, vkey, (size_t)(plus - vkey));
     const char *text = plus + 1 + ID_DIGITS + 1;

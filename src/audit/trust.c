@@ -2,12 +2,10 @@
  * trust.c: the trust file.  It is the root of trust and small: one line that cannot be understood
  * refuses all of it, also when the line is about another vault.
  */
-#include <stdbool.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "p11vault/audit/checkpoint.h"
-#include "p11vault/base/cleanup.h"
+
+#include <stdbool.h>
+#include <string.h>
 
 static bool is_known(const struct trust *trust, const struct note_key *key)
 {
@@ -44,9 +42,7 @@ static int take_line(struct trust *trust, const char *line, size_t size, const c
 int trust_parse(const char *text, size_t size, const char *origin, struct trust *ret_trust,
                 struct error *error)
 {
-    auto_free struct trust *trust = calloc(1, sizeof(*trust));
-    if (trust == NULL)
-        return error_memory(error);
+    struct trust trust = {.count = 0};
     if (size > TRUST_FILE_MAX)
         return error_set(error, CODE_CONFIG, "more than %zu bytes", TRUST_FILE_MAX);
     const char *line = text;
@@ -55,12 +51,12 @@ int trust_parse(const char *text, size_t size, const char *origin, struct trust 
         const char *line_end = memchr(line, '\n', (size_t)(end - line));
         if (line_end == NULL)
             line_end = end;
-        if (take_line(trust, line, (size_t)(line_end - line), origin, error) < 0) {
+        if (take_line(&trust, line, (size_t)(line_end - line), origin, error) < 0) {
             error->code = CODE_CONFIG;
             return error_prefix(error, "line %zu", number);
         }
         line = line_end == end ? end : line_end + 1;
     }
-    *ret_trust = *trust;
+    *ret_trust = trust;
     return 0;
 }

@@ -161,8 +161,9 @@ static void list_modules(const struct config *config, char *ret_names, size_t ro
 
 static int hint_module(const struct config *config, const char *name, struct error *error)
 {
-    return error_hint(error, "add to %.200s the line [module %.64s] and below it path = /PATH/TO/MODULE.so",
-                      config->user_file, name);
+    return error_hint(
+        error, "add to %.200s the line [module %.64s] and below it path = /PATH/TO/MODULE.so",
+        config->user_file, name);
 }
 
 int config_find_module(const struct config *config, const char *name,

@@ -63,7 +63,8 @@ int config_put_text(struct config_reading *reading, const char *text, char **fie
 static int read_section(struct config_reading *reading, const char *line)
 {
     size_t size = 0;
-    while (line[size] != '\0' && !((line[size] == ' ' || line[size] == '\t') && line[size + 1] == ';'))
+    while (line[size] != '\0' &&
+           !((line[size] == ' ' || line[size] == '\t') && line[size + 1] == ';'))
         size++;
     while (line[size - 1] == ' ' || line[size - 1] == '\t')
         size--;

@@ -35,8 +35,8 @@ struct config_reading {
     size_t left;
     const char *kind; /* of the section: "vault", "module", ...; NULL before the first */
     char section[CONFIG_LINE_MAX + 16]; /* between the brackets, in normal form */
-    void *target;                       /* what the section's keys set: a config, a module or an origin */
-    struct buffer seen;                /* sections and keys of this file, to find duplicates */
+    void *target;       /* what the section's keys set: a config, a module or an origin */
+    struct buffer seen; /* sections and keys of this file, to find duplicates */
     bool failed;
     struct error *error;
 };

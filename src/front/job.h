@@ -31,6 +31,7 @@ struct job {
     struct oauth_facts input, result;
     struct oauth_verdict verdict; /* of the last step or judgement */
     enum oauth_step step;
+    bool stepped; /* a step has begun */
     int64_t plaintext_us;
 };
 

@@ -51,11 +51,12 @@ static void set_number(json_t *members, const char *key, int64_t number, int64_t
 static json_t *outcome_members(const struct job *job, const char *result, const struct error *why)
 {
     const struct oauth_verdict *verdict = &job->verdict;
-    json_t *members = json_pack("{s:s, s:s, s:s}", "result", result, "code",
-                                error_code_name(why ? why->code : CODE_DONE), "step",
-                                oauth_step_name(job->step));
+    json_t *members = json_pack("{s:s, s:s}", "result", result, "code",
+                                error_code_name(why ? why->code : CODE_DONE));
     if (!members)
         return NULL;
+    if (job->stepped)
+        json_object_set_new(members, "step", json_string(oauth_step_name(job->step)));
     if (why)
         json_object_set_new(members, "message", json_string(why->text));
     set_number(members, "http", verdict->http, 0);

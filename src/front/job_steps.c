@@ -143,6 +143,7 @@ int job_step(struct job *job, enum oauth_step step, size_t grant, struct oauth_f
 {
     const struct config *config = job->front->config;
     job->step = step;
+    job->stepped = true;
     if (!job->connection_lives && reconnect(job, error) < 0)
         return -1;
     if (!job->records_told && tell_records(job, error) < 0)

@@ -1,6 +1,6 @@
 /*
- * connection.c: connects once and then moves our own bytes.  libcurl resolves, connects and does TLS; it never sees a
- * request or an answer as such, so it keeps no copy of one.
+ * connection.c: connects once and then moves our own bytes.  libcurl resolves, connects and does
+ * TLS; it never sees a request or an answer as such, so it keeps no copy of one.
  */
 #include "p11vault/http/connection.h"
 
@@ -15,8 +15,8 @@
 #include "connection_setup.h"
 
 /*
- * What OpenSSL, libcurl and the resolver would take from the environment.  A room is started without any of it; this
- * is the second lock on the same door.
+ * What OpenSSL, libcurl and the resolver would take from the environment.  A room is started
+ * without any of it; this is the second lock on the same door.
  */
 static const char *const forbidden_environment[] = {
     "SSLKEYLOGFILE",    "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES",

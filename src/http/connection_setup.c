@@ -1,6 +1,7 @@
 /*
- * connection_setup.c: the settings of libcurl and OpenSSL, all in one place, and what their refusals mean to an operator.
- * libcurl's own error text is not used: it quotes names out of the server's certificate.
+ * connection_setup.c: the settings of libcurl and OpenSSL, all in one place, and what their
+ * refusals mean to an operator. libcurl's own error text is not used: it quotes names out of the
+ * server's certificate.
  */
 #include "connection_setup.h"
 
@@ -54,8 +55,9 @@ static bool is_hash_name(const char *name)
 }
 
 /*
- * True when the system's certificates can be looked up one by one.  Reading the whole bundle takes some twenty
- * milliseconds; other systems have a directory of this name without the hashed names in it.
+ * True when the system's certificates can be looked up one by one.  Reading the whole bundle takes
+ * some twenty milliseconds; other systems have a directory of this name without the hashed names in
+ * it.
  */
 static bool has_hashed_directory(void)
 {
@@ -106,8 +108,8 @@ static CURLcode harden_context(CURL *easy, void *context, void *argument)
 }
 
 /*
- * TLS stands and nothing was sent.  After curl_easy_perform() the handle is no longer tied to its connection, so what
- * there is to know about it is taken here.
+ * TLS stands and nothing was sent.  After curl_easy_perform() the handle is no longer tied to its
+ * connection, so what there is to know about it is taken here.
  */
 static int note_session(void *argument, char *address, char *local_address, int port,
                         int local_port)

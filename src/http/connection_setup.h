@@ -1,5 +1,6 @@
 /*
- * connection_setup.h: the open connection and how libcurl and OpenSSL are set up for it; shared by connection.c and connection_setup.c.
+ * connection_setup.h: the open connection and how libcurl and OpenSSL are set up for it; shared by
+ * connection.c and connection_setup.c.
  */
 #ifndef HTTP_CONNECTION_SETUP_H
 #define HTTP_CONNECTION_SETUP_H

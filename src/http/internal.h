@@ -1,6 +1,7 @@
 /*
- * internal.h: what the three files of the response reader share.  response.c takes the inbox apart, response_head.c
- * reads lines into status and fields and decides how the body is delimited, response_body.c collects the body.
+ * internal.h: what the three files of the response reader share.  response.c takes the inbox apart,
+ * response_head.c reads lines into status and fields and decides how the body is delimited,
+ * response_body.c collects the body.
  */
 #ifndef HTTP_INTERNAL_H
 #define HTTP_INTERNAL_H
@@ -48,8 +49,9 @@ struct http_span {
 };
 
 /*
- * Moves bytes from `input` to response->line until the line is complete; its CRLF is then cut off.  CODE_STOP for a line
- * of more than `limit` bytes with its CRLF, and for CR, LF or NUL elsewhere than at the end.
+ * Moves bytes from `input` to response->line until the line is complete; its CRLF is then cut off.
+ * CODE_STOP for a line of more than `limit` bytes with its CRLF, and for CR, LF or NUL elsewhere
+ * than at the end.
  */
 int http_head_collect_line(struct http_response *response, struct http_span *input, size_t limit,
                            bool *ret_complete, struct error *error);

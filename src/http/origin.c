@@ -1,6 +1,7 @@
 /*
- * origin.c: reads an origin by a grammar narrower than RFC 3986, so that two texts are equal when and only when they
- * name the same place, and so that libcurl cannot understand one of them differently.
+ * origin.c: reads an origin by a grammar narrower than RFC 3986, so that two texts are equal when
+ * and only when they name the same place, and so that libcurl cannot understand one of them
+ * differently.
  */
 #include "p11vault/http/origin.h"
 
@@ -117,8 +118,8 @@ static bool label_valid(const char *label, size_t size)
 }
 
 /*
- * Resolvers read a name whose last label is a number ("127.1", "0x7f000001") as an IPv4 address in one of many
- * notations.  Of those only the full dotted one is taken.
+ * Resolvers read a name whose last label is a number ("127.1", "0x7f000001") as an IPv4 address in
+ * one of many notations.  Of those only the full dotted one is taken.
  */
 static bool looks_like_number(const char *label)
 {

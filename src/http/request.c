@@ -1,6 +1,6 @@
 /*
- * request.c: lists the parts of the request, adds up their sizes and copies each once to its place, so that a secret
- * value stands nowhere but in locked memory.
+ * request.c: lists the parts of the request, adds up their sizes and copies each once to its place,
+ * so that a secret value stands nowhere but in locked memory.
  */
 #include "p11vault/http/request.h"
 

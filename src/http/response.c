@@ -1,6 +1,6 @@
 /*
- * response.c: the life of a response: bytes go from the inbox to the part of the reader whose turn it is, and a
- * complete response can be asked for what it holds.
+ * response.c: the life of a response: bytes go from the inbox to the part of the reader whose turn
+ * it is, and a complete response can be asked for what it holds.
  */
 #include "p11vault/http/response.h"
 

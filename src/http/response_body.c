@@ -1,6 +1,7 @@
 /*
- * response_body.c: the body, delimited by length, by chunks or by the end of the connection (RFC 9112, sections 6
- * and 7).  Its secret is made as large as it may become, since a secret never grows.
+ * response_body.c: the body, delimited by length, by chunks or by the end of the connection (RFC
+ * 9112, sections 6 and 7).  Its secret is made as large as it may become, since a secret never
+ * grows.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * response_head.c: status line and header fields by the grammar of RFC 9112, sections 2 to 6, without its leniencies:
- * a line ends with CRLF, and nothing is repaired.
+ * response_head.c: status line and header fields by the grammar of RFC 9112, sections 2 to 6,
+ * without its leniencies: a line ends with CRLF, and nothing is repaired.
  */
 #include <string.h>
 #include <strings.h>

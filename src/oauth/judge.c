@@ -74,7 +74,10 @@ void oauth_judge_input(const struct oauth_facts *input, const char *client_id, i
                           "the provider did not say whose token it is");
 }
 
-/* True when `result` ends later; never (0) is latest, and any known end is later than an unknown one. */
+/*
+ * True when `result` ends later than `input`.  Never (0) is latest, and any known end is later than
+ * one the provider did not tell.
+ */
 static bool later(int64_t result, int64_t input)
 {
     if (input == 0)

@@ -20,28 +20,28 @@
 #define DIGITS "0123456789"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-#define AGAIN "try again in a few minutes"
-#define LOOK "check the configured origin and what stands between here and the provider"
-#define REPORT "the provider's answers have changed: look for a newer p11vault"
+#define HINT_AGAIN "try again in a few minutes"
+#define HINT_LOOK "check the configured origin and what stands between here and the provider"
+#define HINT_REPORT "the provider's answers have changed: look for a newer p11vault"
 
-/* Without an answer in JSON the HTTP status is all there is. */
+/* Without an answer in JSON, the HTTP status is all there is. */
 static void judge_status(int status, bool empty, struct oauth_verdict *verdict)
 {
     if (status >= 500 || status == 408)
-        oauth_verdict_set(verdict, CODE_RETRY, AGAIN, "the server is out of order (HTTP %d)",
+        oauth_verdict_set(verdict, CODE_RETRY, HINT_AGAIN, "the server is out of order (HTTP %d)",
                           status);
     else if (status == 429)
         oauth_verdict_set(verdict, CODE_WAIT, "wait an hour, then try again",
                           "calls come too fast for the server (HTTP %d)", status);
     else
-        oauth_verdict_set(verdict, CODE_STOP, LOOK, "answer is %s (HTTP %d)",
+        oauth_verdict_set(verdict, CODE_STOP, HINT_LOOK, "answer is %s (HTTP %d)",
                           empty ? "empty" : "not JSON", status);
 }
 
 /* The verdict on what is JSON, but not what was asked for.  Always returns false. */
 static bool wrong(struct oauth_verdict *verdict, const char *message)
 {
-    oauth_verdict_set(verdict, CODE_STOP, REPORT, "%s", message);
+    oauth_verdict_set(verdict, CODE_STOP, HINT_REPORT, "%s", message);
     return false;
 }
 
@@ -126,8 +126,7 @@ static bool read_scopes(const json_t *data, struct oauth_facts *facts)
     return true;
 }
 
-static bool read_facts(const json_t *data, struct oauth_facts *facts,
-                       struct oauth_verdict *verdict)
+static bool read_facts(const json_t *data, struct oauth_facts *facts, struct oauth_verdict *verdict)
 {
     if (!read_id(data, "app_id", facts->app_id))
         return wrong(verdict, "debug_token's app_id is not an id");
@@ -204,7 +203,8 @@ static int read_exchange(const json_t *root, struct oauth_answer *answer, struct
     const json_t *token = json_object_get(root, "access_token");
     const json_t *type = json_object_get(root, "token_type");
     const char *problem = NULL;
-    if (given(type) && (!json_is_string(type) || strcasecmp(json_string_value(type), "bearer") != 0))
+    if (given(type) &&
+        (!json_is_string(type) || strcasecmp(json_string_value(type), "bearer") != 0))
         problem = "the issued token is not a bearer token";
     else if (!given(token))
         problem = "the answer has no access token";
@@ -228,8 +228,9 @@ static int read_exchange(const json_t *root, struct oauth_answer *answer, struct
  */
 static const json_t *find_error(const json_t *root)
 {
-    static const char *const flat[] = {"error", "error_code", "error_type", "error_msg",
-                                       "error_message", "error_reason", "error_description"};
+    static const char *const flat[] = {
+        "error",         "error_code",   "error_type",       "error_msg",
+        "error_message", "error_reason", "error_description"};
     const json_t *error = json_object_get(root, "error");
     if (json_is_object(error))
         return error;
@@ -255,7 +256,7 @@ static int judge_root(const struct oauth_reply *reply, const json_t *root,
     } else if (json_is_false(json_object_get(root, "success"))) {
         wrong(&answer->verdict, "the provider says that the call failed, and not why");
     } else if (reply->status != STATUS_FINE) {
-        oauth_verdict_set(&answer->verdict, CODE_STOP, LOOK,
+        oauth_verdict_set(&answer->verdict, CODE_STOP, HINT_LOOK,
                           "the server answered with HTTP %d and did not say why", reply->status);
     } else if (reply->step == STEP_EXCHANGE) {
         return read_exchange(root, answer, error);
@@ -271,7 +272,7 @@ int meta_answer_read(const struct oauth_reply *reply, struct oauth_answer *answe
     struct oauth_verdict *verdict = &answer->verdict;
     meta_error_note_trace(verdict, reply->header(reply->context, "x-fb-trace-id"));
     if (reply->status >= 300 && reply->status <= 399) {
-        oauth_verdict_set(verdict, CODE_STOP, LOOK,
+        oauth_verdict_set(verdict, CODE_STOP, HINT_LOOK,
                           "the server answered with a redirect (%d), which is never followed",
                           reply->status);
         return 0;

@@ -13,8 +13,8 @@
 #include "p11vault/oauth/proof.h"
 
 #define CLIENT_ID_DIGITS_MAX 20
-#define PATH_ROOM 128   /* a version and the longest path */
-#define FIXED_ROOM 512  /* names, client id, proof and time of a form */
+#define PATH_ROOM 128  /* a version and the longest path */
+#define FIXED_ROOM 512 /* names, client id, proof and time of a form */
 #define ENCODED(size) (3 * (size))
 
 bool meta_client_id_valid(const char *client_id)
@@ -129,8 +129,8 @@ static int make_inspection(const struct oauth_parameters *parameters,
     bool get = parameters->inspect_with_get;
     call->method = get ? "GET" : "POST";
     if (make_app_token(parameters, values, &call->bearer, error) < 0 ||
-        make_target(parameters->api_version, "debug_token", get ? size : 0, &call->target,
-                    error) < 0)
+        make_target(parameters->api_version, "debug_token", get ? size : 0, &call->target, error) <
+            0)
         return -1;
     if (!get && secret_new(size, &call->form, error) < 0)
         return -1;
@@ -145,8 +145,8 @@ static int make_exchange(const struct oauth_parameters *parameters,
                          struct error *error)
 {
     call->method = "POST";
-    size_t size = FIXED_ROOM + ENCODED(secret_size(values->grant)) +
-                  ENCODED(secret_size(values->app_secret));
+    size_t size =
+        FIXED_ROOM + ENCODED(secret_size(values->grant)) + ENCODED(secret_size(values->app_secret));
     if (make_target(parameters->api_version, "oauth/access_token", 0, &call->target, error) < 0 ||
         secret_new(size, &call->form, error) < 0 ||
         secret_append_text(call->form, "grant_type=fb_exchange_token&client_id=", error) < 0 ||

@@ -15,10 +15,10 @@
 #include "p11vault/base/json.h"
 
 enum place {
-    INSPECT = 1,      /* debug_token itself, for the input and for the result */
-    EXCHANGE = 2,     /* the token endpoint */
-    INPUT_DATA = 4,   /* inside debug_token's data, of the grant we hold */
-    RESULT_DATA = 8,  /* the same, of the grant that was issued */
+    INSPECT = 1,     /* debug_token itself, for the input and for the result */
+    EXCHANGE = 2,    /* the token endpoint */
+    INPUT_DATA = 4,  /* inside debug_token's data, of the grant we hold */
+    RESULT_DATA = 8, /* the same, of the grant that was issued */
     GRANT = EXCHANGE | INPUT_DATA | RESULT_DATA,
     ANYWHERE = INSPECT | GRANT,
 };
@@ -40,118 +40,135 @@ struct row {
 };
 
 #define ROW(places, code, subcode, action, message, hint)                                          \
-    {places, code, code, subcode, action, message, hint, NULL, 0}
+    {                                                                                              \
+        places, code, code, subcode, action, message, hint, NULL, 0                                \
+    }
 #define RANGE(places, first, last, action, message, hint)                                          \
-    {places, first, last, ANY_SUBCODE, action, message, hint, NULL, 0}
+    {                                                                                              \
+        places, first, last, ANY_SUBCODE, action, message, hint, NULL, 0                           \
+    }
 #define ROW_TEXT(places, code, text, action, message, hint)                                        \
-    {places, code, code, ANY_SUBCODE, action, message, hint, text, 0}
+    {                                                                                              \
+        places, code, code, ANY_SUBCODE, action, message, hint, text, 0                            \
+    }
 
-#define AGAIN "try again in a few minutes"
-#define LATER "wait an hour, then try again"
-#define LOGIN "log in again and import the new token: p11vault import NAME"
-#define FACEBOOK "log in at facebook.com and do what it asks, then: p11vault import NAME"
-#define SECRET "compare id and secret with the app's dashboard, then: p11vault app set-secret APP"
-#define APP_ID "compare the app's id with its dashboard: p11vault app show APP"
-#define DASHBOARD "check permissions and app review in the app's dashboard"
-#define CONSENT "log in again, grant every permission asked for, then: p11vault import NAME"
-#define VERSION "set api-version in [meta] of the configuration to a current version"
-#define METHOD "set debug-token = get in [meta] of the configuration"
-#define CLOCK "set this machine's clock; if it is right: p11vault app set-secret APP"
-#define OTHER "import a token that this app was given: p11vault import NAME"
-#define LOOK "see what the provider says of the token: p11vault inspect NAME"
+#define HINT_AGAIN "try again in a few minutes"
+#define HINT_LATER "wait an hour, then try again"
+#define HINT_LOGIN "log in again and import the new token: p11vault import NAME"
+#define HINT_FACEBOOK "log in at facebook.com and do what it asks, then: p11vault import NAME"
+#define HINT_SECRET                                                                                \
+    "compare id and secret with the app's dashboard, then: p11vault app set-secret APP"
+#define HINT_APP_ID "compare the app's id with its dashboard: p11vault app show APP"
+#define HINT_DASHBOARD "check permissions and app review in the app's dashboard"
+#define HINT_CONSENT "log in again, grant every permission asked for, then: p11vault import NAME"
+#define HINT_VERSION "set api-version in [meta] of the configuration to a current version"
+#define HINT_METHOD "set debug-token = get in [meta] of the configuration"
+#define HINT_CLOCK "set this machine's clock; if it is right: p11vault app set-secret APP"
+#define HINT_OTHER "import a token that this app was given: p11vault import NAME"
+#define HINT_LOOK "see what the provider says of the token: p11vault inspect NAME"
 
 static const struct row rows[] = {
     /* Faults at the provider, and code 1, which on the token endpoint means our secret. */
-    RANGE(ANYWHERE, -2, -1, CODE_RETRY, "the provider has a fault inside", AGAIN),
+    RANGE(ANYWHERE, -2, -1, CODE_RETRY, "the provider has a fault inside", HINT_AGAIN),
     ROW(ANYWHERE, 1, 99, CODE_STOP, "the provider finds a parameter wrong or the request too heavy",
         ""),
-    ROW_TEXT(EXCHANGE, 1, "client secret", CODE_CONFIG, "the app secret is wrong", SECRET),
-    {EXCHANGE, 1, 1, ANY_SUBCODE, CODE_RETRY, "the provider has an unknown fault", AGAIN, NULL,
+    ROW_TEXT(EXCHANGE, 1, "client secret", CODE_CONFIG, "the app secret is wrong", HINT_SECRET),
+    {EXCHANGE, 1, 1, ANY_SUBCODE, CODE_RETRY, "the provider has an unknown fault", HINT_AGAIN, NULL,
      SERVER_FAULT},
     ROW(EXCHANGE, 1, ANY_SUBCODE, CODE_CONFIG,
         "the provider refuses the app at its token endpoint, most likely for a wrong app secret",
-        SECRET),
-    ROW(ANYWHERE, 1, ANY_SUBCODE, CODE_RETRY, "the provider has an unknown fault", AGAIN),
+        HINT_SECRET),
+    ROW(ANYWHERE, 1, ANY_SUBCODE, CODE_RETRY, "the provider has an unknown fault", HINT_AGAIN),
     ROW(ANYWHERE, 2, ANY_SUBCODE, CODE_RETRY, "the provider's service is down for the moment",
-        AGAIN),
-    ROW(ANYWHERE, 960, ANY_SUBCODE, CODE_RETRY, "the provider could not run its batch", AGAIN),
+        HINT_AGAIN),
+    ROW(ANYWHERE, 960, ANY_SUBCODE, CODE_RETRY, "the provider could not run its batch", HINT_AGAIN),
     ROW(ANYWHERE, 2642, ANY_SUBCODE, CODE_RETRY, "the provider's list has moved on meanwhile",
         "start the listing again"),
 
     /* Limits. */
-    ROW(ANYWHERE, 4, ANY_SUBCODE, CODE_WAIT, "the app has used up its calls for now", LATER),
-    ROW(ANYWHERE, 9, ANY_SUBCODE, CODE_WAIT, "calls come too fast for the provider", LATER),
+    ROW(ANYWHERE, 4, ANY_SUBCODE, CODE_WAIT, "the app has used up its calls for now", HINT_LATER),
+    ROW(ANYWHERE, 9, ANY_SUBCODE, CODE_WAIT, "calls come too fast for the provider", HINT_LATER),
     ROW(ANYWHERE, 17, 1349172, CODE_WAIT, "the provider is asked too often about a device login",
-        AGAIN),
-    ROW(ANYWHERE, 17, ANY_SUBCODE, CODE_WAIT, "the user's calls are used up for now", LATER),
-    ROW(ANYWHERE, 31, ANY_SUBCODE, CODE_WAIT, "the device login is not confirmed yet", AGAIN),
-    ROW(ANYWHERE, 32, ANY_SUBCODE, CODE_WAIT, "the page's calls are used up for now", LATER),
-    ROW(ANYWHERE, 341, ANY_SUBCODE, CODE_WAIT, "the app has reached a temporary limit", LATER),
-    ROW(ANYWHERE, 613, ANY_SUBCODE, CODE_WAIT, "calls come faster than this call allows", LATER),
-    RANGE(ANYWHERE, 80000, 80099, CODE_WAIT, "a limit of this business use case is reached", LATER),
+        HINT_AGAIN),
+    ROW(ANYWHERE, 17, ANY_SUBCODE, CODE_WAIT, "the user's calls are used up for now", HINT_LATER),
+    ROW(ANYWHERE, 31, ANY_SUBCODE, CODE_WAIT, "the device login is not confirmed yet", HINT_AGAIN),
+    ROW(ANYWHERE, 32, ANY_SUBCODE, CODE_WAIT, "the page's calls are used up for now", HINT_LATER),
+    ROW(ANYWHERE, 341, ANY_SUBCODE, CODE_WAIT, "the app has reached a temporary limit", HINT_LATER),
+    ROW(ANYWHERE, 613, ANY_SUBCODE, CODE_WAIT, "calls come faster than this call allows",
+        HINT_LATER),
+    RANGE(ANYWHERE, 80000, 80099, CODE_WAIT, "a limit of this business use case is reached",
+          HINT_LATER),
 
     /* Permissions. */
     ROW(ANYWHERE, 3, ANY_SUBCODE, CODE_PERMISSION, "the app lacks the capability for this call",
-        DASHBOARD),
+        HINT_DASHBOARD),
     ROW(ANYWHERE, 10, ANY_SUBCODE, CODE_PERMISSION,
-        "a permission was not granted or was taken back", CONSENT),
+        "a permission was not granted or was taken back", HINT_CONSENT),
     RANGE(ANYWHERE, 200, 299, CODE_PERMISSION, "a permission or an accepted term of use is missing",
-          CONSENT),
+          HINT_CONSENT),
 
     /* Code 100: by its text, else by where it stands. */
     ROW_TEXT(ANYWHERE, 100, "appsecret_proof", CODE_CONFIG,
-             "the provider does not accept the appsecret_proof", CLOCK),
-    ROW_TEXT(INSPECT, 100, "Viewing App", CODE_STOP, "the token belongs to another app", OTHER),
+             "the provider does not accept the appsecret_proof", HINT_CLOCK),
+    ROW_TEXT(INSPECT, 100, "Viewing App", CODE_STOP, "the token belongs to another app",
+             HINT_OTHER),
     ROW_TEXT(INSPECT, 100, "nsupported", CODE_CONFIG,
-             "the provider does not take debug_token by this HTTP method", METHOD),
+             "the provider does not take debug_token by this HTTP method", HINT_METHOD),
     ROW(INSPECT, 100, 33, CODE_CONFIG, "the provider does not take debug_token in this way",
-        METHOD),
+        HINT_METHOD),
     ROW(INSPECT, 100, ANY_SUBCODE, CODE_STOP,
-        "debug_token refuses the token, most likely as one of another app", OTHER),
-    ROW(GRANT, 100, 33, CODE_PERMISSION, "the token may not see what the call is about", CONSENT),
-    ROW(EXCHANGE, 100, 36009, CODE_LOGIN, "the authorisation code was used already", LOGIN),
-    ROW(GRANT, 100, ANY_SUBCODE, CODE_STOP, "the provider refuses a parameter of the call", LOOK),
+        "debug_token refuses the token, most likely as one of another app", HINT_OTHER),
+    ROW(GRANT, 100, 33, CODE_PERMISSION, "the token may not see what the call is about",
+        HINT_CONSENT),
+    ROW(EXCHANGE, 100, 36009, CODE_LOGIN, "the authorisation code was used already", HINT_LOGIN),
+    ROW(GRANT, 100, ANY_SUBCODE, CODE_STOP, "the provider refuses a parameter of the call",
+        HINT_LOOK),
 
     /* Our app. */
-    ROW(ANYWHERE, 101, ANY_SUBCODE, CODE_CONFIG, "the provider does not know the app's id", APP_ID),
+    ROW(ANYWHERE, 101, ANY_SUBCODE, CODE_CONFIG, "the provider does not know the app's id",
+        HINT_APP_ID),
     ROW(ANYWHERE, 104, ANY_SUBCODE, CODE_CONFIG,
-        "the provider misses a token or finds its signature wrong", SECRET),
-    ROW(INSPECT, 190, ANY_SUBCODE, CODE_CONFIG, "the app's id or the app secret is wrong", SECRET),
+        "the provider misses a token or finds its signature wrong", HINT_SECRET),
+    ROW(INSPECT, 190, ANY_SUBCODE, CODE_CONFIG, "the app's id or the app secret is wrong",
+        HINT_SECRET),
     ROW(ANYWHERE, 191, ANY_SUBCODE, CODE_CONFIG, "the redirect address is not one of the app's",
         "compare it with the addresses in the app's dashboard"),
     ROW(ANYWHERE, 2500, ANY_SUBCODE, CODE_CONFIG,
-        "the provider does not know the path of the call, or wants a token with it", VERSION),
+        "the provider does not know the path of the call, or wants a token with it", HINT_VERSION),
     ROW(ANYWHERE, 2635, ANY_SUBCODE, CODE_CONFIG, "the version of the Graph API is too old",
-        VERSION),
+        HINT_VERSION),
 
     /* The grant. */
-    ROW(GRANT, 190, 458, CODE_LOGIN, "the user has removed the app", LOGIN),
+    ROW(GRANT, 190, 458, CODE_LOGIN, "the user has removed the app", HINT_LOGIN),
     ROW(GRANT, 190, 459, CODE_LOGIN, "the user is held up by a security check at facebook.com",
-        FACEBOOK),
+        HINT_FACEBOOK),
     ROW(GRANT, 190, 460, CODE_LOGIN,
-        "the user has changed the password, or the provider has ended the session", LOGIN),
-    ROW(GRANT, 190, 463, CODE_LOGIN, "the token has expired", LOGIN),
-    ROW(GRANT, 190, 464, CODE_LOGIN, "the user's account is not confirmed", FACEBOOK),
-    ROW(GRANT, 190, 467, CODE_LOGIN, "the token was revoked, or the user has logged out", LOGIN),
-    ROW(GRANT, 190, 483, CODE_LOGIN, "the user must consent to something first", FACEBOOK),
-    ROW(GRANT, 190, 492, CODE_LOGIN, "the user has lost the role on the page of this token", LOGIN),
-    ROW(GRANT, 190, 493, CODE_LOGIN, "the user has not used the app for more than 90 days", LOGIN),
+        "the user has changed the password, or the provider has ended the session", HINT_LOGIN),
+    ROW(GRANT, 190, 463, CODE_LOGIN, "the token has expired", HINT_LOGIN),
+    ROW(GRANT, 190, 464, CODE_LOGIN, "the user's account is not confirmed", HINT_FACEBOOK),
+    ROW(GRANT, 190, 467, CODE_LOGIN, "the token was revoked, or the user has logged out",
+        HINT_LOGIN),
+    ROW(GRANT, 190, 483, CODE_LOGIN, "the user must consent to something first", HINT_FACEBOOK),
+    ROW(GRANT, 190, 492, CODE_LOGIN, "the user has lost the role on the page of this token",
+        HINT_LOGIN),
+    ROW(GRANT, 190, 493, CODE_LOGIN, "the user has not used the app for more than 90 days",
+        HINT_LOGIN),
     ROW(RESULT_DATA, 190, ANY_SUBCODE, CODE_STOP,
-        "the provider does not accept the token that it has just issued", LOOK),
-    ROW(GRANT, 190, ANY_SUBCODE, CODE_LOGIN, "the provider does not accept the token", LOGIN),
-    ROW(ANYWHERE, 412, ANY_SUBCODE, CODE_LOGIN, "the user has not installed the app", LOGIN),
-    ROW(INSPECT, 450, ANY_SUBCODE, CODE_CONFIG, "the app token is not accepted", SECRET),
-    ROW(INSPECT, 452, ANY_SUBCODE, CODE_CONFIG, "the app token is not accepted", SECRET),
-    ROW(GRANT, 450, ANY_SUBCODE, CODE_LOGIN, "the session of the token has expired", LOGIN),
-    ROW(GRANT, 452, ANY_SUBCODE, CODE_LOGIN, "the session of the token is not valid", LOGIN),
+        "the provider does not accept the token that it has just issued", HINT_LOOK),
+    ROW(GRANT, 190, ANY_SUBCODE, CODE_LOGIN, "the provider does not accept the token", HINT_LOGIN),
+    ROW(ANYWHERE, 412, ANY_SUBCODE, CODE_LOGIN, "the user has not installed the app", HINT_LOGIN),
+    ROW(INSPECT, 450, ANY_SUBCODE, CODE_CONFIG, "the app token is not accepted", HINT_SECRET),
+    ROW(INSPECT, 452, ANY_SUBCODE, CODE_CONFIG, "the app token is not accepted", HINT_SECRET),
+    ROW(GRANT, 450, ANY_SUBCODE, CODE_LOGIN, "the session of the token has expired", HINT_LOGIN),
+    ROW(GRANT, 452, ANY_SUBCODE, CODE_LOGIN, "the session of the token is not valid", HINT_LOGIN),
     ROW(ANYWHERE, 463, ANY_SUBCODE, CODE_LOGIN, "the device login was not confirmed in time",
-        LOGIN),
+        HINT_LOGIN),
 
     /* Not to be tried again. */
     ROW(ANYWHERE, 368, 1390008, CODE_STOP, "the provider blocks the user for acting too fast",
         "do nothing with this user for a day"),
     ROW(ANYWHERE, 368, 4854002, CODE_STOP, "the provider wants the user to confirm an identity",
-        FACEBOOK),
+        HINT_FACEBOOK),
     ROW(ANYWHERE, 368, 1404082, CODE_STOP, "the provider blocks the request as a repetition", ""),
     ROW(ANYWHERE, 368, ANY_SUBCODE, CODE_STOP, "the provider blocks the action by its policies",
         "do nothing with this user for a day"),
@@ -189,9 +206,10 @@ static const struct row *find_row(const struct fault *fault)
 static void judge_unknown(int status, struct oauth_verdict *verdict)
 {
     if (status >= SERVER_FAULT)
-        oauth_verdict_set(verdict, CODE_RETRY, AGAIN, "the provider has a fault (HTTP %d)", status);
+        oauth_verdict_set(verdict, CODE_RETRY, HINT_AGAIN, "the provider has a fault (HTTP %d)",
+                          status);
     else if (status == TOO_MANY)
-        oauth_verdict_set(verdict, CODE_WAIT, LATER, "calls come too fast (HTTP %d)", status);
+        oauth_verdict_set(verdict, CODE_WAIT, HINT_LATER, "calls come too fast (HTTP %d)", status);
     else
         oauth_verdict_set(verdict, CODE_STOP, "look the code up in the provider's documents",
                           "the provider reports an error that is not known here (HTTP %d)", status);
@@ -238,7 +256,7 @@ static void judge(unsigned place, int status, const json_t *error_object,
     bool transient = json_is_true(json_object_get(error_object, "is_transient"));
     /* A limit that passes by itself is still a limit: trying again soon would prolong it. */
     if (transient && (row == NULL || row->action != CODE_WAIT))
-        oauth_verdict_set(&verdict, CODE_RETRY, AGAIN,
+        oauth_verdict_set(&verdict, CODE_RETRY, HINT_AGAIN,
                           "the provider has a fault that it calls temporary");
     else if (row != NULL)
         oauth_verdict_set(&verdict, row->action, row->hint, "%s", row->message);

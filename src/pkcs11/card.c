@@ -160,7 +160,7 @@ static const struct slot *choose(const struct scan *scan, const struct card_uri 
 int card_open(struct module *module, const struct card_uri *uris, size_t count,
               struct card **ret_card, struct error *error)
 {
-    struct scan scan;
+    struct scan scan = {.count = 0};
     auto_of(card_free) struct card *card = NULL;
     const struct slot *slot = NULL;
     CK_RV rv = CKR_OK;

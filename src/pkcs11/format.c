@@ -20,7 +20,7 @@ static int fail(const char *label, CK_RV rv, const char *call, struct error *err
 
 static int find_slot(struct module *module, struct slot *ret_slot, struct error *error)
 {
-    struct scan scan;
+    struct scan scan = {.count = 0};
 
     if (module_scan(module, &scan, error) < 0)
         return -1;

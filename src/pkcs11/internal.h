@@ -16,7 +16,7 @@
 
 struct module {
     CK_FUNCTION_LIST *calls;
-    char *path;
+    char path[];
 };
 
 struct card {

@@ -176,7 +176,7 @@ static int sign_ec(struct card *card, const struct card_key *key, const void *me
                    uint8_t ret_signature[512], size_t *ret_size, struct error *error)
 {
     struct digest digest = digest_of(message, size);
-    uint8_t raw[RAW_SIGNATURE_SIZE];
+    uint8_t raw[RAW_SIGNATURE_SIZE] = {0};
     CK_RV begin = CKR_OK;
     size_t content = 0;
 

@@ -25,37 +25,49 @@ static int check_file(const char *path, struct error *error)
     return file_check(descriptor, FILE_TRUSTED, path, error);
 }
 
-int module_load(const char *path, struct module **ret_module, struct error *error)
+static int start(const char *path, CK_FUNCTION_LIST **ret_calls, struct error *error)
 {
-    auto_of(module_free) struct module *module = NULL;
-    CK_FUNCTION_LIST *calls = NULL;
+    /* Unmanaged: the module's own functions, with no layer of p11-kit between them and us. */
+    CK_FUNCTION_LIST *calls =
+        p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED | P11_KIT_MODULE_CRITICAL);
+    const char *why = calls == NULL ? p11_kit_message() : NULL;
     CK_RV rv = CKR_OK;
 
-    if (check_file(path, error) < 0)
-        return -1;
-    module = calloc(1, sizeof(*module));
-    if (module == NULL)
-        return error_memory(error);
-    module->path = strdup(path);
-    if (module->path == NULL)
-        return error_memory(error);
-
-    /* Unmanaged: the module's own functions, with no layer of p11-kit between them and us. */
-    calls = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED | P11_KIT_MODULE_CRITICAL);
-    if (calls == NULL) {
-        const char *why = p11_kit_message();
-
+    if (calls == NULL)
         return error_set(error, CODE_CONFIG, "load PKCS#11 module '%s': %s", path,
                          why == NULL ? "it is not a PKCS#11 module" : why);
-    }
     rv = p11_kit_module_initialize(calls);
     if (rv != CKR_OK) {
         p11_kit_module_release(calls);
         return error_set(error, CODE_CARD, "PKCS#11 module '%s': C_Initialize failed: %s", path,
                          ckr_name(rv));
     }
+    *ret_calls = calls;
+    return 0;
+}
+
+static void stop(CK_FUNCTION_LIST *calls)
+{
+    p11_kit_module_finalize(calls);
+    p11_kit_module_release(calls);
+}
+
+int module_load(const char *path, struct module **ret_module, struct error *error)
+{
+    size_t path_size = strlen(path) + 1;
+    struct module *module = NULL;
+    CK_FUNCTION_LIST *calls = NULL;
+
+    if (check_file(path, error) < 0 || start(path, &calls, error) < 0)
+        return -1;
+    module = malloc(sizeof(*module) + path_size);
+    if (module == NULL) {
+        stop(calls);
+        return error_memory(error);
+    }
     module->calls = calls;
-    *ret_module = TAKE(module);
+    memcpy(module->path, path, path_size);
+    *ret_module = module;
     return 0;
 }
 
@@ -63,11 +75,7 @@ void module_free(struct module *module)
 {
     if (module == NULL)
         return;
-    if (module->calls != NULL) {
-        p11_kit_module_finalize(module->calls);
-        p11_kit_module_release(module->calls);
-    }
-    free(module->path);
+    stop(module->calls);
     free(module);
 }
 
@@ -141,7 +149,7 @@ int module_scan(struct module *module, struct scan *ret_scan, struct error *erro
 int module_each_card(struct module *module, int (*each)(void *context, const struct card_info *),
                      void *context, struct error *error)
 {
-    struct scan scan;
+    struct scan scan = {.count = 0};
 
     if (module_scan(module, &scan, error) < 0)
         return -1;

@@ -57,7 +57,8 @@ int store_app_get(struct store *store, const char *app, struct store_app *ret_ap
     auto_statement struct statement statement = {0};
     bool row = false;
     __attribute__((cleanup(store_app_clear))) struct store_app found = {0};
-    if (store_prepare(store, "SELECT " APP_COLUMNS " FROM app WHERE app = ?1", &statement, error) < 0)
+    if (store_prepare(store, "SELECT " APP_COLUMNS " FROM app WHERE app = ?1", &statement, error) <
+        0)
         return -1;
     store_bind_text(&statement, 1, app);
     if (store_step(&statement, &row, error) < 0 ||

@@ -46,7 +46,8 @@ int store_card_each(struct store *store,
                     void *context, struct error *error)
 {
     auto_statement struct statement statement = {0};
-    if (store_prepare(store, "SELECT " CARD_COLUMNS " FROM card ORDER BY entry", &statement, error) < 0)
+    if (store_prepare(store, "SELECT " CARD_COLUMNS " FROM card ORDER BY entry", &statement,
+                      error) < 0)
         return -1;
     for (;;) {
         bool row = false;

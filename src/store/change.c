@@ -14,7 +14,8 @@ static int check_in_place(const struct store *store, struct error *error)
     if (lstat(store->path, &status) == 0 && status.st_dev == store->device &&
         status.st_ino == store->inode)
         return 0;
-    return error_set(error, CODE_LOG, "store was replaced: %.512s is another file now", store->path);
+    return error_set(error, CODE_LOG, "store was replaced: %.512s is another file now",
+                     store->path);
 }
 
 int store_in_change(const struct store *store, struct error *error)
@@ -67,7 +68,8 @@ static int sync_log(struct store *store, struct error *error)
 static int write_probe(struct store *store, struct error *error)
 {
     /* Random bytes, because a file system that compresses needs no room for zeros. */
-    if (store_execute(store, "INSERT INTO probe (bytes) VALUES (randomblob(" PROBE_SIZE "))", error) < 0)
+    if (store_execute(store, "INSERT INTO probe (bytes) VALUES (randomblob(" PROBE_SIZE "))",
+                      error) < 0)
         return -1;
     /*
      * A rollback alone proves nothing: the pages of a change stay in memory until it commits, and one that is taken

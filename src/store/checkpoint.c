@@ -50,7 +50,8 @@ int store_checkpoint_each(struct store *store,
                           void *context, struct error *error)
 {
     auto_statement struct statement statement = {0};
-    if (store_prepare(store, "SELECT size, note FROM checkpoint ORDER BY size", &statement, error) < 0)
+    if (store_prepare(store, "SELECT size, note FROM checkpoint ORDER BY size", &statement, error) <
+        0)
         return -1;
     for (;;) {
         bool row = false;

@@ -8,6 +8,7 @@
 #ifndef P11VAULT_STORE_INTERNAL_H
 #define P11VAULT_STORE_INTERNAL_H
 
+#include <limits.h>
 #include <sqlite3.h>
 #include <sys/types.h>
 
@@ -17,8 +18,9 @@
 #define STORE_PATIENCE_MS 5000
 
 /* The longest texts that the columns take, in bytes. */
-#define STORE_WORD_MAX ((size_t)128)   /* serial, kid, kind, state, digest, type, app, provider, vault id */
-#define STORE_NAME_MAX ((size_t)256)   /* name, subject, label, client id */
+#define STORE_WORD_MAX                                                                             \
+    ((size_t)128) /* serial, kid, kind, state, digest, type, app, provider, vault id */
+#define STORE_NAME_MAX ((size_t)256) /* name, subject, label, client id */
 #define STORE_NOTE_MAX ((size_t)16384)
 #define STORE_SCOPES_MAX ((size_t)16384)
 #define STORE_JWE_MAX ((size_t)65536)
@@ -26,7 +28,7 @@
 
 struct store {
     sqlite3 *db;
-    char *path; /* of the database file, absolute */
+    char path[PATH_MAX]; /* of the database file, absolute */
     char *vault_id;
     bool read_only;
     bool changing;
@@ -67,12 +69,11 @@ int store_run(struct statement *statement, struct error *error);
 int store_execute(struct store *store, const char *sql, struct error *error);
 
 /* Columns of the row that was stepped to; `what` names the column when the store is damaged. */
-int store_column_number(const struct statement *statement, int place, const char *what,
-                        int64_t low, int64_t *ret_number, struct error *error);
+int store_column_number(const struct statement *statement, int place, const char *what, int64_t low,
+                        int64_t *ret_number, struct error *error);
 /* The bytes of a text column, valid until the next step; *ret_text is NULL for SQL NULL. */
 int store_column_text(const struct statement *statement, int place, const char *what,
-                      size_t maximum, const char **ret_text, size_t *ret_size,
-                      struct error *error);
+                      size_t maximum, const char **ret_text, size_t *ret_size, struct error *error);
 int store_column_digest(const struct statement *statement, int place, const char *what,
                         struct digest *ret_digest, struct error *error);
 /* Replaces a buffer's content by a text column that must not be NULL. */

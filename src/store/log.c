@@ -13,7 +13,8 @@ int store_log_size(struct store *store, uint64_t *ret_size, struct error *error)
     auto_statement struct statement statement = {0};
     bool row = false;
     int64_t size = 0;
-    if (store_prepare(store, "SELECT coalesce(max(idx) + 1, 0) FROM entry", &statement, error) < 0 ||
+    if (store_prepare(store, "SELECT coalesce(max(idx) + 1, 0) FROM entry", &statement, error) <
+            0 ||
         store_step(&statement, &row, error) < 0 ||
         store_column_number(&statement, 0, "entry.idx", 0, &size, error) < 0)
         return -1;
@@ -99,7 +100,8 @@ static int read_entry(const struct statement *statement, uint64_t expected, cons
 {
     int64_t index = 0;
     if (store_column_number(statement, 0, "entry.idx", 0, &index, error) < 0 ||
-        store_column_text(statement, 1, "entry.text", STORE_ENTRY_MAX, ret_text, ret_size, error) < 0)
+        store_column_text(statement, 1, "entry.text", STORE_ENTRY_MAX, ret_text, ret_size, error) <
+            0)
         return -1;
     if ((uint64_t)index != expected)
         return store_damaged(error, "log entry %" PRIu64 " is missing", expected);

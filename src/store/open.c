@@ -4,7 +4,6 @@
  */
 #include "internal.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,12 +43,9 @@ static int harden(struct store *store, struct error *error)
         int option;
         int value;
     } options[] = {
-        {SQLITE_DBCONFIG_DEFENSIVE, 1},
-        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
-        {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
-        {SQLITE_DBCONFIG_ENABLE_FKEY, 0},
-        {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0}, {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        {SQLITE_DBCONFIG_ENABLE_FKEY, 0},    {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
     };
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         int status = sqlite3_db_config(store->db, options[i].option, options[i].value, NULL);
@@ -64,8 +60,8 @@ static int harden(struct store *store, struct error *error)
 
 static int open_file(struct store *store, enum reach reach, struct error *error)
 {
-    int flags = SQLITE_OPEN_EXRESCODE |
-                (store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    int flags =
+        SQLITE_OPEN_EXRESCODE | (store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     auto_free char *uri = NULL;
     if (reach != REACH_NORMAL) {
         const char *query = reach == REACH_FIXED ? "?immutable=1" : "?vfs=unix-none";
@@ -87,23 +83,19 @@ static int open_file(struct store *store, enum reach reach, struct error *error)
 }
 
 /* Whether a file can be made beside the store. */
-static bool can_write_beside(const char *path)
+static bool can_write_beside(const struct store *store)
 {
-    auto_free char *directory = strdup(path);
-    if (directory == NULL)
-        return true;
-    *strrchr(directory, '/') = '\0';
-    return access(directory[0] == '\0' ? "/" : directory, W_OK) == 0;
+    char directory[PATH_MAX];
+    int size = (int)(strrchr(store->path, '/') - store->path);
+    snprintf(directory, sizeof(directory), "%.*s/", size, store->path);
+    return access(directory, W_OK) == 0;
 }
 
-static bool has_log_file(const char *path)
+static bool has_log_file(const struct store *store)
 {
-    auto_free char *name = NULL;
+    char name[PATH_MAX + 8];
     struct stat status;
-    if (asprintf(&name, "%s-wal", path) < 0) {
-        name = NULL;
-        return true;
-    }
+    snprintf(name, sizeof(name), "%s-wal", store->path);
     return stat(name, &status) == 0 && status.st_size > 0;
 }
 
@@ -121,9 +113,9 @@ static int open_and_look(struct store *store, struct error *error)
         return 0;
     int primary = sqlite3_errcode(store->db) & 0xff;
     if (!store->read_only || (primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY) ||
-        can_write_beside(store->path))
+        can_write_beside(store))
         return -1;
-    enum reach reach = has_log_file(store->path) ? REACH_ALONE : REACH_FIXED;
+    enum reach reach = has_log_file(store) ? REACH_ALONE : REACH_FIXED;
     if (open_file(store, reach, error) < 0)
         return -1;
     return store_execute(store, look, error);

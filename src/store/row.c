@@ -50,9 +50,8 @@ int store_row_bind(struct statement *statement, const struct column *columns, si
         } else if (column->kind == COLUMN_INDEX) {
             store_bind_index(statement, place, *(const uint64_t *)(const void *)member);
         } else {
-            int64_t number = column->kind == COLUMN_TRUTH
-                                 ? *(const int *)(const void *)member
-                                 : *(const int64_t *)(const void *)member;
+            int64_t number = column->kind == COLUMN_TRUTH ? *(const int *)(const void *)member
+                                                          : *(const int64_t *)(const void *)member;
             if (bind_number(statement, place, column, number, error) < 0)
                 return -1;
         }
@@ -63,15 +62,17 @@ int store_row_bind(struct statement *statement, const struct column *columns, si
 static int read_text(const struct statement *statement, int place, const struct column *column,
                      char **ret_text, struct error *error)
 {
-    const char *text = NULL;
-    size_t size = 0;
-    if (store_column_text(statement, place, column->name, column->maximum, &text, &size, error) < 0)
+    auto_buffer struct buffer text = BUFFER_UP_TO(column->maximum);
+    if (column->kind == COLUMN_OPTIONAL &&
+        sqlite3_column_type(statement->sql, place) == SQLITE_NULL)
+        return 0;
+    if (store_column_buffer(statement, place, column->name, column->maximum, &text, error) < 0)
         return -1;
-    const char *fault = text_fault(column, text);
+    const char *fault = text_fault(column, buffer_text(&text));
     if (fault != NULL)
         return store_damaged(error, "%s %s", column->name, fault);
-    *ret_text = text == NULL ? NULL : strdup(text);
-    return text != NULL && *ret_text == NULL ? error_memory(error) : 0;
+    *ret_text = buffer_take_text(&text);
+    return *ret_text == NULL ? error_memory(error) : 0;
 }
 
 static int read_number(const struct statement *statement, int place, const struct column *column,

@@ -40,8 +40,7 @@ static int pragma_number(struct store *store, const char *sql, int64_t *ret_numb
 {
     auto_statement struct statement statement = {0};
     bool row = false;
-    if (store_prepare(store, sql, &statement, error) < 0 ||
-        store_step(&statement, &row, error) < 0)
+    if (store_prepare(store, sql, &statement, error) < 0 || store_step(&statement, &row, error) < 0)
         return -1;
     if (!row)
         return error_set(error, CODE_FAULT, "store: '%s' gave nothing", sql);
@@ -62,8 +61,7 @@ int store_schema_make(struct store *store, const char *vault_id, struct error *e
     char head[128];
     snprintf(head, sizeof(head), "PRAGMA application_id = %d; PRAGMA user_version = %d",
              STORE_APPLICATION_ID, STORE_SCHEMA);
-    if (store_execute(store, "BEGIN IMMEDIATE", error) < 0 ||
-        store_execute(store, head, error) < 0)
+    if (store_execute(store, "BEGIN IMMEDIATE", error) < 0 || store_execute(store, head, error) < 0)
         return -1;
     for (size_t i = 0; i < SCHEMA_COUNT; i++) {
         if (store_execute(store, schema[i], error) < 0)

@@ -14,9 +14,8 @@ static bool is_disk_full(const struct store *store, int status)
 {
     int number = sqlite3_system_errno(store->db);
     int primary = status & 0xff;
-    return primary == SQLITE_FULL ||
-           ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) &&
-            (number == ENOSPC || number == EDQUOT));
+    return primary == SQLITE_FULL || ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) &&
+                                      (number == ENOSPC || number == EDQUOT));
 }
 
 int store_failed(const struct store *store, int status, struct error *error)
@@ -96,7 +95,8 @@ void store_bind_text(struct statement *statement, int place, const char *text)
 
 void store_bind_sized_text(struct statement *statement, int place, const char *text, size_t size)
 {
-    keep(statement, sqlite3_bind_text64(statement->sql, place, text, size, SQLITE_STATIC, SQLITE_UTF8));
+    keep(statement,
+         sqlite3_bind_text64(statement->sql, place, text, size, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void store_bind_bytes(struct statement *statement, int place, const void *bytes, size_t size)
@@ -142,8 +142,8 @@ int store_execute(struct store *store, const char *sql, struct error *error)
     return status == SQLITE_OK ? 0 : store_failed(store, status, error);
 }
 
-int store_column_number(const struct statement *statement, int place, const char *what,
-                        int64_t low, int64_t *ret_number, struct error *error)
+int store_column_number(const struct statement *statement, int place, const char *what, int64_t low,
+                        int64_t *ret_number, struct error *error)
 {
     if (sqlite3_column_type(statement->sql, place) != SQLITE_INTEGER)
         return store_damaged(error, "%s is not an integer", what);

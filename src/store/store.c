@@ -21,7 +21,6 @@ void store_free(struct store *store)
         return;
     store_rollback(store);
     sqlite3_close_v2(store->db);
-    free(store->path);
     free(store->vault_id);
     free(store);
 }
@@ -35,8 +34,9 @@ const char *store_vault_id(const struct store *store)
 static int check_owner(const char *path, const struct stat *status, struct error *error)
 {
     if (status->st_uid != 0 && status->st_uid != geteuid())
-        return error_set(error, CODE_CONFIG, "%.512s belongs to user %u, neither to root nor to you",
-                         path, status->st_uid);
+        return error_set(error, CODE_CONFIG,
+                         "%.512s belongs to user %u, neither to root nor to you", path,
+                         status->st_uid);
     if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
         error_set(error, CODE_CONFIG, "%.512s can be written by others (mode %04o)", path,
                   status->st_mode & 07777U);
@@ -46,26 +46,26 @@ static int check_owner(const char *path, const struct stat *status, struct error
 }
 
 /* The directory of a vault, its links resolved, so that its path means the same until the store is closed. */
-static int check_directory(const char *directory, char **ret_real, struct error *error)
+static int check_directory(const char *directory, char ret_real[PATH_MAX], struct error *error)
 {
-    auto_free char *real = realpath(directory, NULL);
+    char real[PATH_MAX];
     struct stat status;
-    if (real == NULL || stat(real, &status) < 0)
+    if (realpath(directory, real) == NULL || stat(real, &status) < 0)
         return error_errno(error, CODE_CONFIG, "open %.512s", directory);
     if (!S_ISDIR(status.st_mode))
         return error_set(error, CODE_CONFIG, "%.512s is not a directory", directory);
     if (check_owner(real, &status, error) < 0)
         return -1;
-    *ret_real = TAKE(real);
+    snprintf(ret_real, PATH_MAX, "%s", real);
     return 0;
 }
 
-static int join(const char *directory, const char *name, char **ret_path, struct error *error)
+static int join(const char *directory, const char *name, char ret_path[PATH_MAX],
+                struct error *error)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s/%s", directory, name) < 0)
-        return error_memory(error);
-    *ret_path = path;
+    int size = snprintf(ret_path, PATH_MAX, "%s/%s", directory, name);
+    if (size < 0 || size >= PATH_MAX)
+        return error_set(error, CODE_CONFIG, "the path of the vault is too long");
     return 0;
 }
 
@@ -78,9 +78,9 @@ static int no_vault(const char *path, struct error *error)
 /* The file of the vault in a directory. */
 static int find_in_directory(const char *directory, struct store *store, struct error *error)
 {
-    auto_free char *real = NULL;
-    if (check_directory(directory, &real, error) < 0 ||
-        join(real, STORE_FILE, &store->path, error) < 0)
+    char real[PATH_MAX];
+    if (check_directory(directory, real, error) < 0 ||
+        join(real, STORE_FILE, store->path, error) < 0)
         return -1;
     struct stat status;
     if (lstat(store->path, &status) < 0)
@@ -101,9 +101,11 @@ static int find_copy(const char *path, const struct stat *status, struct store *
     if (!S_ISREG(status->st_mode))
         return error_set(error, CODE_CONFIG, "%.512s is not a regular file", path);
     if (!store->read_only)
-        return error_set(error, CODE_CONFIG, "%.512s is a file, not the directory of a vault", path);
-    store->path = realpath(path, NULL);
-    return store->path == NULL ? error_errno(error, CODE_CONFIG, "open %.512s", path) : 0;
+        return error_set(error, CODE_CONFIG, "%.512s is a file, not the directory of a vault",
+                         path);
+    if (realpath(path, store->path) == NULL)
+        return error_errno(error, CODE_CONFIG, "open %.512s", path);
+    return 0;
 }
 
 static int find_file(const char *path, struct store *store, struct error *error)
@@ -185,9 +187,7 @@ static int fill(const char *path, const char *vault_id, struct error *error)
     auto_of(store_free) struct store *store = calloc(1, sizeof(*store));
     if (store == NULL)
         return error_memory(error);
-    store->path = strdup(path);
-    if (store->path == NULL)
-        return error_memory(error);
+    snprintf(store->path, sizeof(store->path), "%s", path);
     if (store_connect(store, error) < 0 || store_make_durable(store, error) < 0)
         return -1;
     return store_schema_make(store, vault_id, error);
@@ -215,17 +215,19 @@ static int check_vault_id(const char *vault_id, struct error *error)
         if (vault_id[i] <= ' ' || vault_id[i] > '~')
             size = 0;
     }
-    return size >= 1 && size <= STORE_WORD_MAX ? 0 : error_set(error, CODE_FAULT, "vault id is malformed");
+    return size >= 1 && size <= STORE_WORD_MAX
+               ? 0
+               : error_set(error, CODE_FAULT, "vault id is malformed");
 }
 
 int store_create(const char *directory, const char *vault_id, struct store **ret_store,
                  struct error *error)
 {
-    auto_free char *real = NULL;
-    auto_free char *final = NULL;
+    char real[PATH_MAX];
+    char final[PATH_MAX];
     struct draft draft __attribute__((cleanup(draft_remove))) = {.path = ""};
-    if (check_vault_id(vault_id, error) < 0 || check_directory(directory, &real, error) < 0 ||
-        join(real, STORE_FILE, &final, error) < 0 || draft_make(&draft, final, error) < 0)
+    if (check_vault_id(vault_id, error) < 0 || check_directory(directory, real, error) < 0 ||
+        join(real, STORE_FILE, final, error) < 0 || draft_make(&draft, final, error) < 0)
         return -1;
     if (fill(draft.path, vault_id, error) < 0)
         return error_prefix(error, "make %.512s", final);

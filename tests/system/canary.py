@@ -5,6 +5,7 @@ import re
 import secrets
 import stat
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 FRAGMENT = 8  # bytes of a secret that already count as a leak
 RUN = re.compile(rb"[!-~]{%d,}" % FRAGMENT)
@@ -23,6 +24,9 @@ def encodings(fragment):
     digits = fragment.hex().encode()
     yield "hex", digits
     yield "hex", digits.upper()
+    needed = quote_from_bytes(fragment, safe="").encode()
+    yield "percent", needed
+    yield "percent", re.sub(rb"%..", lambda match: match.group().lower(), needed)
     for text in (digits, digits.upper()):
         yield "percent", b"".join(b"%" + text[n:n + 2] for n in range(0, len(text), 2))
     for offset in range(3):
@@ -43,7 +47,7 @@ class Canaries:
         data = value.encode()
         for start in range(len(data) - FRAGMENT + 1):
             for encoding, form in encodings(data[start:start + FRAGMENT]):
-                self._forms.setdefault(len(form), {})[form] = f"{name}, {encoding}"
+                self._forms.setdefault(len(form), {}).setdefault(form, f"{name}, {encoding}")
         return value
 
     def add_issued(self, graph):

@@ -132,7 +132,10 @@ class Program:
     def __init__(self, command, environment, processes, stdin=None, dialogue=None):
         self.command = [str(part) for part in command]
         self._dialogue = [(re.compile(p.encode()), a) for p, a in dialogue or []]
+        # Our own handle on the slave stays open until the program ends: with nobody there the
+        # master reports a hang-up, although the program may open its terminal again.
         self._master, slave = pty.openpty() if dialogue is not None else (None, None)
+        self._slave = slave
         self._seen = 0
         self._texts = {}
         self._input = stdin.encode() if isinstance(stdin, str) else stdin or b""
@@ -145,8 +148,6 @@ class Program:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             preexec_fn=take_terminal if slave is not None else None)
         processes.add(self.process.pid)
-        if slave is not None:
-            os.close(slave)
         self._selector = selectors.DefaultSelector()
         self._watch()
 
@@ -227,8 +228,11 @@ class Program:
             os.write(self._master, typed.encode() + b"\n" if isinstance(typed, str) else typed)
 
     def _drain_terminal(self):
-        while self._master in self._selector.get_map() and self._selector.select(0):
-            self._read(self._selector.get_key(self._master))
+        os.set_blocking(self._master, False)
+        try:
+            self._texts["terminal"] += os.read(self._master, 65536)
+        except OSError:
+            pass  # nothing more was written
 
     def _write(self):
         try:
@@ -260,6 +264,7 @@ class Program:
         self._selector.close()
         os.close(self._pidfd)
         if self._master is not None:
+            os.close(self._slave)
             os.close(self._master)
         self.process.stdout.close()
         self.process.stderr.close()

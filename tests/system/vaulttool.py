@@ -52,8 +52,8 @@ class Vault:
 
     @property
     def trust(self):
-        """Where the root of trust lies unless the configuration says otherwise."""
-        return self.xdg_config / "p11vault" / "trust"
+        """Where the root of trust lies: beside the configuration file."""
+        return self.config.with_name("trust")
 
     def environment(self, **more):
         """The whole environment of a program; None as a value leaves a variable out."""

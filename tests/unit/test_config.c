@@ -257,8 +257,8 @@ static void test_refused_values(void **state)
 {
     (void)state;
     static const char *const paths[][2] = {
-        {"vault", "dir"},   {"vault", "trust"}, {"module m", "path"}, {"module m", "pin-source"},
-        {"tls", "ca"},      {"origin https://h", "ca"},
+        {"vault", "dir"},           {"vault", "trust"}, {"module m", "path"},
+        {"module m", "pin-source"}, {"tls", "ca"},      {"origin https://h", "ca"},
     };
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         static const char *const values[] = {"relative/file", "~/file", "\"/file\"", "./file"};
@@ -271,14 +271,16 @@ static void test_refused_values(void **state)
     static const char *const deadlines[][2] = {
         {"module m", "deadline"}, {"exchange", "deadline"}, {"exchange", "connect-deadline"}};
     for (size_t i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {
-        static const char *const values[] = {"0", "-1", "+1", "3601", "01", "1s", "99999999999", "x"};
+        static const char *const values[] = {"0",  "-1", "+1",          "3601",
+                                             "01", "1s", "99999999999", "x"};
         for (size_t j = 0; j < sizeof(values) / sizeof(values[0]); j++) {
             char text[256];
             sprintf(text, "[%s]\n%s = %s\n", deadlines[i][0], deadlines[i][1], values[j]);
             refuse(text, "0:2: a deadline must be 1 to 3600 seconds, in digits alone");
         }
     }
-    static const char *const versions[] = {"26.0", "v26", "v26.", "v.0", "v26.0/../x", "v2600.0", "V1.0"};
+    static const char *const versions[] = {"26.0",       "v26",     "v26.", "v.0",
+                                           "v26.0/../x", "v2600.0", "V1.0"};
     for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
         char text[256];
         sprintf(text, "[meta]\napi-version = %s\n", versions[i]);
@@ -311,10 +313,10 @@ static void test_refused_origins(void **state)
     refuse("[origin http://h]\n", "0:1: an origin must begin with https://");
     refuse("[origin h:8443]\n", "0:1: an origin must begin with https://");
     static const char *const urls[] = {
-        "https://",      "https:///",       "https://h/path", "https://h//",     "https://u@h",
-        "https://h?q",   "https://h#f",     "https://:8443",  "https://h:",      "https://h:0",
-        "https://h:x",   "https://h:123456", "https://[::1",  "https://[]",      "https://::1",
-        "https://h%41",  "https://h h",     "https://h:80:80",
+        "https://",     "https:///",        "https://h/path",  "https://h//", "https://u@h",
+        "https://h?q",  "https://h#f",      "https://:8443",   "https://h:",  "https://h:0",
+        "https://h:x",  "https://h:123456", "https://[::1",    "https://[]",  "https://::1",
+        "https://h%41", "https://h h",      "https://h:80:80",
     };
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         char text[256];
@@ -370,7 +372,8 @@ static void test_find_module(void **state)
     assert_int_equal(config_find_module(one, NULL, &module, &error), 0);
     assert_string_equal(module->name, "a");
 
-    auto_of(config_free) struct config *two = accept("[module a]\npath = /a\n[module b]\npath = /b\n");
+    auto_of(config_free) struct config *two =
+        accept("[module a]\npath = /a\n[module b]\npath = /b\n");
     two->user_file = strdup("/u/config");
     module = NULL;
     assert_int_equal(config_find_module(two, NULL, &module, &error), -1);
@@ -434,7 +437,8 @@ static void test_named_file(void **state)
     assert_string_equal(config->trust, expected);
 
     config_free(TAKE(config));
-    assert_int_equal(config_load(put_file("named", "[vault]\ntrust = /t\n", 0600), &config, &error), 0);
+    assert_int_equal(config_load(put_file("named", "[vault]\ntrust = /t\n", 0600), &config, &error),
+                     0);
     assert_string_equal(config->trust, "/t");
 }
 
@@ -487,7 +491,8 @@ static void test_named_file_replaces_the_users(void **state)
     assert_string_equal(config->user_file, path);
 
     config_free(TAKE(config));
-    assert_int_equal(config_load(put_file("named", "[vault]\ndir = /v\n", 0600), &config, &error), 0);
+    assert_int_equal(config_load(put_file("named", "[vault]\ndir = /v\n", 0600), &config, &error),
+                     0);
     assert_string_equal(config->vault_dir, "/v");
     assert_null(config->tls_ca);
 }
@@ -600,9 +605,25 @@ static void test_shipped_example(void **state)
             *line = '\n';
     }
     static const char *const keys[] = {
-        "[vault]", "dir", "trust", "module", "[module opensc]", "[module rutoken]", "[module softhsm]",
-        "path", "pin-source", "deadline", "env.SOFTHSM2_CONF", "[exchange]", "connect-deadline",
-        "[tls]", "ca", "[origin https://localhost:8443]", "[meta]", "api-version", "debug-token",
+        "[vault]",
+        "dir",
+        "trust",
+        "module",
+        "[module opensc]",
+        "[module rutoken]",
+        "[module softhsm]",
+        "path",
+        "pin-source",
+        "deadline",
+        "env.SOFTHSM2_CONF",
+        "[exchange]",
+        "connect-deadline",
+        "[tls]",
+        "ca",
+        "[origin https://localhost:8443]",
+        "[meta]",
+        "api-version",
+        "debug-token",
     };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char set[64];

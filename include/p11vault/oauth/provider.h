@@ -90,7 +90,7 @@ struct oauth_verdict {
     enum code action; /* CODE_DONE: the step did what it should */
     int http;
     int64_t provider_code, subcode; /* 0: none */
-    char trace[FACT_TEXT_MAX];      /* fbtrace_id, letters and digits only */
+    char trace[FACT_TEXT_MAX];      /* fbtrace_id: letters, digits, "-", "_"; under 32, as an app secret has 32 */
     char message[256];
     char hint[256];
 };

@@ -1,0 +1,177 @@
+/*
+ * Reading the command line against the table of verbs, and printing its usage from the same table.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct option {
+    const char *name;
+    const char *value; /* NULL: a switch */
+    size_t place;      /* in struct arguments */
+    unsigned bit;      /* 0: every verb takes it */
+    const char *does;
+};
+
+#define PLACE(member) offsetof(struct arguments, member)
+
+static const struct option options[] = {
+    {"--vault", "DIR", PLACE(vault), 0, "the vault (else $P11VAULT_DIR, else the configuration's)"},
+    {"--config", "FILE", PLACE(config), 0, "this configuration instead of the user's"},
+    {"-v", NULL, PLACE(verbose), 0, "tell what the three programs do"},
+    {"--help", NULL, PLACE(help), 0, "this text, or that of a verb"},
+    {"--version", NULL, PLACE(version), 0, "the version"},
+    {"--json", NULL, PLACE(json), OPTION_JSON, "the result as JSON"},
+    {"--module", "NAME", PLACE(module), OPTION_MODULE, "a [module NAME] of the configuration"},
+    {"--card", "SERIAL", PLACE(card), OPTION_CARD, "use this card only"},
+    {"--ask-pin", NULL, PLACE(ask_pin), OPTION_ASK_PIN, "ask for the PIN, whatever pin-source says"},
+    {"--provider", "NAME", PLACE(provider), OPTION_PROVIDER, "the app's provider: meta"},
+    {"--id", "ID", PLACE(id), OPTION_ID, "the app id at the provider"},
+    {"--origin", "URL", PLACE(origin), OPTION_ORIGIN,
+     "where its secret may go (else the provider's own)"},
+    {"--secret-file", "FILE", PLACE(secret_file), OPTION_SECRET_FILE,
+     "read the app secret from this file (mode 0600)"},
+    {"--token-file", "FILE", PLACE(token_file), OPTION_TOKEN_FILE,
+     "read the access token from this file (mode 0600)"},
+    {"--trust", "FILE", PLACE(trust), OPTION_TRUST, "check with the keys of this trust file"},
+    {"--key", "KIND", PLACE(key), OPTION_KEY,
+     "make ec:P-256, rsa:2048, rsa:3072 or rsa:4096 on the card"},
+    {"--soft", NULL, PLACE(soft), OPTION_SOFT, "make a SoftHSM card for it: for tests and CI"},
+};
+
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+
+static int usage_error(struct error *error, const char *what, const char *word)
+{
+    error_set(error, CODE_USAGE, "%s '%.100s'", what, word);
+    return error_hint(error, "p11vault --help");
+}
+
+static const struct option *find_option(const char *word)
+{
+    size_t size = strcspn(word, "=");
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strlen(options[i].name) == size && strncmp(options[i].name, word, size) == 0)
+            return &options[i];
+    return NULL;
+}
+
+/* Takes one option and its value; *at moves past them. */
+static int take_option(int count, char **words, int *at, struct arguments *arguments,
+                       unsigned *given, struct error *error)
+{
+    const char *word = words[*at];
+    const char *equals = strchr(word, '=');
+    const struct option *option = find_option(word);
+    if (!option || (equals && !option->value))
+        return usage_error(error, "there is no option", word);
+    void *place = (char *)arguments + option->place;
+    *given |= option->bit;
+    (*at)++;
+    if (!option->value) {
+        *(bool *)place = true;
+        return 0;
+    }
+    const char *value = equals ? equals + 1 : (*at < count ? words[(*at)++] : NULL);
+    if (!value || !*value)
+        return usage_error(error, "a value is missing behind", option->name);
+    *(const char **)place = value;
+    return 0;
+}
+
+/* The verb that the first one or two words name; *ret_words says how many. */
+static const struct verb *match_verb(const struct verb *verbs, size_t verb_count,
+                                     const char **words, size_t count, size_t *ret_words)
+{
+    for (size_t i = 0; i < verb_count; i++) {
+        const char *space = strchr(verbs[i].name, ' ');
+        if (!space && strcmp(verbs[i].name, words[0]) == 0) {
+            *ret_words = 1;
+            return &verbs[i];
+        }
+        size_t first = space ? (size_t)(space - verbs[i].name) : 0;
+        if (space && count > 1 && strlen(words[0]) == first &&
+            strncmp(verbs[i].name, words[0], first) == 0 && strcmp(space + 1, words[1]) == 0) {
+            *ret_words = 2;
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+static int check_verb(const struct verb *verb, unsigned given, size_t count, struct error *error)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if ((options[i].bit & given & ~verb->options) != 0) {
+            error_set(error, CODE_USAGE, "'%s' takes no option '%s'", verb->name, options[i].name);
+            return error_hint(error, "p11vault %s --help", verb->name);
+        }
+    if (count >= verb->at_least && count <= verb->at_most)
+        return 0;
+    error_set(error, CODE_USAGE, count < verb->at_least ? "'%s' needs %s" : "'%s' takes only %s",
+              verb->name, *verb->positional ? verb->positional : "its options");
+    return error_hint(error, "p11vault %s --help", verb->name);
+}
+
+int arguments_parse(int count, char **words, const struct verb *verbs, size_t verb_count,
+                    struct arguments *ret_arguments, const struct verb **ret_verb,
+                    struct error *error)
+{
+    struct arguments arguments = {0};
+    const char *plain[POSITIONAL_MAX + 3];
+    size_t plain_count = 0, verb_words = 0;
+    unsigned given = 0;
+    for (int at = 1; at < count;) {
+        if (words[at][0] == '-' && words[at][1] != '\0') {
+            if (take_option(count, words, &at, &arguments, &given, error) < 0)
+                return -1;
+        } else if (plain_count == sizeof(plain) / sizeof(plain[0])) {
+            return usage_error(error, "what is to be done with", words[at]);
+        } else {
+            plain[plain_count++] = words[at++];
+        }
+    }
+    *ret_verb = NULL;
+    if (plain_count == 0 && !arguments.help && !arguments.version)
+        return usage_error(error, "no verb", "p11vault VERB …");
+    if (plain_count > 0) {
+        *ret_verb = match_verb(verbs, verb_count, plain, plain_count, &verb_words);
+        if (!*ret_verb)
+            return usage_error(error, "there is no verb", plain[0]);
+    }
+    arguments.count = plain_count - verb_words;
+    if (*ret_verb && !arguments.help && check_verb(*ret_verb, given, arguments.count, error) < 0)
+        return -1;
+    for (size_t i = 0; i < arguments.count && i < POSITIONAL_MAX; i++)
+        arguments.positional[i] = plain[verb_words + i];
+    *ret_arguments = arguments;
+    return 0;
+}
+
+static void print_option(const struct option *option)
+{
+    char head[64];
+    (void)snprintf(head, sizeof(head), "%s%s%s", option->name, option->value ? " " : "",
+                   option->value ? option->value : "");
+    printf("  %-22s %s\n", head, option->does);
+}
+
+void arguments_usage(const struct verb *verbs, size_t verb_count, const struct verb *only)
+{
+    if (only) {
+        printf("p11vault %s %s\n  %s\n\n", only->name, only->positional, only->does);
+    } else {
+        printf("p11vault VERB [NAME] [options]\n\n");
+        for (size_t i = 0; i < verb_count; i++) {
+            char head[64];
+            (void)snprintf(head, sizeof(head), "%s %s", verbs[i].name, verbs[i].positional);
+            printf("  %-22s %s\n", head, verbs[i].does);
+        }
+        printf("\n");
+    }
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (options[i].bit == 0 || (only && (options[i].bit & only->options) != 0))
+            print_option(&options[i]);
+}

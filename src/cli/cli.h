@@ -1,0 +1,81 @@
+/*
+ * cli.h: the command line: one table of verbs, one function a verb.
+ */
+#ifndef P11VAULT_SRC_CLI_CLI_H
+#define P11VAULT_SRC_CLI_CLI_H
+
+#include "p11vault/front/front.h"
+
+#define POSITIONAL_MAX 2
+
+struct arguments {
+    const char *vault, *config, *module, *card;
+    const char *provider, *id, *origin, *secret_file, *token_file, *trust, *key;
+    bool json, verbose, ask_pin, soft, help, version;
+    const char *positional[POSITIONAL_MAX];
+    size_t count;
+};
+
+/* What a verb needs is set up once, before it runs. */
+enum {
+    NEEDS_CONFIG = 1,
+    NEEDS_VAULT = 2,  /* open for writing */
+    READS_VAULT = 4,  /* open for reading */
+    NEEDS_MODULE = 8, /* the PKCS#11 module of the configuration or of --module */
+};
+
+struct cli {
+    struct arguments arguments;
+    struct config *config;
+    char *directory; /* of the vault */
+    struct vault *vault;
+    struct front front;
+};
+
+typedef int verb_function(struct cli *cli, struct error *error);
+
+/* Options a verb takes besides --vault, --config, -v and --help, as bits. */
+enum {
+    OPTION_JSON = 1 << 0,
+    OPTION_MODULE = 1 << 1,
+    OPTION_CARD = 1 << 2,
+    OPTION_PROVIDER = 1 << 3,
+    OPTION_ID = 1 << 4,
+    OPTION_ORIGIN = 1 << 5,
+    OPTION_SECRET_FILE = 1 << 6,
+    OPTION_TOKEN_FILE = 1 << 7,
+    OPTION_TRUST = 1 << 8,
+    OPTION_KEY = 1 << 9,
+    OPTION_ASK_PIN = 1 << 10,
+    OPTION_SOFT = 1 << 11,
+};
+
+struct verb {
+    const char *name; /* one or two words */
+    const char *positional;
+    const char *does;
+    size_t at_least, at_most; /* positional arguments */
+    unsigned options, needs;
+    verb_function *run;
+};
+
+/* Fills the arguments and finds the verb; NULL for --help and --version.  CODE_USAGE with what is wrong. */
+int arguments_parse(int count, char **words, const struct verb *verbs, size_t verb_count,
+                    struct arguments *ret_arguments, const struct verb **ret_verb,
+                    struct error *error);
+void arguments_usage(const struct verb *verbs, size_t verb_count, const struct verb *only);
+
+/* The verbs. */
+verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
+    cli_import, cli_exchange, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key;
+
+/* Results go to standard output, what is said to people to standard error. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void say_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* One JSON value and a line end; the reference is taken. */
+int print_json(json_t *value, struct error *error);
+/* "expires 2027-01-22 (60 days)", "never expires", "expiry not known", "expired 2026-11-20". */
+#define EXPIRY_TEXT_SIZE 96
+void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * `init`: a vault, and with --soft a SoftHSM card for it.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+
+static const char *const softhsm_places[] = {
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+};
+
+static int find_softhsm(const char **ret_path, struct error *error)
+{
+    for (size_t i = 0; i < sizeof(softhsm_places) / sizeof(softhsm_places[0]); i++)
+        if (access(softhsm_places[i], R_OK) == 0) {
+            *ret_path = softhsm_places[i];
+            return 0;
+        }
+    error_set(error, CODE_CONFIG, "SoftHSM is not installed");
+    return error_hint(error, "apt-get install softhsm2");
+}
+
+static int make_directory(const char *path, struct error *error)
+{
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return error_errno(error, CODE_CONFIG, "make directory '%s'", path);
+    return 0;
+}
+
+/* VAULT/soft with SoftHSM's own configuration. */
+static int make_soft_directory(const char *vault, char ret_soft[PATH_MAX], struct error *error)
+{
+    char tokens[PATH_MAX], path[PATH_MAX];
+    auto_buffer struct buffer text = BUFFER_UP_TO(PATH_MAX + 512);
+    if (snprintf(ret_soft, PATH_MAX, "%s/soft", vault) >= PATH_MAX - 32)
+        return error_set(error, CODE_CONFIG, "'%s': the path is too long", vault);
+    (void)snprintf(tokens, sizeof(tokens), "%.*s/tokens", PATH_MAX - 16, ret_soft);
+    (void)snprintf(path, sizeof(path), "%.*s/softhsm2.conf", PATH_MAX - 16, ret_soft);
+    if (make_directory(ret_soft, error) < 0 || make_directory(tokens, error) < 0 ||
+        buffer_put_format(&text, error,
+                          "directories.tokendir = %s\n"
+                          "objectstore.backend = file\n"
+                          "log.level = ERROR\n"
+                          "slots.removable = false\n"
+                          "slots.mechanisms = ALL\n"
+                          "library.reset_on_fork = false\n",
+                          tokens) < 0)
+        return -1;
+    return buffer_write_file(path, text.data, text.size, 0600, error);
+}
+
+/* Its profile, at the end of the configuration; what the person wrote there stays as it is. */
+static int write_profile(const char *file, const char *module, const char *soft,
+                         struct error *error)
+{
+    auto_buffer struct buffer text = BUFFER_UP_TO(1 << 20);
+    if (access(file, F_OK) == 0 &&
+        buffer_read_file(file, 1 << 20, FILE_TRUSTED, &text, error) < 0)
+        return -1;
+    if (strstr(buffer_text(&text), "[module soft]")) {
+        error_set(error, CODE_CONFIG, "'%s' has a [module soft] already", file);
+        return error_hint(error, "remove that section, or use another --config FILE");
+    }
+    if ((text.size > 0 && text.data[text.size - 1] != '\n' &&
+         buffer_put_text(&text, "\n", error) < 0) ||
+        buffer_put_format(&text, error,
+                          "%s[module soft]\n"
+                          "path = %s\n"
+                          "pin-source = %s/pin\n"
+                          "env.SOFTHSM2_CONF = %s/softhsm2.conf\n",
+                          text.size ? "\n" : "", module, soft, soft) < 0)
+        return -1;
+    return buffer_write_file(file, text.data, text.size, 0600, error);
+}
+
+static int make_parents(const char *file, struct error *error)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s", file) >= (int)sizeof(path))
+        return error_set(error, CODE_CONFIG, "'%s': the path is too long", file);
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (make_directory(path, error) < 0)
+            return -1;
+        *slash = '/';
+    }
+    return 0;
+}
+
+static int make_soft_card(struct cli *cli, const char *directory, struct error *error)
+{
+    const char *softhsm;
+    const struct config_module *module;
+    char soft[PATH_MAX];
+    const char *file =
+        cli->arguments.config ? cli->arguments.config : cli->config->user_file;
+    auto_of(config_free) struct config *config = NULL;
+    if (find_softhsm(&softhsm, error) < 0 || make_soft_directory(directory, soft, error) < 0 ||
+        make_parents(file, error) < 0 || write_profile(file, softhsm, soft, error) < 0 ||
+        config_load(cli->arguments.config, &config, error) < 0 ||
+        config_find_module(config, "soft", &module, error) < 0 ||
+        front_format_card(module, soft, "vault", error) < 0)
+        return error_prefix(error, "make a SoftHSM card");
+    say("SoftHSM card: %s (configured in %s)", soft, file);
+    say("card and PIN lie in one directory: this protects nothing at rest");
+    return 0;
+}
+
+int cli_init(struct cli *cli, struct error *error)
+{
+    auto_free char *whole = NULL;
+    if (vault_create(cli->config, cli->directory, &cli->vault, error) < 0)
+        return -1;
+    whole = realpath(cli->directory, NULL);
+    if (!whole)
+        return error_errno(error, CODE_CONFIG, "'%s'", cli->directory);
+    say("vault: %s", whole);
+    if (cli->arguments.soft && make_soft_card(cli, whole, error) < 0)
+        return -1;
+    say("next: p11vault card list");
+    return 0;
+}

@@ -1,0 +1,108 @@
+/*
+ * p11vault: the command line.  It knows names, policy, store and log; it never holds a PIN, a key or a secret.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "p11vault/base/log.h"
+#include "p11vault/confine/confine.h"
+
+#ifndef VERSION
+#define VERSION "0"
+#endif
+
+#define USES_CARD (OPTION_MODULE | OPTION_CARD | OPTION_ASK_PIN)
+
+/* clang-format off */
+static const struct verb verbs[] = {
+    {"init", "", "make a vault", 0, 0, OPTION_SOFT, NEEDS_CONFIG, cli_init},
+    {"card list", "", "the cards that are there", 0, 0, OPTION_JSON | OPTION_MODULE, NEEDS_CONFIG, cli_card_list},
+    {"card enroll", "[URI]", "trust a card: prove or make its keys", 0, 1,
+     OPTION_MODULE | OPTION_KEY | OPTION_ASK_PIN, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_card_enroll},
+    {"app add", "NAME", "seal an app's secret to all trusted cards", 1, 1,
+     USES_CARD | OPTION_PROVIDER | OPTION_ID | OPTION_ORIGIN | OPTION_SECRET_FILE,
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_app_add},
+    {"app list", "", "the apps", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_app_list},
+    {"app show", "NAME", "an app: its id, origins and cards", 1, 1, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_app_show},
+    {"import", "NAME", "seal a token got elsewhere", 1, 1, OPTION_TOKEN_FILE, NEEDS_CONFIG | NEEDS_VAULT, cli_import},
+    {"exchange", "NAME", "short-lived to long-lived, verified", 1, 1, USES_CARD | OPTION_JSON,
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_exchange},
+    {"status", "", "every grant, its state and days left", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_status},
+    {"audit show", "", "the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_show},
+    {"audit verify", "[STORE]", "check all that the log can prove", 0, 1, OPTION_JSON | OPTION_TRUST,
+     NEEDS_CONFIG, cli_audit_verify},
+    {"audit key", "", "the keys that sign the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_key},
+};
+/* clang-format on */
+
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static void say_line(const char *text)
+{
+    say("%s", text);
+}
+
+static int set_up(struct cli *cli, unsigned needs, struct error *error)
+{
+    const struct arguments *arguments = &cli->arguments;
+    if ((needs & NEEDS_CONFIG) != 0) {
+        if (config_load(arguments->config, &cli->config, error) < 0 ||
+            vault_find_directory(cli->config, arguments->vault, &cli->directory, error) < 0)
+            return -1;
+        cli->front.config = cli->config;
+    }
+    if ((needs & (NEEDS_VAULT | READS_VAULT)) != 0) {
+        bool read_only = (needs & NEEDS_VAULT) == 0;
+        if (vault_open(cli->config, cli->directory, read_only, &cli->vault, error) < 0)
+            return -1;
+        cli->front.vault = cli->vault;
+    }
+    if ((needs & NEEDS_MODULE) != 0 &&
+        config_find_module(cli->config, arguments->module, &cli->front.module, error) < 0)
+        return -1;
+    cli->front.card = arguments->card;
+    cli->front.ask_pin = arguments->ask_pin;
+    cli->front.say = say_line;
+    return 0;
+}
+
+static int run(int count, char **words, struct cli *cli, struct error *error)
+{
+    const struct verb *verb;
+    if (confine_process(false, error) < 0 ||
+        arguments_parse(count, words, verbs, VERB_COUNT, &cli->arguments, &verb, error) < 0)
+        return -1;
+    if (cli->arguments.help) {
+        arguments_usage(verbs, VERB_COUNT, verb);
+        return 0;
+    }
+    if (!verb) {
+        printf("p11vault %s\n", VERSION);
+        return 0;
+    }
+    log_start("p11vault", cli->arguments.verbose);
+    if (set_up(cli, verb->needs, error) < 0)
+        return -1;
+    return verb->run(cli, error);
+}
+
+int main(int count, char **words)
+{
+    struct error error = {0};
+    struct cli cli = {0};
+    int result = run(count, words, &cli, &error);
+    if (result < 0) {
+        say("p11vault: error: %s", error.text);
+        if (*error.hint)
+            say_hint("%s", error.hint);
+    }
+    vault_free(cli.vault);
+    config_free(cli.config);
+    free(cli.directory);
+    if (fflush(stdout) != 0 && result == 0) {
+        say("p11vault: error: the result could not be written");
+        return CODE_FAULT;
+    }
+    return result < 0 ? (int)error.code : CODE_DONE;
+}

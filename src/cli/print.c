@@ -1,0 +1,62 @@
+/*
+ * How results and messages look.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "cli.h"
+#include "p11vault/base/clock.h"
+
+#define SECONDS_A_DAY 86400
+
+void say(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', stderr);
+}
+
+void say_hint(const char *format, ...)
+{
+    va_list arguments;
+    (void)fputs("hint: ", stderr);
+    va_start(arguments, format);
+    (void)vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    (void)fputc('\n', stderr);
+}
+
+int print_json(json_t *value, struct error *error)
+{
+    auto_json json_t *owned = value;
+    auto_free char *text = NULL;
+    if (!owned)
+        return error_memory(error);
+    if (json_canonical(owned, &text, error) < 0)
+        return -1;
+    if (puts(text) < 0)
+        return error_errno(error, CODE_FAULT, "write the result");
+    return 0;
+}
+
+void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE])
+{
+    char date[CLOCK_TEXT_SIZE];
+    if (expires == STORE_UNKNOWN) {
+        (void)snprintf(ret_text, EXPIRY_TEXT_SIZE, "expiry not known");
+        return;
+    }
+    if (expires == 0) {
+        (void)snprintf(ret_text, EXPIRY_TEXT_SIZE, "never expires");
+        return;
+    }
+    int64_t left = expires - clock_now();
+    clock_date(expires, date);
+    if (left <= 0)
+        (void)snprintf(ret_text, EXPIRY_TEXT_SIZE, "expired %s", date);
+    else
+        (void)snprintf(ret_text, EXPIRY_TEXT_SIZE, "expires %s (%lld days)", date,
+                       (long long)((left + SECONDS_A_DAY / 2) / SECONDS_A_DAY));
+}

@@ -1,0 +1,104 @@
+#!/bin/bash
+# Shows the main job of p11vault with the real programs: a soft card, an app, a grant, an exchange
+# at a stand-in for the Graph API, and the log.  Uses a temporary directory and a free local port,
+# and leaves nothing behind, however it ends.
+set -eu
+umask 077
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${P11VAULT_BUILD:-$here/../../build/release}" && pwd)
+python=${PYTHON:-/usr/bin/python3}
+export PYTHONDONTWRITEBYTECODE=1
+if [ ! -x "$build/p11vault" ]; then
+    echo "demo: no p11vault in $build: run make first" >&2
+    exit 2
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/p11vault-demo.XXXXXX")
+standin_pid=
+finish() {
+    if [ -n "$standin_pid" ]; then
+        kill "$standin_pid" 2>/dev/null || true
+        wait "$standin_pid" 2>/dev/null || true
+    fi
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# The stand-in says "listening PORT" when it is ready.  It also ends by itself when this script is
+# gone, because its standard input ends then.
+mkdir "$work/graph" "$work/ann"
+coproc standin { exec "$python" "$here/graph.py" --dir "$work/graph" --until-eof; }
+standin_pid=$standin_PID
+if ! read -r -t 60 _ port <&"${standin[0]}"; then
+    echo 'demo: the stand-in for the Graph API does not start' >&2
+    exit 1
+fi
+origin=https://localhost:$port
+tell() { "$python" "$here/client.py" "$work/graph" "$@"; }
+
+# Everything that would be Ann's lies in her directory; nothing of the caller's is read.
+cd "$work/ann"
+export HOME=$PWD XDG_CONFIG_HOME=$PWD/.config P11VAULT_DIR=$PWD/vault PATH=$build:$PATH
+unset XDG_DATA_HOME SOFTHSM2_CONF
+
+app=1234567890
+secret=$(tell add_app "app_id=\"$app\"" --print secret)
+token=$(tell add_token "app_id=\"$app\"" user_id='"10153848260347724"' --print token)
+printf '%s\n' "$secret" >app-secret
+printf '%s\n' "$token" >short-lived-token
+
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
+explain() { printf '\n# %s\n' "$*"; }
+# Shows a command line of p11vault and runs it; input is a file of ours or nothing.
+run() { run_with_input /dev/null "$@"; }
+run_with_input() {
+    local input=$1 from='' status=0
+    shift
+    [ "$input" = /dev/null ] || from=" <$input"
+    printf '%s$ p11vault %s%s%s\n' "$bold" "$*" "$from" "$plain"
+    p11vault "$@" <"$input" || status=$?
+    if [ "$status" -ne 0 ]; then
+        echo "demo: that ended with exit code $status" >&2
+        exit 1
+    fi
+}
+
+explain 'A vault, and a SoftHSM card in place of a smart card.'
+run init --soft
+run card list
+run card enroll
+
+explain "An app and a token from Graph ($origin stands in for it)."
+printf '\n[origin %s]\nca = %s\n' "$origin" "$work/graph/ca.pem" >>"$XDG_CONFIG_HOME/p11vault/config"
+run app add ads --provider meta --id "$app" --origin "$origin" --secret-file app-secret
+run_with_input short-lived-token import ads/user/alice
+rm app-secret short-lived-token
+
+explain 'The exchange: a token for one hour becomes one for sixty days.'
+run exchange ads/user/alice
+run status
+
+explain 'The log, and its check with public keys alone.'
+run audit show
+run audit verify --trust .config/p11vault/trust
+
+# What was said above is looked at once more from outside: at the files, and at the requests.
+tell tokens | tr ',"{}[] ' '\n' | grep '^EAA' >"$work/secrets"
+printf '%s\n' "$secret" >>"$work/secrets"
+if grep -rqaF -f "$work/secrets" "$HOME"; then
+    echo 'demo: a secret stands in clear in a file' >&2
+    exit 1
+fi
+asked=$(grep -c . "$work/graph/requests.jsonl")
+if [ "$(grep -c '"query_names": \[\]' "$work/graph/requests.jsonl")" -ne "$asked" ]; then
+    echo 'demo: a request had something in its URL' >&2
+    exit 1
+fi
+issued=$(grep -c '^EAA' "$work/secrets")
+explain "Shown: secret and token sealed to the card, exchanged in $asked requests without anything in" \
+    'a URL, verified, and every use logged and signed by the card.  The app secret and the'
+printf '# %s\n' "$issued tokens stand in no file in clear.  All of it is removed now."
