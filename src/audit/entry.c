@@ -18,11 +18,13 @@ struct schema {
 };
 
 /* clang-format off */
-#define MUST(word, shape)           {.name = (word), .form = (shape), .required = true}
-#define MAY(word, shape)            {.name = (word), .form = (shape)}
-#define ONE_OF(word, words)         {.name = (word), .form = CHOICE, .required = true, .choices = (words)}
-#define HOLDS(word, shape, inside)  {.name = (word), .form = (shape), .required = true, .members = (inside)}
-#define END                         {.name = NULL}
+#define MUST(word, shape)        {.name = (word), .form = (shape), .required = true}
+#define MAY(word, shape)         {.name = (word), .form = (shape)}
+#define ONE_OF(word, list)       {.name = (word), .form = CHOICE, .required = true, \
+                                  .choices = (list)}
+#define HOLDS(word, shape, list) {.name = (word), .form = (shape), .required = true, \
+                                  .members = (list)}
+#define END                      {.name = NULL}
 
 static const struct member who[] = {
     MUST("uid", COUNT),

@@ -194,7 +194,7 @@ static int check_signatures(const char *note, size_t note_size, size_t text_size
                             const struct note_key *keys, size_t key_count,
                             const struct note_key **ret_key, struct error *error)
 {
-    struct signature signature = {.name = NULL};
+    struct signature signature = {.name = ""};
     const struct note_key *first = NULL;
     const char *line = note + text_size + 1;
     const char *end = note + note_size;

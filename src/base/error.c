@@ -5,6 +5,12 @@
  */
 #include "p11vault/base/error.h"
 
+#undef error_set
+#undef error_errno
+#undef error_prefix
+#undef error_hint
+#undef error_memory
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>

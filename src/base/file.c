@@ -13,6 +13,27 @@
 
 #define READ_STEP 4096
 
+static int check_rule(const struct stat *status, enum file_rule rule, const char *what,
+                      struct error *error)
+{
+    if (rule == FILE_PLAIN)
+        return 0;
+    if (status->st_uid != 0 && status->st_uid != geteuid())
+        return error_set(error, CODE_CONFIG, "%s belongs to user %u, neither to root nor to you",
+                         what, status->st_uid);
+    if (rule == FILE_PRIVATE && (status->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        error_set(error, CODE_CONFIG, "%s is open to others (mode %04o)", what,
+                  status->st_mode & 07777U);
+        return error_hint(error, "chmod %s %s", S_ISDIR(status->st_mode) ? "700" : "600", what);
+    }
+    if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        error_set(error, CODE_CONFIG, "%s can be written by others (mode %04o)", what,
+                  status->st_mode & 07777U);
+        return error_hint(error, "chmod go-w %s", what);
+    }
+    return 0;
+}
+
 int file_check(int descriptor, enum file_rule rule, const char *what, struct error *error)
 {
     struct stat status;
@@ -20,22 +41,17 @@ int file_check(int descriptor, enum file_rule rule, const char *what, struct err
         return error_errno(error, CODE_CONFIG, "look at %s", what);
     if (!S_ISREG(status.st_mode))
         return error_set(error, CODE_CONFIG, "%s is not a regular file", what);
-    if (rule == FILE_PLAIN)
-        return 0;
-    if (status.st_uid != 0 && status.st_uid != geteuid())
-        return error_set(error, CODE_CONFIG, "%s belongs to user %u, neither to root nor to you",
-                         what, status.st_uid);
-    if (rule == FILE_PRIVATE && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        error_set(error, CODE_CONFIG, "%s is open to others (mode %04o)", what,
-                  status.st_mode & 07777U);
-        return error_hint(error, "chmod 600 %s", what);
-    }
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        error_set(error, CODE_CONFIG, "%s can be written by others (mode %04o)", what,
-                  status.st_mode & 07777U);
-        return error_hint(error, "chmod go-w %s", what);
-    }
-    return 0;
+    return check_rule(&status, rule, what, error);
+}
+
+int directory_check(int descriptor, enum file_rule rule, const char *what, struct error *error)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) < 0)
+        return error_errno(error, CODE_CONFIG, "look at %s", what);
+    if (!S_ISDIR(status.st_mode))
+        return error_set(error, CODE_CONFIG, "%s is not a directory", what);
+    return check_rule(&status, rule, what, error);
 }
 
 /* Reads to the end of the file; the buffer's maximum is the bound. */

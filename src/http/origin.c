@@ -161,9 +161,11 @@ static int read_host(const struct pieces *pieces, char *ret_host, size_t room, s
     if (!pieces->is_ipv6)
         return check_name(ret_host, error);
     struct in6_addr address;
-    if (inet_pton(AF_INET6, ret_host, &address) != 1 ||
-        inet_ntop(AF_INET6, &address, ret_host, (socklen_t)room) == NULL)
+    if (inet_pton(AF_INET6, ret_host, &address) != 1)
         return error_set(error, CODE_USAGE, "an origin's brackets must hold an IPv6 address");
+    memset(ret_host, 0, room);
+    if (inet_ntop(AF_INET6, &address, ret_host, (socklen_t)room) == NULL)
+        return error_errno(error, CODE_FAULT, "write an origin's IPv6 address");
     return 0;
 }
 

@@ -35,7 +35,7 @@ static void add_secret(struct parts *parts, const struct secret *secret)
     add(parts, secret_data(secret), secret_size(secret));
 }
 
-/* True when every byte is visible ASCII: no space, no control character, nothing a server could read as one. */
+/* True when every byte is visible ASCII: no space, nor anything a server could read as one. */
 static bool all_visible(const struct secret *secret)
 {
     const uint8_t *bytes = secret_data(secret);

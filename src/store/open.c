@@ -104,11 +104,14 @@ static bool has_log_file(const struct store *store)
  * index file beside it.  Where none can be made, the file is opened without; a write-ahead log that is there must
  * still be read, because SQLite's immutable form would leave out its newest entries without a word.
  */
-static int open_and_look(struct store *store, struct error *error)
+int store_connect(struct store *store, struct error *error)
 {
     static const char look[] = "SELECT count(*) FROM sqlite_schema";
     if (open_file(store, REACH_NORMAL, error) < 0)
         return -1;
+    /* SQLite falls back to reading alone, without an error, where it may not write. */
+    if (!store->read_only && sqlite3_db_readonly(store->db, "main") != 0)
+        return error_set(error, CODE_LOG, "store is read-only");
     if (store_execute(store, look, error) == 0)
         return 0;
     int primary = sqlite3_errcode(store->db) & 0xff;
@@ -119,16 +122,6 @@ static int open_and_look(struct store *store, struct error *error)
     if (open_file(store, reach, error) < 0)
         return -1;
     return store_execute(store, look, error);
-}
-
-int store_connect(struct store *store, struct error *error)
-{
-    if (open_and_look(store, error) < 0)
-        return -1;
-    /* SQLite falls back to reading alone, without an error, where it may not write. */
-    if (!store->read_only && sqlite3_db_readonly(store->db, "main") != 0)
-        return error_set(error, CODE_LOG, "store is read-only");
-    return 0;
 }
 
 int store_make_durable(struct store *store, struct error *error)

@@ -73,7 +73,7 @@ static int check_directory(const char *path, struct error *error)
         error_errno(error, CODE_CONFIG, "vault '%s'", path);
         return error_hint(error, "make one: p11vault init");
     }
-    if (file_check(directory, FILE_PRIVATE, path, error) < 0)
+    if (directory_check(directory, FILE_PRIVATE, path, error) < 0)
         return error_prefix(error, "vault");
     return 0;
 }

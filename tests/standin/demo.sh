@@ -16,11 +16,12 @@ fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/p11vault-demo.XXXXXX")
 standin_pid=
+command_pid=
 finish() {
-    if [ -n "$standin_pid" ]; then
-        kill "$standin_pid" 2>/dev/null || true
-        wait "$standin_pid" 2>/dev/null || true
-    fi
+    for pid in $command_pid $standin_pid; do
+        kill "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+    done
     rm -rf "$work"
 }
 trap finish EXIT
@@ -32,7 +33,7 @@ trap 'exit 129' HUP
 # gone, because its standard input ends then.
 mkdir "$work/graph" "$work/ann"
 coproc standin { exec "$python" "$here/graph.py" --dir "$work/graph" --until-eof; }
-standin_pid=$standin_PID
+standin_pid=$!
 if ! read -r -t 60 _ port <&"${standin[0]}"; then
     echo 'demo: the stand-in for the Graph API does not start' >&2
     exit 1
@@ -60,7 +61,11 @@ run_with_input() {
     shift
     [ "$input" = /dev/null ] || from=" <$input"
     printf '%s$ p11vault %s%s%s\n' "$bold" "$*" "$from" "$plain"
-    p11vault "$@" <"$input" || status=$?
+    # In the background, so that a signal to this script ends it at once and not after the command.
+    p11vault "$@" <"$input" &
+    command_pid=$!
+    wait "$command_pid" || status=$?
+    command_pid=
     if [ "$status" -ne 0 ]; then
         echo "demo: that ended with exit code $status" >&2
         exit 1
@@ -88,17 +93,21 @@ run audit verify --trust .config/p11vault/trust
 
 # What was said above is looked at once more from outside: at the files, and at the requests.
 tell tokens | tr ',"{}[] ' '\n' | grep '^EAA' >"$work/secrets"
+issued=$(grep -c . "$work/secrets")
 printf '%s\n' "$secret" >>"$work/secrets"
 if grep -rqaF -f "$work/secrets" "$HOME"; then
     echo 'demo: a secret stands in clear in a file' >&2
     exit 1
 fi
-asked=$(grep -c . "$work/graph/requests.jsonl")
-if [ "$(grep -c '"query_names": \[\]' "$work/graph/requests.jsonl")" -ne "$asked" ]; then
-    echo 'demo: a request had something in its URL' >&2
+asked=$(wc -l <"$work/graph/requests.jsonl")
+clean=$(grep -c '"query_names": \[\]' "$work/graph/requests.jsonl" || true)
+if [ "$asked" -eq 0 ] || [ "$clean" -ne "$asked" ]; then
+    echo "demo: of $asked requests $clean had nothing in their URLs" >&2
     exit 1
 fi
-issued=$(grep -c '^EAA' "$work/secrets")
-explain "Shown: secret and token sealed to the card, exchanged in $asked requests without anything in" \
-    'a URL, verified, and every use logged and signed by the card.  The app secret and the'
-printf '# %s\n' "$issued tokens stand in no file in clear.  All of it is removed now."
+cat <<END
+
+# Shown: app secret and token sealed to a card, the token exchanged in $asked requests with nothing in
+# a URL, the new one verified, and each use logged and signed by the card.  The app secret and the
+# $issued tokens stand in clear in no file of Ann's.  Everything is removed now.
+END

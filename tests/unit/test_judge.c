@@ -72,7 +72,8 @@ static void refuses_another_app(void **state)
     input.valid = 0; /* to log in again would not help */
     input_gives(&input, CODE_STOP, "the stored token belongs to another app");
     set(input.app_id, "");
-    input_gives(&input, CODE_STOP, "the provider did not say which app the stored token belongs to");
+    input_gives(&input, CODE_STOP,
+                "the provider did not say which app the stored token belongs to");
 }
 
 static void wants_a_login_for_a_dead_token(void **state)
@@ -142,8 +143,7 @@ static void compares_expiries(void **state)
         {NOW, NOW - 1, CODE_WAIT, NOT_EXTENDED},
         {0, 0, CODE_WAIT, NOT_EXTENDED},
         {0, NOW, CODE_WAIT, NOT_EXTENDED},
-        {NOW, FACT_UNKNOWN, CODE_STOP,
-         "the provider did not say when the token it issued expires"},
+        {NOW, FACT_UNKNOWN, CODE_STOP, "the provider did not say when the token it issued expires"},
         {0, FACT_UNKNOWN, CODE_STOP, "the provider did not say when the token it issued expires"},
     };
     struct oauth_facts input = good();
@@ -198,9 +198,12 @@ static void refuses_what_is_not_the_same(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_a_living_user_token), cmocka_unit_test(refuses_another_app),
-        cmocka_unit_test(wants_a_login_for_a_dead_token), cmocka_unit_test(refuses_other_kinds),
-        cmocka_unit_test(compares_expiries), cmocka_unit_test(refuses_what_is_not_the_same),
+        cmocka_unit_test(takes_a_living_user_token),
+        cmocka_unit_test(refuses_another_app),
+        cmocka_unit_test(wants_a_login_for_a_dead_token),
+        cmocka_unit_test(refuses_other_kinds),
+        cmocka_unit_test(compares_expiries),
+        cmocka_unit_test(refuses_what_is_not_the_same),
     };
 
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

@@ -47,6 +47,7 @@ int buffer_read_file(const char *path, size_t maximum, enum file_rule rule,
 
 /* The same check alone, for a descriptor that is already open; `what` names it in the error. */
 int file_check(int descriptor, enum file_rule rule, const char *what, struct error *error);
+int directory_check(int descriptor, enum file_rule rule, const char *what, struct error *error);
 
 /*
  * Replaces a file whole: written beside it, synced, renamed, mode as given.  A reader sees the old or the new
