@@ -117,7 +117,9 @@ unit: $(UNITS)
 	$Qfailed=0; for test in $(UNITS); do $$test || failed=1; done; exit $$failed
 
 valgrind: $(UNITS)
-	$Qfailed=0; for test in $(UNITS); do $(VALGRIND) $$test || failed=1; done; exit $$failed
+	$Qfailed=0; for test in $(UNITS); do \
+	    P11VAULT_UNDER_VALGRIND=1 $(VALGRIND) $$test || failed=1; \
+	done; exit $$failed
 
 system: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/system

@@ -207,8 +207,10 @@ static int write_entry(enum entry_type type, const json_t *members, char **ret_t
                        struct error *error)
 {
     auto_json json_t *entry = NULL;
+    if (make_entry(type, members, &entry, error) < 0)
+        return -1;
     auto_free char *text = NULL;
-    if (make_entry(type, members, &entry, error) < 0 || json_canonical(entry, &text, error) < 0)
+    if (json_canonical(entry, &text, error) < 0)
         return -1;
     if (strlen(text) > ENTRY_MAX)
         return error_set(error, CODE_FAULT, "more than %zu bytes", ENTRY_MAX);

@@ -42,10 +42,11 @@ static int set_module_name(struct config_reading *reading, const char *value, vo
 /* 1 to 3600, without sign, blanks or zeros in front. */
 static int set_seconds(struct config_reading *reading, const char *value, void *field)
 {
-    size_t size = strlen(value);
-    if (strspn(value, DIGITS) != size || value[0] == '0' || size > 4 || atoi(value) > 3600)
+    size_t digits = strspn(value, DIGITS);
+    long seconds = digits <= 4 && value[digits] == '\0' ? strtol(value, NULL, 10) : 0;
+    if (value[0] == '0' || seconds < 1 || seconds > 3600)
         return config_refuse(reading, "a deadline must be 1 to 3600 seconds, in digits alone");
-    *(int *)field = atoi(value);
+    *(int *)field = (int)seconds;
     return 0;
 }
 
@@ -185,7 +186,7 @@ static int normalise_origin(struct config_reading *reading, const char *url,
     size_t size = strlen(url);
     for (size_t i = 0; i <= size; i++)
         ret_origin[i] = (char)(url[i] >= 'A' && url[i] <= 'Z' ? url[i] - 'A' + 'a' : url[i]);
-    if (strncmp(ret_origin, scheme, strlen(scheme)) != 0)
+    if (size < strlen(scheme) || strncmp(ret_origin, scheme, strlen(scheme)) != 0)
         return config_refuse(reading, "an origin must begin with https://");
     if (ret_origin[size - 1] == '/')
         ret_origin[--size] = '\0';

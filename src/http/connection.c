@@ -110,7 +110,7 @@ static int wait_for_peer(struct connection *connection, short events, struct dea
 static int send_some(struct connection *connection, const uint8_t *bytes, size_t size,
                      size_t *ret_sent, struct deadline deadline, struct error *error)
 {
-    for (;;) {
+    while (!deadline_passed(deadline)) {
         size_t sent = 0;
         CURLcode result = curl_easy_send(connection->easy, bytes, size, &sent);
         if (result == CURLE_OK) {
@@ -122,46 +122,54 @@ static int send_some(struct connection *connection, const uint8_t *bytes, size_t
         if (wait_for_peer(connection, POLLOUT, deadline, error) < 0)
             return -1;
     }
+    return error_set(error, CODE_RETRY, "the deadline has passed");
 }
 
 int connection_send(struct connection *connection, const uint8_t *bytes, size_t size,
                     struct deadline deadline, struct error *error)
 {
-    size_t done = 0;
-    while (done < size) {
-        size_t sent = 0;
-        if (deadline_passed(deadline))
-            error_set(error, CODE_RETRY, "the deadline has passed");
-        else if (send_some(connection, bytes + done, size - done, &sent, deadline, error) == 0) {
-            done += sent;
-            continue;
-        }
-        return error_prefix(error, "send to %s, after %zu of %zu bytes", connection->address, done,
-                            size);
+    for (size_t done = 0, sent = 0; done < size; done += sent) {
+        if (send_some(connection, bytes + done, size - done, &sent, deadline, error) < 0)
+            return error_prefix(error, "send to %s, after %zu of %zu bytes", connection->address,
+                                done, size);
     }
     return 0;
+}
+
+static int receive_some(struct connection *connection, uint8_t *place, size_t room,
+                        size_t *ret_received, struct deadline deadline, struct error *error)
+{
+    for (;;) {
+        size_t received = 0;
+        CURLcode result = curl_easy_recv(connection->easy, place, room, &received);
+        /*
+         * A peer that closes says so in TLS.  libcurl does not insist on that, but without it anyone
+         * on the way may have cut the connection.
+         */
+        bool is_cut = result == CURLE_OK && received == 0 &&
+                      (SSL_get_shutdown(connection->ssl) & SSL_RECEIVED_SHUTDOWN) == 0;
+        if (is_cut || (result != CURLE_OK && result != CURLE_AGAIN))
+            return error_set(error, CODE_RETRY, "the connection broke");
+        if (result == CURLE_OK) {
+            *ret_received = received;
+            return 0;
+        }
+        if (wait_for_peer(connection, POLLIN, deadline, error) < 0)
+            return -1;
+    }
 }
 
 int connection_receive(struct connection *connection, struct secret *secret, size_t *ret_size,
                        struct deadline deadline, struct error *error)
 {
-    size_t room;
+    size_t room, received;
     uint8_t *place = secret_room(secret, &room);
     if (room == 0)
         return error_set(error, CODE_FAULT, "receive from %s: no room for an answer",
                          connection->address);
-    for (;;) {
-        size_t received = 0;
-        CURLcode result = curl_easy_recv(connection->easy, place, room, &received);
-        if (result == CURLE_OK) {
-            secret_grow(secret, received);
-            *ret_size = received;
-            return 0;
-        }
-        if (result != CURLE_AGAIN)
-            error_set(error, CODE_RETRY, "the connection broke");
-        else if (wait_for_peer(connection, POLLIN, deadline, error) == 0)
-            continue;
+    if (receive_some(connection, place, room, &received, deadline, error) < 0)
         return error_prefix(error, "receive from %s", connection->address);
-    }
+    secret_grow(secret, received);
+    *ret_size = received;
+    return 0;
 }

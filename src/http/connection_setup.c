@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -84,13 +85,17 @@ static CURLcode choose_certificates(CURL *easy, const char *ca_file)
     return result != CURLE_OK ? result : curl_easy_setopt(easy, CURLOPT_CAPATH, directory);
 }
 
-/* Remembers why a handshake failed: the alert is the only reason both sides agree on. */
-static void note_alert(const SSL *ssl, int where, int value)
+/*
+ * Remembers how the handshake ended.  libcurl empties OpenSSL's queue of errors into a text, so the
+ * reason is taken here, when OpenSSL leaves the handshake and it is still there.
+ */
+static void note_handshake(const SSL *ssl, int where, int result)
 {
     struct connection *connection = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    bool is_fatal = value >> 8 == SSL3_AL_FATAL;
-    if ((where & SSL_CB_ALERT) != 0 && is_fatal && connection->alert == 0)
-        connection->alert = value;
+    if ((where & SSL_CB_HANDSHAKE_DONE) != 0)
+        connection->is_chain_trusted = true;
+    if (where == SSL_CB_CONNECT_EXIT && result <= 0 && connection->reason == 0)
+        connection->reason = ERR_peek_error();
 }
 
 /* libcurl has made its TLS context and is about to use it. */
@@ -100,10 +105,12 @@ static CURLcode harden_context(CURL *easy, void *context, void *argument)
     SSL_CTX *tls = context;
     SSL_CTX_set_options(tls,
                         SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+    /* Some clients set this; with it, a connection that was cut looks like one that was closed. */
+    SSL_CTX_clear_options(tls, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_keylog_callback(tls, NULL);
     SSL_CTX_set_app_data(tls, argument);
-    SSL_CTX_set_info_callback(tls, note_alert);
+    SSL_CTX_set_info_callback(tls, note_handshake);
     return CURLE_OK;
 }
 
@@ -170,29 +177,31 @@ int connection_set_up(struct connection *connection, const struct origin *origin
 
 static int refused_certificate(const struct connection *connection, struct error *error)
 {
-    long verdict = X509_V_OK;
-    curl_easy_getinfo(connection->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-    switch (verdict) {
-    case X509_V_OK: /* the chain was good, so it was libcurl that refused the name */
+    /* OpenSSL judges the chain within the handshake, libcurl the name after it. */
+    if (connection->is_chain_trusted)
         return error_set(error, CODE_CONFIG, "the server's certificate is for another name");
-    case X509_V_ERR_CERT_HAS_EXPIRED:
+    long verdict = X509_V_ERR_UNSPECIFIED;
+    curl_easy_getinfo(connection->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+    if (verdict == X509_V_ERR_CERT_HAS_EXPIRED)
         return error_set(error, CODE_CONFIG, "the server's certificate has expired");
-    case X509_V_ERR_CERT_NOT_YET_VALID:
+    if (verdict == X509_V_ERR_CERT_NOT_YET_VALID) {
         error_set(error, CODE_CONFIG, "the server's certificate is not valid yet");
         return error_hint(error, "check this machine's clock");
-    default:
-        return error_set(error, CODE_CONFIG, "the server's certificate is not trusted: %s",
-                         X509_verify_cert_error_string(verdict));
     }
+    return error_set(error, CODE_CONFIG, "the server's certificate is not trusted: %s",
+                     X509_verify_cert_error_string(verdict));
 }
 
-/* Without an alert no side objected to anything: the connection went away and another may live. */
+/* A connection that broke, or a server in trouble, may be better next time; disagreement is not. */
 static int failed_handshake(const struct connection *connection, struct error *error)
 {
-    if (connection->alert == 0)
+    int reason = ERR_GET_REASON(connection->reason);
+    const char *text = ERR_reason_error_string(connection->reason);
+    if (ERR_GET_LIB(connection->reason) != ERR_LIB_SSL ||
+        reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return error_set(error, CODE_RETRY, "the connection broke during the TLS handshake");
-    return error_set(error, CODE_CONFIG, "the TLS handshake failed: %s",
-                     SSL_alert_desc_string_long(connection->alert));
+    return error_set(error, reason == SSL_R_TLSV1_ALERT_INTERNAL_ERROR ? CODE_RETRY : CODE_CONFIG,
+                     "the TLS handshake failed: %s", text == NULL ? "unknown reason" : text);
 }
 
 static int failed_connect(const struct connection *connection, struct error *error)

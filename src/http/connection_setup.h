@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 #include "p11vault/http/connection.h"
 
@@ -14,7 +15,8 @@ struct connection {
     CURL *easy;
     SSL *ssl; /* belongs to libcurl; known once TLS stands */
     int descriptor;
-    int alert; /* the fatal alert that ended the handshake, or 0 */
+    unsigned long reason;  /* OpenSSL's, why the handshake failed, or 0 */
+    bool is_chain_trusted; /* up to the CA; says nothing about the name */
     char address[72];
     char tls[96];
 };

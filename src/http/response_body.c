@@ -124,10 +124,15 @@ static int read_chunk_size(struct http_response *response, struct error *error)
     return 0;
 }
 
-static int read_chunk_end(struct http_response *response, struct error *error)
+static int read_chunk_end(struct http_response *response, struct http_span *input,
+                          struct error *error)
 {
-    (void)error;
-    response->state = HTTP_CHUNK_SIZE;
+    bool complete;
+    /* Nothing fits into this line but its end, so there is one thing that can be wrong. */
+    if (http_head_collect_line(response, input, strlen("\r\n"), &complete, error) < 0)
+        return error_set(error, CODE_STOP, "a chunk does not end where its size says");
+    if (complete)
+        response->state = HTTP_CHUNK_SIZE;
     return 0;
 }
 
@@ -172,10 +177,7 @@ int http_body_read(struct http_response *response, struct http_span *input, stru
     case HTTP_CHUNK_DATA:
         return move_pending(response, input, HTTP_CHUNK_END, error);
     case HTTP_CHUNK_END:
-        /* Nothing fits into this line but its end, so this is the one thing that can be wrong. */
-        if (read_line(response, input, strlen("\r\n"), read_chunk_end, error) < 0)
-            return error_set(error, CODE_STOP, "a chunk does not end where its size says");
-        return 0;
+        return read_chunk_end(response, input, error);
     case HTTP_TRAILER:
         return read_line(response, input, response->spare, read_trailer, error);
     case HTTP_CLOSE_DATA:

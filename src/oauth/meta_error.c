@@ -31,25 +31,25 @@ enum place {
 
 struct row {
     unsigned places;
+    int status;          /* 0, or the least HTTP status */
     int64_t first, last; /* codes */
     int64_t subcode;
     enum code action;
     const char *message, *hint;
     const char *text; /* NULL, or what the provider's text must contain */
-    int status;       /* 0, or the least HTTP status */
 };
 
 #define ROW(places, code, subcode, action, message, hint)                                          \
     {                                                                                              \
-        places, code, code, subcode, action, message, hint, NULL, 0                                \
+        places, 0, code, code, subcode, action, message, hint, NULL                                \
     }
 #define RANGE(places, first, last, action, message, hint)                                          \
     {                                                                                              \
-        places, first, last, ANY_SUBCODE, action, message, hint, NULL, 0                           \
+        places, 0, first, last, ANY_SUBCODE, action, message, hint, NULL                           \
     }
 #define ROW_TEXT(places, code, text, action, message, hint)                                        \
     {                                                                                              \
-        places, code, code, ANY_SUBCODE, action, message, hint, text, 0                            \
+        places, 0, code, code, ANY_SUBCODE, action, message, hint, text                            \
     }
 
 #define HINT_AGAIN "try again in a few minutes"
@@ -73,8 +73,8 @@ static const struct row rows[] = {
     ROW(ANYWHERE, 1, 99, CODE_STOP, "the provider finds a parameter wrong or the request too heavy",
         ""),
     ROW_TEXT(EXCHANGE, 1, "client secret", CODE_CONFIG, "the app secret is wrong", HINT_SECRET),
-    {EXCHANGE, 1, 1, ANY_SUBCODE, CODE_RETRY, "the provider has an unknown fault", HINT_AGAIN, NULL,
-     SERVER_FAULT},
+    {EXCHANGE, SERVER_FAULT, 1, 1, ANY_SUBCODE, CODE_RETRY, "the provider has an unknown fault",
+     HINT_AGAIN, NULL},
     ROW(EXCHANGE, 1, ANY_SUBCODE, CODE_CONFIG,
         "the provider refuses the app at its token endpoint, most likely for a wrong app secret",
         HINT_SECRET),

@@ -20,7 +20,7 @@ static int make_uri(const char *path, const char *query, char **ret_uri, struct 
 {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
-    auto_buffer struct buffer uri = BUFFER_UP_TO(4 * PATH_MAX);
+    auto_buffer struct buffer uri = BUFFER_UP_TO((size_t)4 * PATH_MAX);
     if (buffer_put_text(&uri, "file:", error) < 0)
         return -1;
     for (; *path != '\0'; path++) {

@@ -72,7 +72,7 @@ static void check_grant(enum oauth_step step, const struct oauth_answer *answer)
 {
     bool issued = step == STEP_EXCHANGE && answer->verdict.action == CODE_DONE;
     must((answer->grant != NULL) == issued);
-    must(answer->expires_in == FACT_UNKNOWN || step == STEP_EXCHANGE);
+    must(answer->expires_in == FACT_UNKNOWN || (issued && answer->expires_in > 0));
     if (!issued)
         return;
     must(answer->verdict.http == 200);

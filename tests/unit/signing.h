@@ -66,11 +66,10 @@ static inline size_t signer_sign(const struct signer *signer, const char *text,
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     size_t size = NOTE_SIGNATURE_MAX;
     assert_non_null(context);
+    assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, signer->private), 1);
     assert_int_equal(
-        EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, signer->private), 1);
-    assert_int_equal(EVP_DigestSign(context, ret_signature, &size, (const unsigned char *)text,
-                                    strlen(text)),
-                     1);
+        EVP_DigestSign(context, ret_signature, &size, (const unsigned char *)text, strlen(text)),
+        1);
     EVP_MD_CTX_free(context);
     return size;
 }

@@ -1,5 +1,6 @@
 /*
- * test_request.c: the exact bytes of requests, and that nothing in a part can become something else.
+ * test_request.c: the exact bytes of requests, and that nothing in a part can become something
+ * else.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * test_response.c: the response reader over tables of answers.  Every answer is fed whole, byte by byte and in every
- * split in two; what comes of it must not depend on that.
+ * test_response.c: the response reader over tables of answers.  Every answer is fed whole, byte by
+ * byte and in every split in two; what comes of it must not depend on that.
  */
 #include <setjmp.h>
 #include <stdarg.h>
