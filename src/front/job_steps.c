@@ -6,7 +6,7 @@
 
 #include "job.h"
 #include "p11vault/base/log.h"
-#include "p11vault/seal/record.h"
+#include "typing.h"
 
 /* The room's own deadline ends first, with a better message. */
 #define ROOM_GRACE_MS 5000
@@ -27,10 +27,8 @@ static int tell_slot(struct job *job, struct error *error)
     auto_free char *text = NULL;
     if (vault_next_version(job->front->vault, job->name->full, &version, error) < 0)
         return -1;
-    auto_json json_t *facts = json_pack(
-        "{s:i, s:s, s:s, s:s, s:I, s:s, s:O}", "v", RECORD_FORMAT, "app", job->name->app, "name",
-        job->name->full, "kind", job->name->kind, "version", (json_int_t)version, "provider",
-        job->provider->name, "origins", json_object_get(job->app.app_entry, "origins"));
+    auto_json json_t *facts = typing_facts(job->name, version, job->provider->name,
+                                           json_object_get(job->app.app_entry, "origins"));
     if (!facts)
         return error_memory(error);
     if (json_canonical(facts, &text, error) < 0)

@@ -89,7 +89,13 @@ int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
     if (vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0)
         return -1;
     if (vault_lock(vault, "trust", "enrolling a card or adding an app", &lock, error) < 0) {
-        if (grants_trust)
+        /* Its entries are not signed yet, so no card would sign the log for us now. */
+        struct error busy = *error;
+        size_t count = 0;
+        if (!grants_trust && vault_count_unsigned(vault, &count, error) < 0)
+            return -1;
+        *error = busy;
+        if (grants_trust || count > 0)
             return -1;
     } else if (void_unsigned(front, error) < 0) {
         return -1;

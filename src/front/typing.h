@@ -14,7 +14,7 @@ int typing_read(int keys, const char *file, const char *prompt, const char *what
 int typing_seal(struct room *room, const json_t *facts, const char *jwk, char **ret_jwe,
                 struct error *error);
 
-/* The facts of a first version: caller drops them. */
+/* The facts that a version is sealed with; more are added when it is issued.  The caller drops them. */
 json_t *typing_facts(const struct name *name, int64_t version, const char *provider,
                      const json_t *origins);
 

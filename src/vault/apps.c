@@ -151,7 +151,6 @@ int vault_cards_find(struct vault *vault, const struct signed_head *head,
 /* ---- trust that was never signed ---- */
 
 struct unsigned_search {
-    struct vault *vault;
     struct {
         uint64_t index;
         enum entry_type type;
@@ -190,13 +189,29 @@ static int note_unsigned(void *context, uint64_t index, const char *text, size_t
     return 0;
 }
 
-int vault_void_unsigned(struct vault *vault, size_t *ret_count, struct error *error)
+static int find_unsigned(struct vault *vault, struct unsigned_search *search, struct error *error)
 {
-    struct unsigned_search search = {.vault = vault};
     uint64_t size;
     auto_buffer struct buffer note = BUFFER_UP_TO(NOTE_MAX);
     if (store_checkpoint_newest(vault->store, &size, &note, error) < 0 ||
-        store_entry_each(vault->store, size, note_unsigned, &search, error) != 0)
+        store_entry_each(vault->store, size, note_unsigned, search, error) != 0)
+        return -1;
+    return 0;
+}
+
+int vault_count_unsigned(struct vault *vault, size_t *ret_count, struct error *error)
+{
+    struct unsigned_search search = {0};
+    if (find_unsigned(vault, &search, error) < 0)
+        return -1;
+    *ret_count = search.count;
+    return 0;
+}
+
+int vault_void_unsigned(struct vault *vault, size_t *ret_count, struct error *error)
+{
+    struct unsigned_search search = {0};
+    if (find_unsigned(vault, &search, error) < 0)
         return -1;
     for (size_t i = 0; i < search.count; i++) {
         uint64_t index;

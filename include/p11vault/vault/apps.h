@@ -44,5 +44,7 @@ int vault_cards_find(struct vault *vault, const struct signed_head *head,
  * their rows dropped.  To be called in a change, before anything new is written.  *ret_count says how many.
  */
 int vault_void_unsigned(struct vault *vault, size_t *ret_count, struct error *error);
+/* How many there are, without changing anything. */
+int vault_count_unsigned(struct vault *vault, size_t *ret_count, struct error *error);
 
 #endif
