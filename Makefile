@@ -107,7 +107,7 @@ $B/p11vault-exchange: $(call objects,src/exchangeroom/*.c) $(LIBRARY)
 	$Q$(LINK) -o $@ $^ $(call libs_of,$(EXCHANGE_LIBS))
 
 # Tests.  Test code compares numbers of all types, where -Wconversion would only make it longer.
-$B/tests/%.o: COMPILE += -Wno-conversion
+$B/tests/%.o: private COMPILE += -Wno-conversion
 
 $(UNITS): $B/unit/%: $B/tests/unit/%.o $(LIBRARY)
 	$(call say,LINK)

@@ -15,8 +15,7 @@
 /* Sixteen bytes, so that the content keeps the alignment that malloc(3) promises. */
 struct block {
     _Alignas(16) uint64_t mark;
-    size_t size; /* of the content alone */
-    uint8_t content[];
+    size_t size; /* of the content behind this header */
 };
 
 _Static_assert(sizeof(struct block) == 16, "the content must stay aligned");
@@ -38,7 +37,7 @@ void *secret_heap_malloc(size_t size)
         return NULL;
     block->mark = BLOCK_MARK;
     block->size = size;
-    return block->content;
+    return (uint8_t *)block + sizeof(*block);
 }
 
 void *secret_heap_calloc(size_t count, size_t size)
@@ -47,7 +46,9 @@ void *secret_heap_calloc(size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &total))
         return NULL;
     void *pointer = secret_heap_malloc(total);
-    return pointer == NULL ? NULL : memset(pointer, 0, total);
+    if (pointer != NULL)
+        memset(pointer, 0, total);
+    return pointer;
 }
 
 void secret_heap_free(void *pointer)
@@ -80,7 +81,9 @@ char *secret_heap_strdup(const char *text)
 {
     size_t size = strlen(text) + 1;
     void *copy = secret_heap_malloc(size);
-    return copy == NULL ? NULL : memcpy(copy, text, size);
+    if (copy != NULL)
+        memcpy(copy, text, size);
+    return copy;
 }
 
 static void *crypto_malloc(size_t size, const char *file, int line)

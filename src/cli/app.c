@@ -1,5 +1,5 @@
 /*
- * `app add`, `app list`, `app show`.
+ * `app add`, `app set-secret`, `app list`, `app show`.
  */
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +45,15 @@ int cli_app_add(struct cli *cli, struct error *error)
     say("%s: secret sealed, may be sent to %s only", what.app, origin.text);
     if (cards == 1)
         say_hint("one card opens '%s'; add a recovery card: p11vault card enroll", what.app);
+    return 0;
+}
+
+int cli_app_set_secret(struct cli *cli, struct error *error)
+{
+    const char *app = cli->arguments.positional[0];
+    if (front_set_secret(&cli->front, app, cli->arguments.secret_file, error) < 0)
+        return error_prefix(error, "app set-secret %s", app);
+    say("%s: new secret sealed", app);
     return 0;
 }
 

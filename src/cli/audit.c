@@ -14,6 +14,18 @@ struct showing {
     bool json;
 };
 
+/* The result, how long anything stood in clear, and why it failed. */
+static void describe_outcome(const json_t *entry, char *ret_text, size_t room)
+{
+    char clear[48] = "";
+    const char *message = json_text(entry, "message");
+    int64_t us = json_number(entry, "plaintext_us", 0);
+    if (us > 0)
+        (void)snprintf(clear, sizeof(clear), ", %lld µs in clear", (long long)us);
+    (void)snprintf(ret_text, room, "%s (use %.8s)%s%s%s", json_text(entry, "result"),
+                   json_text(entry, "use"), clear, message ? ": " : "", message ? message : "");
+}
+
 /* What an entry is about, in one phrase. */
 static void describe(enum entry_type type, const json_t *entry, char *ret_text, size_t room)
 {
@@ -38,9 +50,7 @@ static void describe(enum entry_type type, const json_t *entry, char *ret_text, 
                        json_text(entry, "use"));
         break;
     case ENTRY_OUTCOME:
-        (void)snprintf(ret_text, room, "%s (use %.8s)%s%s", json_text(entry, "result"),
-                       json_text(entry, "use"), json_text(entry, "message") ? ": " : "",
-                       json_text(entry, "message") ? json_text(entry, "message") : "");
+        describe_outcome(entry, ret_text, room);
         break;
     case ENTRY_VOID:
         (void)snprintf(ret_text, room, "entry %lld: %s",

@@ -25,6 +25,7 @@ static const struct verb verbs[] = {
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_app_add},
     {"app list", "", "the apps", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_app_list},
     {"app show", "NAME", "an app: its id, origins and cards", 1, 1, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_app_show},
+    {"app set-secret", "NAME", "seal a new secret for an app", 1, 1, OPTION_SECRET_FILE, NEEDS_CONFIG | NEEDS_VAULT, cli_app_set_secret},
     {"import", "NAME", "seal a token got elsewhere", 1, 1, OPTION_TOKEN_FILE, NEEDS_CONFIG | NEEDS_VAULT, cli_import},
     {"exchange", "NAME", "short-lived to long-lived, verified", 1, 1, USES_CARD | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_exchange},

@@ -116,6 +116,19 @@ static int open_rooms(struct job *job, struct error *error)
 
 /* ---- the provider ---- */
 
+/* Providers know no names of ours: a hint of theirs ends in NAME or APP where one belongs. */
+static void verdict_hint(const struct job *job, struct error *error)
+{
+    const char *hint = job->verdict.hint;
+    size_t size = strlen(hint);
+    if (size > 5 && strcmp(hint + size - 5, " NAME") == 0)
+        error_hint(error, "%.*s %s", (int)(size - 5), hint, job->name->full);
+    else if (size > 4 && strcmp(hint + size - 4, " APP") == 0)
+        error_hint(error, "%.*s %s", (int)(size - 4), hint, job->name->app);
+    else if (size > 0)
+        error_hint(error, "%s", hint);
+}
+
 /* A verdict that is not CODE_DONE as the person's error. */
 static int verdict_error(const struct job *job, struct error *error)
 {
@@ -125,8 +138,7 @@ static int verdict_error(const struct job *job, struct error *error)
         error_set(error, verdict->action, "%s: %s (code %lld%s%s)", oauth_step_name(job->step),
                   verdict->message, (long long)verdict->provider_code,
                   *verdict->trace ? ", trace " : "", verdict->trace);
-    if (*verdict->hint)
-        error_hint(error, "%s", verdict->hint);
+    verdict_hint(job, error);
     return -1;
 }
 

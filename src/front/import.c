@@ -1,7 +1,8 @@
 /*
- * `import`: a token got elsewhere becomes the current version of a grant.  Sealing needs the app's public key only, so
- * no card is asked.
+ * `import` and `app set-secret`: what a person brings becomes the current version of a record.  Sealing needs the app's
+ * public key only, so no card is asked.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "p11vault/seal/record.h"
@@ -53,8 +54,13 @@ static int keep(struct front *front, const struct name *name, int64_t version, c
     return result;
 }
 
-int front_import(struct front *front, const struct name *name, const char *token_file,
-                 struct error *error)
+/* What is read and how it is asked for. */
+struct brought {
+    const struct name *name;
+    const char *file, *prompt, *what;
+};
+
+static int bring(struct front *front, const struct brought *brought, struct error *error)
 {
     auto_app struct vault_app app = {0};
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
@@ -64,9 +70,9 @@ int front_import(struct front *front, const struct name *name, const char *token
     auto_free char *jwk = NULL;
     int64_t version;
     struct vault *vault = front->vault;
-    if (vault_lock(vault, name->full, "working on this grant", &lock, error) < 0)
-        return error_prefix(error, "'%s'", name->full);
-    if (vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0 ||
+    const struct name *name = brought->name;
+    if (vault_lock(vault, name->full, "working on it", &lock, error) < 0 ||
+        vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0 ||
         vault_signed_head(vault, &head, error) < 0 ||
         vault_app_find(vault, &head, name->app, &app, error) < 0 ||
         vault_next_version(vault, name->full, &version, error) < 0 ||
@@ -76,8 +82,27 @@ int front_import(struct front *front, const struct name *name, const char *token
         typing_facts(name, version, app.row.provider, json_object_get(app.app_entry, "origins"));
     if (!facts)
         return error_memory(error);
-    if (typing_read(-1, token_file, "access token: ", "access token", &room, error) < 0 ||
+    if (typing_read(-1, brought->file, brought->prompt, brought->what, &room, error) < 0 ||
         typing_seal(room, facts, jwk, &jwe, error) < 0)
         return -1;
     return keep(front, name, version, jwe, vault_app_kid(&app), error);
+}
+
+int front_import(struct front *front, const struct name *name, const char *token_file,
+                 struct error *error)
+{
+    const struct brought token = {name, token_file, "access token: ", "access token"};
+    return bring(front, &token, error);
+}
+
+int front_set_secret(struct front *front, const char *app, const char *secret_file,
+                     struct error *error)
+{
+    struct name name;
+    char full[NAME_MAX_SIZE];
+    (void)snprintf(full, sizeof(full), "%s/secret", app);
+    if (name_check_app(app, error) < 0 || name_parse_record(full, &name, error) < 0)
+        return -1;
+    const struct brought secret = {&name, secret_file, "app secret: ", "app secret"};
+    return bring(front, &secret, error);
 }

@@ -131,12 +131,23 @@ static int retire(struct job *job, struct store_record *row, const char *state,
     return vault_change_record(job->front->vault, row, job->session.use, error);
 }
 
+/* Both records were opened when the provider was first asked: what they replaced is not needed any more. */
+static int destroy_previous(struct job *job, struct error *error)
+{
+    struct store *store = job->front->vault->store;
+    for (size_t i = JOB_SECRET; i <= JOB_GRANT; i++)
+        if (store_record_destroy_previous(store, job->records[i].name, error) < 0)
+            return -1;
+    return 0;
+}
+
 static int promote(struct job *job, struct store_record *grant, struct error *error)
 {
     struct store_record *old = &job->records[JOB_GRANT];
     if (set_columns(grant, &job->result, error) < 0 || set_columns(old, &job->input, error) < 0 ||
         set_state(grant, "current", error) < 0 || retire(job, old, "previous", error) < 0 ||
-        vault_change_record(job->front->vault, grant, job->session.use, error) < 0)
+        vault_change_record(job->front->vault, grant, job->session.use, error) < 0 ||
+        destroy_previous(job, error) < 0)
         return -1;
     return append_outcome(job, "done", NULL, error);
 }
@@ -171,7 +182,8 @@ static int close_use(struct job *job, const char *result, const struct error *wh
     struct store_record *grant = &job->records[JOB_GRANT];
     bool learned = job->input.valid != FACT_UNKNOWN;
     if (learned && (set_columns(grant, &job->input, error) < 0 ||
-                    vault_change_record(job->front->vault, grant, job->session.use, error) < 0))
+                    vault_change_record(job->front->vault, grant, job->session.use, error) < 0 ||
+                    destroy_previous(job, error) < 0))
         return -1;
     return append_outcome(job, result, why, error);
 }

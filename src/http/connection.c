@@ -50,15 +50,12 @@ void connection_free(struct connection *connection)
 int connection_open(const struct origin *origin, const char *ca_file, struct deadline deadline,
                     struct connection **ret_connection, struct error *error)
 {
-    auto_of(connection_free) struct connection *connection = calloc(1, sizeof(*connection));
-    if (connection == NULL)
-        return error_memory(error);
-    connection->easy = curl_easy_init();
-    if (connection->easy == NULL)
-        return error_memory(error);
     int left = deadline_left(deadline);
     if (left == 0) /* zero would mean "no limit" to libcurl */
         return error_set(error, CODE_RETRY, "connect to %s: the deadline has passed", origin->text);
+    auto_of(connection_free) struct connection *connection = calloc(1, sizeof(*connection));
+    if (connection == NULL)
+        return error_memory(error);
     if (connection_set_up(connection, origin, ca_file, left, error) < 0)
         return error_prefix(error, "connect to %s", origin->text);
     CURLcode result = curl_easy_perform(connection->easy);

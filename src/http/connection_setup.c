@@ -167,6 +167,9 @@ static CURLcode set_all(struct connection *connection, const struct origin *orig
 int connection_set_up(struct connection *connection, const struct origin *origin,
                       const char *ca_file, int left, struct error *error)
 {
+    connection->easy = curl_easy_init();
+    if (connection->easy == NULL)
+        return error_memory(error);
     CURLcode result = set_all(connection, origin, ca_file, left);
     if (result == CURLE_OUT_OF_MEMORY)
         return error_memory(error);

@@ -21,7 +21,7 @@ struct connection {
     char tls[96];
 };
 
-/* Gives the handle everything it needs to connect within `left` milliseconds. */
+/* Makes the handle and gives it all it needs to connect within `left` milliseconds. */
 int connection_set_up(struct connection *connection, const struct origin *origin,
                       const char *ca_file, int left, struct error *error);
 

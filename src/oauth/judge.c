@@ -9,7 +9,7 @@
 
 #define HINT_OTHER "check which token is meant; then import it: p11vault import NAME"
 #define HINT_LOGIN "log in again and import the new token: p11vault import NAME"
-#define HINT_INSPECT "see what the provider says of it: p11vault inspect NAME"
+#define HINT_INSPECT "look at the token in the provider's own debugger, then: p11vault import NAME"
 
 /* Our own words for the types that are not exchanged. */
 static const struct {

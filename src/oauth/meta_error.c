@@ -65,7 +65,7 @@ struct row {
 #define HINT_METHOD "set debug-token = get in [meta] of the configuration"
 #define HINT_CLOCK "set this machine's clock; if it is right: p11vault app set-secret APP"
 #define HINT_OTHER "import a token that this app was given: p11vault import NAME"
-#define HINT_LOOK "see what the provider says of the token: p11vault inspect NAME"
+#define HINT_LOOK "look at the token in Meta's Access Token Debugger, then: p11vault import NAME"
 
 static const struct row rows[] = {
     /* Faults at the provider, and code 1, which on the token endpoint means our secret. */

@@ -52,7 +52,7 @@ int card_may_login(const struct card *card, bool attended, struct error *error)
         return refuse(card,
                       "a wrong PIN was given before and nobody is at the terminal, so it is not "
                       "tried",
-                      "run it once at a terminal: p11vault doctor", error);
+                      "run the same command at a terminal with --ask-pin", error);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /*
- * appkey_open.c: reads an app key record, strictly, and opens it.  The recipients are not under the encryption and
- * therefore anyone's word: the caller compares the thumbprint of what was opened with the log.
+ * appkey_open.c: reads an app key record, strictly, and opens it.  The recipients are not under
+ * the encryption and therefore anyone's word: the caller compares the thumbprint of what was
+ * opened with the log.
  */
 #include <string.h>
 
@@ -110,12 +111,15 @@ static int read_recipients(const json_t *list, struct appkey_record *record, str
     return 0;
 }
 
-/* Everything about a record that can be checked without a key.  The JSON holds the text of the header. */
+/*
+ * Everything about a record that can be checked without a key.  The JSON holds the text of the
+ * header.
+ */
 static int parse(const char *text, json_t **ret_json, struct appkey_record *ret_record,
                  struct content *ret_content, struct error *error)
 {
-    static const char *const members[] = {"ciphertext", "iv", "protected", "recipients", "tag",
-                                          NULL};
+    static const char *const members[] = {"ciphertext", "iv",  "protected",
+                                          "recipients", "tag", NULL};
     size_t size = strnlen(text, APPKEY_MAX + 1);
     auto_json json_t *json = NULL;
     if (size > APPKEY_MAX)

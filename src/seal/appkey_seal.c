@@ -1,6 +1,6 @@
 /*
- * appkey_seal.c: writes an app key record.  One fresh content key encrypts the private JWK once and is itself
- * encrypted to every card.
+ * appkey_seal.c: writes an app key record.  One fresh content key encrypts the private JWK once
+ * and is itself encrypted to every card.
  */
 #include <string.h>
 

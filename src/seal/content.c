@@ -1,6 +1,7 @@
 /*
- * content.c: A256GCM over a payload, with the protected header as additional data.  The plaintext exists in struct
- * secret only; when the tag is wrong, what was decrypted is wiped unseen.
+ * content.c: A256GCM over a payload, with the protected header as additional data.  The
+ * plaintext exists in struct secret only; when the tag is wrong, what was decrypted is wiped
+ * unseen.
  */
 #include <string.h>
 
@@ -17,8 +18,7 @@ void content_clear(struct content *content)
     content->size = 0;
 }
 
-static int check_sizes(const struct secret *key, struct piece aad, size_t size,
-                       struct error *error)
+static int check_sizes(const struct secret *key, struct piece aad, size_t size, struct error *error)
 {
     if (secret_size(key) != CEK_SIZE)
         return error_set(error, CODE_STOP, "a content key has not %d bytes", CEK_SIZE);

@@ -1,6 +1,6 @@
 /*
- * ec.c: P-256 with libcrypto.  Private scalars stay in struct secret; libcrypto gets them as big numbers from its
- * secure allocator, which wipes them when they are freed.
+ * ec.c: P-256 with libcrypto.  Private scalars stay in struct secret; libcrypto gets them as
+ * big numbers from its secure allocator, which wipes them when they are freed.
  */
 #include "p11vault/seal/ec.h"
 
@@ -88,8 +88,7 @@ int ec_point_check(const struct ec_point *point, struct error *error)
     return ec_to_pkey(point, &pkey, error);
 }
 
-int ec_public(const struct secret *private_scalar, struct ec_point *ret_public,
-              struct error *error)
+int ec_public(const struct secret *private_scalar, struct ec_point *ret_public, struct error *error)
 {
     auto_of(BN_clear_free) BIGNUM *number = NULL;
     if (scalar_to_number(private_scalar, &number, error) < 0)
@@ -167,7 +166,10 @@ static uint8_t *put_number(uint8_t *at, uint32_t number)
     return at;
 }
 
-/* libcrypto's single-step KDF hashes counter, secret and these bytes: together the Concat KDF of RFC 7518. */
+/*
+ * libcrypto's single-step KDF hashes counter, secret and these bytes: together the Concat KDF
+ * of RFC 7518.
+ */
 static int derive_key(const struct secret *shared, uint8_t *info, size_t info_size,
                       struct secret *key, struct error *error)
 {

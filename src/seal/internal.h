@@ -1,6 +1,7 @@
 /*
- * internal.h: what the files of this module share: clean-up of libcrypto's objects, the two symmetric steps (A256GCM
- * and AES key wrap), keys as libcrypto wants them, and how a failure becomes an error.
+ * internal.h: what the files of this module share: clean-up of libcrypto's objects, the two
+ * symmetric steps (A256GCM and AES key wrap), keys as libcrypto wants them, and how a failure
+ * becomes an error.
  */
 #ifndef SEAL_INTERNAL_H
 #define SEAL_INTERNAL_H
@@ -33,8 +34,8 @@ DEFINE_CLEANUP(OSSL_PARAM, OSSL_PARAM_free);
 DEFINE_CLEANUP(OSSL_PARAM_BLD, OSSL_PARAM_BLD_free);
 
 /*
- * A call of libcrypto failed.  Its queue of errors is emptied: the TLS connection of the same process would otherwise
- * take our error for its own.
+ * A call of libcrypto failed.  Its queue of errors is emptied: the TLS connection of the same
+ * process would otherwise take our error for its own.
  */
 static inline int crypto_fail(struct error *error, enum code code, const char *text)
 {
@@ -43,8 +44,9 @@ static inline int crypto_fail(struct error *error, enum code code, const char *t
 }
 
 /*
- * Everything that can be wrong with a record becomes the one error `text`, so that nobody learns from it which check
- * failed.  What this machine lacks (memory, the right to lock it) is said as it is.
+ * Everything that can be wrong with a record becomes the one error `text`, so that nobody
+ * learns from it which check failed.  What this machine lacks (memory, the right to lock it) is
+ * said as it is.
  */
 static inline int seal_refuse(struct error *error, const char *text)
 {
@@ -59,7 +61,7 @@ struct piece {
     size_t size;
 };
 
-/* --- jwk.c --- */
+/* jwk.c */
 
 /* The public key for libcrypto.  CODE_STOP when it is not one that jwk.h allows. */
 int jwk_to_pkey(const struct jwk *key, EVP_PKEY **ret_pkey, struct error *error);
@@ -67,16 +69,16 @@ int jwk_to_pkey(const struct jwk *key, EVP_PKEY **ret_pkey, struct error *error)
 /* True for the 43 characters of a thumbprint. */
 bool jwk_thumbprint_valid(const char *text, size_t size);
 
-/* --- ec.c --- */
+/* ec.c */
 
 int ec_to_pkey(const struct ec_point *point, EVP_PKEY **ret_pkey, struct error *error);
 
-/* --- jwk_private.c --- */
+/* jwk_private.c */
 
 /* Every private JWK of ours has this many characters. */
 #define JWK_PRIVATE_SIZE 176
 
-/* --- content.c: A256GCM --- */
+/* content.c: A256GCM */
 
 #define CONTENT_IV_SIZE 12
 #define CONTENT_TAG_SIZE 16
@@ -104,7 +106,7 @@ int content_open(const struct secret *key, struct piece aad, const struct conten
 int content_decode(struct piece iv, struct piece ciphertext, struct piece tag, size_t maximum,
                    struct content *ret_content, struct error *error);
 
-/* --- keywrap.c: AES-256 key wrap (RFC 3394) of one content key --- */
+/* keywrap.c: AES-256 key wrap (RFC 3394) of one content key */
 
 #define KEYWRAP_SIZE (CEK_SIZE + 8)
 

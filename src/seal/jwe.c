@@ -1,6 +1,7 @@
 /*
- * jwe.c: one record as compact JWE.  What is read was written by whoever can write the store, so every part is looked
- * at before anything is computed with it, and nothing tells that writer which look found the fault.
+ * jwe.c: one record as compact JWE.  What is read was written by whoever can write the store,
+ * so every part is looked at before anything is computed with it, and nothing tells that writer
+ * which look found the fault.
  */
 #include "p11vault/seal/jwe.h"
 

@@ -1,6 +1,7 @@
 /*
- * jwk.c: public keys as JWK, as thumbprint, as SubjectPublicKeyInfo and as libcrypto's own object.  The rules for
- * what is a key at all stand once, in check_key(), for keys read from JSON and keys read from a card alike.
+ * jwk.c: public keys as JWK, as thumbprint, as SubjectPublicKeyInfo and as libcrypto's own
+ * object.  The rules for what is a key at all stand once, in check_key(), for keys read from
+ * JSON and keys read from a card alike.
  */
 #include "p11vault/seal/jwk.h"
 
@@ -158,8 +159,7 @@ int jwk_from_json(const json_t *json, struct jwk *ret_key, struct error *error)
     return 0;
 }
 
-int jwk_thumbprint(const struct jwk *key, char ret_thumbprint[THUMBPRINT_SIZE],
-                   struct error *error)
+int jwk_thumbprint(const struct jwk *key, char ret_thumbprint[THUMBPRINT_SIZE], struct error *error)
 {
     auto_json json_t *json = NULL;
     auto_free char *text = NULL;

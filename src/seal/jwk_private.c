@@ -1,6 +1,7 @@
 /*
- * jwk_private.c: the private JWK of an app key.  It has one form only, with every member at a fixed place, so it is
- * written and read inside locked memory without a JSON library ever holding the scalar.
+ * jwk_private.c: the private JWK of an app key.  It has one form only, with every member at a
+ * fixed place, so it is written and read inside locked memory without a JSON library ever
+ * holding the scalar.
  */
 #include <string.h>
 
@@ -20,8 +21,9 @@ _Static_assert(sizeof(BEFORE_D BEFORE_X BEFORE_Y BEHIND) - 1 + 3 * NUMBER_TEXT =
                "the size in internal.h must be that of the text");
 
 /*
- * Base64url into a secret.  The buffer is a window on the secret's own room: it is full-grown from the start and so
- * never moves.  The byte kept back is for the NUL that every buffer ends with.
+ * Base64url into a secret.  The buffer is a window on the secret's own room: it is full-grown
+ * from the start and so never moves.  The byte kept back is for the NUL that every buffer ends
+ * with.
  */
 static int put_number(struct secret *json, const uint8_t *number, struct error *error)
 {
@@ -49,8 +51,7 @@ int jwk_private_write(const struct secret *private_scalar, struct secret **ret_j
         put_number(json, secret_data(private_scalar), error) < 0 ||
         secret_append_text(json, BEFORE_X, error) < 0 || put_number(json, x, error) < 0 ||
         secret_append_text(json, BEFORE_Y, error) < 0 ||
-        put_number(json, x + NUMBER_SIZE, error) < 0 ||
-        secret_append_text(json, BEHIND, error) < 0)
+        put_number(json, x + NUMBER_SIZE, error) < 0 || secret_append_text(json, BEHIND, error) < 0)
         return -1;
     *ret_json = TAKE(json);
     return 0;

@@ -1,5 +1,6 @@
 /*
- * keywrap.c: one content key under one wrapping key, RFC 3394 with the initial value of its section 2.2.3.1.
+ * keywrap.c: one content key under one wrapping key, RFC 3394 with the initial value of its
+ * section 2.2.3.1.
  */
 #include <string.h>
 

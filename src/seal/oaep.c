@@ -1,6 +1,6 @@
 /*
- * oaep.c: RSA-OAEP (RFC 8017 section 7.1) to a card's key, with an empty label and the same hash inside the mask
- * generation as JOSE has it.
+ * oaep.c: RSA-OAEP (RFC 8017 section 7.1) to a card's key, with an empty label and the same
+ * hash inside the mask generation as JOSE has it.
  */
 #include <openssl/rsa.h>
 #include <string.h>
@@ -21,8 +21,7 @@ static bool encrypt(EVP_PKEY *pkey, const EVP_MD *digest, const struct secret *p
 }
 
 int rsa_oaep_encrypt(const struct jwk *key, int sha256, const struct secret *plaintext,
-                     uint8_t ret_ciphertext[RSA_MODULUS_MAX], size_t *ret_size,
-                     struct error *error)
+                     uint8_t ret_ciphertext[RSA_MODULUS_MAX], size_t *ret_size, struct error *error)
 {
     if (key->type != JWK_RSA)
         return error_set(error, CODE_STOP, "RSA-OAEP needs an RSA key");

@@ -1,6 +1,6 @@
 /*
- * record.c: facts and value, joined and split.  The value is always the last member, so it goes from one struct
- * secret to another without the JSON library ever seeing it.
+ * record.c: facts and value, joined and split.  The value is always the last member, so it goes
+ * from one struct secret to another without the JSON library ever seeing it.
  */
 #include "p11vault/seal/record.h"
 
@@ -104,8 +104,8 @@ int record_compose(const json_t *facts, const struct secret *value, struct secre
 }
 
 /*
- * Where the value's member begins: the last place that reads so.  A quotation mark inside a value has a backslash
- * before it, so no value can hold this text itself.
+ * Where the value's member begins: the last place that reads so.  A quotation mark inside a
+ * value has a backslash before it, so no value can hold this text itself.
  */
 static const char *find_value(const char *text, size_t size)
 {

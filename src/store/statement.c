@@ -33,7 +33,7 @@ int store_failed(const struct store *store, int status, struct error *error)
         return error_set(error, CODE_LOG, "store is read-only");
     case SQLITE_CORRUPT:
         error_set(error, CODE_LOG, "store is damaged");
-        return error_hint(error, "p11vault restore, from a backup");
+        return error_hint(error, "put back a copy of vault.db; p11vault audit verify says whether it is whole");
     case SQLITE_NOTADB:
         return error_set(error, CODE_LOG, "file is not a p11vault store");
     case SQLITE_IOERR:
@@ -61,7 +61,7 @@ int store_damaged(struct error *error, const char *format, ...)
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     error_set(error, CODE_LOG, "store is damaged: %s", text);
-    return error_hint(error, "p11vault restore, from a backup");
+    return error_hint(error, "put back a copy of vault.db; p11vault audit verify says whether it is whole");
 }
 
 void store_finish(struct statement *statement)

@@ -98,21 +98,17 @@ struct card_search {
     struct vault_cards *found;
 };
 
-/* A card whose entry is not signed yet, or whose key is not in the trust file, does not count. */
-static bool card_trusted(const struct trust *trust, const json_t *entry)
+/* Where this card goes: behind the others, or in the place of its older entry when it was enrolled again. */
+static size_t place_of(const struct vault_cards *found, const json_t *entry)
 {
-    struct error ignored;
-    struct note_key key;
-    const char *vkey = json_text(entry, "sign");
-    if (!vkey || note_key_parse(vkey, &key, &ignored) < 0)
-        return false;
-    for (size_t i = 0; i < trust->count; i++)
-        if (trust->keys[i].id == key.id && trust->keys[i].spki_size == key.spki_size &&
-            memcmp(trust->keys[i].spki, key.spki, key.spki_size) == 0)
-            return true;
-    return false;
+    const char *kid = json_text(entry, "kid");
+    size_t i = 0;
+    while (i < found->count && strcmp(json_text(found->cards[i].entry, "kid"), kid) != 0)
+        i++;
+    return i;
 }
 
+/* A card whose entry is not signed yet, or whose key is not in the trust file, does not count. */
 static int take_card(void *context, const struct store_card *card, struct error *error)
 {
     struct card_search *search = context;
@@ -123,12 +119,17 @@ static int take_card(void *context, const struct store_card *card, struct error 
     if (vault_signed_entry(search->vault, search->head, card->entry, ENTRY_CARD, &entry, error) <
         0)
         return error_prefix(error, "card '%s'", card->serial);
-    if (!card_trusted(&search->vault->trust, entry))
+    if (!vault_trusts(search->vault, json_text(entry, "sign")))
         return 0;
-    if (found->count == sizeof(found->cards) / sizeof(found->cards[0]))
+    size_t place = place_of(found, entry);
+    if (place == sizeof(found->cards) / sizeof(found->cards[0]))
         return error_set(error, CODE_CONFIG, "there are more than %zu cards", found->count);
-    found->cards[found->count].index = card->entry;
-    found->cards[found->count++].entry = TAKE(entry);
+    if (place < found->count)
+        json_decref(found->cards[place].entry);
+    else
+        found->count++;
+    found->cards[place].index = card->entry;
+    found->cards[place].entry = TAKE(entry);
     return 0;
 }
 

@@ -163,10 +163,26 @@ void vault_free(struct vault *vault)
     free(vault);
 }
 
+bool vault_trusts(const struct vault *vault, const char *vkey)
+{
+    struct error ignored;
+    struct note_key key;
+    const struct trust *trust = &vault->trust;
+    if (!vkey || note_key_parse(vkey, &key, &ignored) < 0)
+        return false;
+    for (size_t i = 0; i < trust->count; i++)
+        if (trust->keys[i].id == key.id && trust->keys[i].spki_size == key.spki_size &&
+            memcmp(trust->keys[i].spki, key.spki, key.spki_size) == 0)
+            return true;
+    return false;
+}
+
 int vault_trust_add(struct vault *vault, const char *vkey, struct error *error)
 {
     const char *path = vault->config->trust;
     auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
+    if (vault_trusts(vault, vkey))
+        return 0;
     if (access(path, F_OK) == 0) {
         if (buffer_read_file(path, TRUST_FILE_MAX, FILE_TRUSTED, &text, error) < 0)
             return error_prefix(error, "trust file");

@@ -1,6 +1,6 @@
 /*
- * fuzz_appkey.c: what a writer of the store can put in an app key record's place.  The first byte says what the rest
- * is: 'a' a record, 'p' an opened private JWK, 'k' a public JWK.
+ * fuzz_appkey.c: what a writer of the store can put in an app key record's place.  The first
+ * byte says what the rest is: 'a' a record, 'p' an opened private JWK, 'k' a public JWK.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /*
- * fuzz_jwe.c: what a writer of the store can put in a record's place.  The first byte says what the rest is: 'j' a
- * whole JWE, 'h' the JSON of a header around which a sound record is built, 'r' an opened payload.
+ * fuzz_jwe.c: what a writer of the store can put in a record's place.  The first byte says what
+ * the rest is: 'j' a whole JWE, 'h' the JSON of a header around which a sound record is built,
+ * 'r' an opened payload.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -15,7 +15,7 @@ sys.path.insert(1, str(STANDIN))
 
 from client import Client, Refused  # noqa: E402  (lives beside the stand-in)
 
-__all__ = ["Refused", "Standin"]
+__all__ = ["STANDIN", "Refused", "Standin"]
 START_SECONDS = 60
 
 

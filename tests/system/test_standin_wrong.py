@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import socket
 import ssl
 import time
@@ -11,7 +12,10 @@ import time
 import pytest
 
 from graphcalls import VERSION, Caller
-from standin import Refused
+from standin import STANDIN, Refused
+
+import control  # the stand-in's own modules, on the path since `standin` was imported
+import misbehave
 
 CUT = (http.client.IncompleteRead, http.client.RemoteDisconnected, OSError)
 
@@ -358,3 +362,26 @@ def test_orders_that_make_no_sense(graph):
     for step, kind in (("connect", "echo"), ("exchange", "data_array"), ("other", "no_expires_in")):
         with pytest.raises(Refused):
             graph.misbehave(step, kind)
+
+
+def test_every_kind_and_command_is_documented():
+    """The tables of the README name exactly what there is, with the right steps."""
+    letters = {"E": "exchange", "D": "debug_token", "O": "other", "C": "connect"}
+    text = (STANDIN / "README.md").read_text(encoding="utf-8")
+    commands, kinds = text.split("## Control")[1].split("## Misbehaviours")
+    documented = {(kind, letters[letter])
+                  for kind, steps in re.findall(r"^\| `(\w+)` \| ([EDOC ]+) \|", kinds, re.M)
+                  for letter in steps.split()}
+    assert documented == set(possible_orders())
+    assert set(re.findall(r"^\| `(\w+)` \|", commands, re.M)) == set(control.Control.COMMANDS)
+
+
+def possible_orders():
+    """Every pair of kind and step that is accepted."""
+    for kind in {*misbehave.KINDS, *misbehave.CONNECT_KINDS}:
+        for step in (*misbehave.HTTP_STEPS, "connect"):
+            try:
+                misbehave.check(step, kind)
+            except ValueError:
+                continue
+            yield kind, step

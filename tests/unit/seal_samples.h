@@ -1,6 +1,6 @@
 /*
- * seal_samples.h: what the tests of the sealing module share: the published vectors, secrets from text, and software
- * keys that stand for cards.
+ * seal_samples.h: what the tests of the sealing module share: the published vectors, secrets
+ * from text, and software keys that stand for cards.
  */
 #ifndef TESTS_SEAL_SAMPLES_H
 #define TESTS_SEAL_SAMPLES_H

@@ -1,5 +1,6 @@
 /*
- * test_appkey.c: app key records: sealed to cards made of software, opened as the card room does it, refused.
+ * test_appkey.c: app key records: sealed to cards made of software, opened as the card room
+ * does it, refused.
  */
 #include "seal_samples.h"
 
@@ -85,7 +86,8 @@ static void test_names(void **state)
 {
     (void)state;
     static const char *const names[] = {"ECDH-ES+A256KW", "RSA-OAEP-256", "RSA-OAEP"};
-    static const char *const others[] = {"", "RSA1_5", "RSA-OAEP-512", "ECDH-ES", "rsa-oaep", "dir"};
+    static const char *const others[] = {"",        "RSA1_5",   "RSA-OAEP-512",
+                                         "ECDH-ES", "rsa-oaep", "dir"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         enum appkey_alg alg = APPKEY_RSA_OAEP;
         assert_int_equal(appkey_alg_from(names[i], &alg), 0);
@@ -247,8 +249,8 @@ static char *replaced(const char *text, const char *find, const char *replacemen
     const char *at = strstr(text, find);
     if (at == NULL)
         fail_msg("the record has no %s", find);
-    assert_true(asprintf(&changed, "%.*s%s%s", (int)(at - text), text, replacement,
-                         at + strlen(find)) > 0);
+    assert_true(
+        asprintf(&changed, "%.*s%s%s", (int)(at - text), text, replacement, at + strlen(find)) > 0);
     return changed;
 }
 
@@ -476,8 +478,8 @@ static void test_payloads_refused(void **state)
     static const char *const rows[] = {
         "{}",
         PRIVATE(GOOD_D, GOOD_Y, GOOD_X),
-        PRIVATE(KID43, GOOD_X, GOOD_Y),        /* zero */
-        PRIVATE(GOOD_X, GOOD_X, GOOD_Y),       /* the wrong scalar */
+        PRIVATE(KID43, GOOD_X, GOOD_Y),  /* zero */
+        PRIVATE(GOOD_X, GOOD_X, GOOD_Y), /* the wrong scalar */
         PRIVATE(GOOD_D, GOOD_X, GOOD_Y) " ",
         "{\"crv\":\"P-256\",\"d\":\"" GOOD_D "\"}",
     };
@@ -487,7 +489,10 @@ static void test_payloads_refused(void **state)
     }
 }
 
-/* A planted record opens with the card as well; the thumbprint is what tells it from the one in the log. */
+/*
+ * A planted record opens with the card as well; the thumbprint is what tells it from the one in
+ * the log.
+ */
 static void test_planted_key_has_another_thumbprint(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /*
- * test_ec.c: P-256 and the Concat KDF: refusals, the example of RFC 7518 appendix C, Wycheproof's points.
+ * test_ec.c: P-256 and the Concat KDF: refusals, the example of RFC 7518 appendix C,
+ * Wycheproof's points.
  */
 #include "seal_samples.h"
 
@@ -129,6 +130,7 @@ static void refuse_point(const struct ec_point *point)
     assert_int_equal(ec_agree(scalar, point, &shared, &error), -1);
     assert_int_equal(error.code, CODE_STOP);
     assert_null(shared);
+    assert_int_equal(ERR_peek_error(), 0);
 }
 
 static void test_points_refused(void **state)
@@ -170,7 +172,10 @@ static void test_rfc7518_appendix_c(void **state)
     assert_done(ec_agree(bob_d, &alice, &at_bob, &error), &error);
     assert_true(secret_equals(at_alice, z, 32));
     assert_true(secret_equals(at_bob, z, 32));
-    /* The example names the parties and asks for 128 bits: it proves the form that the next test compares with. */
+    /*
+     * The example names the parties and asks for 128 bits: it proves the form that the next
+     * test compares with.
+     */
     struct digest derived = concat_kdf(z, "A128GCM", "Alice", "Bob", 128);
     assert_int_equal(sample_base64("VqqN6vgjbSBcIijNcacQGg", 22, expected), 16);
     assert_memory_equal(derived.bytes, expected, 16);

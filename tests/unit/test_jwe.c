@@ -1,5 +1,6 @@
 /*
- * test_jwe.c: records sealed and opened, and above all refused: headers, parts, every changed byte.
+ * test_jwe.c: records sealed and opened, and above all refused: headers, parts, every changed
+ * byte.
  */
 #include "seal_samples.h"
 
@@ -57,6 +58,7 @@ static void assert_unopened(const struct secret *content_key, const char *jwe)
     assert_int_equal(error.code, CODE_LOG);
     assert_string_equal(error.text, "record cannot be opened");
     assert_null(payload);
+    assert_int_equal(ERR_peek_error(), 0); /* nothing is left for the TLS connection to find */
 }
 
 /* Refused before any key is asked for. */
@@ -148,7 +150,10 @@ static void test_every_changed_character_is_found(void **state)
     assert_opens(sample, changed, payload_text);
 }
 
-/* A record whose encryption is right and whose header is this: only the header can be why it is refused. */
+/*
+ * A record whose encryption is right and whose header is this: only the header can be why it is
+ * refused.
+ */
 static char *forge(const struct sample *sample, const char *header)
 {
     struct error error = {0};
@@ -307,17 +312,17 @@ static void test_parts_refused(void **state)
         {[1] = "AAAA"},
         {[1] = "A"},
         {[2] = ""},
-        {[2] = "AAAAAAAAAAAAAAA"},       /* 11 bytes */
-        {[2] = "AAAAAAAAAAAAAAAAAA"},    /* 13 bytes */
+        {[2] = "AAAAAAAAAAAAAAA"},    /* 11 bytes */
+        {[2] = "AAAAAAAAAAAAAAAAAA"}, /* 13 bytes */
         {[2] = "AAAAAAAAAAAAAAA="},
         {[2] = "AAAAAAAAAAAAAAA+"},
         {[3] = ""},
         {[3] = "A"},
-        {[3] = "AB"},                    /* bits that belong to no byte */
+        {[3] = "AB"}, /* bits that belong to no byte */
         {[3] = "AA=="},
         {[3] = "A A"},
         {[4] = ""},
-        {[4] = "AAAAAAAAAAAAAAAAAAAA"},  /* 15 bytes */
+        {[4] = "AAAAAAAAAAAAAAAAAAAA"}, /* 15 bytes */
         {[4] = "AAAAAAAAAAAAAAAAAAAAAA=="},
         {[4] = "AAAAAAAAAAAAAAAAAAAAAB"},
         {[4] = "AAAAAAAAAAAAAAAAAAAAAAA"}, /* 17 bytes */
@@ -353,8 +358,8 @@ static void test_sizes(void **state)
     assert_done(jwe_open(jwe, sample->content_key, &payload, &error), &error);
     assert_true(secret_equals(payload, letters, most));
     char *untouched = NULL;
-    assert_int_equal(
-        jwe_seal(&sample->header, sample->content_key, exceeds, &untouched, &error), -1);
+    assert_int_equal(jwe_seal(&sample->header, sample->content_key, exceeds, &untouched, &error),
+                     -1);
     assert_int_equal(error.code, CODE_STOP);
     assert_int_equal(jwe_seal(&sample->header, sample->content_key, empty, &untouched, &error), -1);
     assert_int_equal(error.code, CODE_STOP);

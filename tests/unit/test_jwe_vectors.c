@@ -1,6 +1,7 @@
 /*
- * test_jwe_vectors.c: the records of others.  Those whose algorithms are ours are opened by our functions; as they
- * stand, every one of them is refused, since none names its key by thumbprint.
+ * test_jwe_vectors.c: the records of others.  Those whose algorithms are ours are opened by our
+ * functions; as they stand, every one of them is refused, since none names its key by
+ * thumbprint.
  */
 #include "seal_samples.h"
 
@@ -13,7 +14,10 @@ static void assert_damaged(const char *jwe)
     assert_int_equal(error.code, CODE_LOG);
 }
 
-/* A content key from a record of others, by the same functions that open ours; NULL where our profile ends. */
+/*
+ * A content key from a record of others, by the same functions that open ours; NULL where our
+ * profile ends.
+ */
 static struct secret *foreign_key(const json_t *private, const json_t *header,
                                   const struct piece parts[5])
 {
@@ -88,7 +92,10 @@ static void test_wycheproof_jwe(void **state)
     json_t *vector;
     json_array_foreach (json_object_get(file, "testGroups"), group_index, group) {
         json_array_foreach (json_object_get(group, "tests"), index, vector) {
-            /* None of them names its key by thumbprint: as a record of ours each one is damaged. */
+            /*
+             * None of them names its key by thumbprint: as a record of ours each one is
+             * damaged.
+             */
             if (json_text(vector, "jwe") == NULL)
                 continue;
             assert_damaged(json_text(vector, "jwe"));

@@ -1,5 +1,6 @@
 /*
- * test_jwk.c: public keys as JWK, thumbprint and SubjectPublicKeyInfo, the strictness of reading, the private JWK.
+ * test_jwk.c: public keys as JWK, thumbprint and SubjectPublicKeyInfo, the strictness of
+ * reading, the private JWK.
  */
 #include <openssl/x509.h>
 
@@ -8,7 +9,7 @@
 /* RFC 7638, section 3.1. */
 #define RSA_N                                                                                      \
     "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_"      \
-    "BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"      \
+    "BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"     \
     "FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-"            \
     "bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
 #define RSA_THUMBPRINT "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
@@ -79,8 +80,7 @@ static void test_thumbprint_form(void **state)
 static void test_reading_is_strict(void **state)
 {
     (void)state;
-#define EC_WITH(crv, kty, x, y)                                                                    \
-    "{\"crv\":" crv ",\"kty\":" kty ",\"x\":\"" x "\",\"y\":\"" y "\"}"
+#define EC_WITH(crv, kty, x, y) "{\"crv\":" crv ",\"kty\":" kty ",\"x\":\"" x "\",\"y\":\"" y "\"}"
 #define RSA_WITH(e, n) "{\"e\":\"" e "\",\"kty\":\"RSA\",\"n\":\"" n "\"}"
     static const char *const rows[] = {
         "{}",
@@ -90,20 +90,20 @@ static void test_reading_is_strict(void **state)
         EC_WITH("7", "\"EC\"", EC_X, EC_Y),
         EC_WITH("\"P-256\"", "\"RSA\"", EC_X, EC_Y),
         EC_WITH("\"P-256\"", "\"ec\"", EC_X, EC_Y),
-        EC_WITH("\"P-256\"", "\"EC\"", EC_Y, EC_X),      /* not on the curve */
-        EC_WITH("\"P-256\"", "\"EC\"", EC_X "A", EC_Y),  /* 33 bytes */
-        EC_WITH("\"P-256\"", "\"EC\"", EC_X "=", EC_Y),  /* padded */
-        EC_WITH("\"P-256\"", "\"EC\"", "l8tF", EC_Y),    /* 3 bytes */
+        EC_WITH("\"P-256\"", "\"EC\"", EC_Y, EC_X),     /* not on the curve */
+        EC_WITH("\"P-256\"", "\"EC\"", EC_X "A", EC_Y), /* 33 bytes */
+        EC_WITH("\"P-256\"", "\"EC\"", EC_X "=", EC_Y), /* padded */
+        EC_WITH("\"P-256\"", "\"EC\"", "l8tF", EC_Y),   /* 3 bytes */
         EC_WITH("\"P-256\"", "\"EC\"", "", ""),
         "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"" EC_X "\"}",
         "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"" EC_X "\",\"y\":2}",
         "{\"crv\":\"P-256\",\"kty\":\"EC\",\"use\":\"enc\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}",
-        PRIVATE_JSON, /* a private key is no public key */
-        RSA_WITH("AAEAAQ", RSA_N),        /* leading zero */
-        RSA_WITH("AQAA", RSA_N),          /* 65536 */
-        RSA_WITH("Aw", RSA_N),            /* 3 */
+        PRIVATE_JSON,              /* a private key is no public key */
+        RSA_WITH("AAEAAQ", RSA_N), /* leading zero */
+        RSA_WITH("AQAA", RSA_N),   /* 65536 */
+        RSA_WITH("Aw", RSA_N),     /* 3 */
         RSA_WITH("", RSA_N),
-        RSA_WITH("AQAAAAAAAAAB", RSA_N),  /* 9 bytes */
+        RSA_WITH("AQAAAAAAAAAB", RSA_N), /* 9 bytes */
         RSA_WITH("AQAB", "AA" RSA_N),
         RSA_WITH("AQAB", "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWh"),
         RSA_WITH("AQAB", RSA_N RSA_N RSA_N),

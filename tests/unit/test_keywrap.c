@@ -1,14 +1,13 @@
 /*
- * test_keywrap.c: how content keys are wrapped for cards, AES key wrap and RSA-OAEP, against the vectors of others
- * and against libcrypto in the card's place.
+ * test_keywrap.c: how content keys are wrapped for cards, AES key wrap and RSA-OAEP, against
+ * the vectors of others and against libcrypto in the card's place.
  */
 #include "seal_samples.h"
 
 /* RFC 3394, section 4.6. */
 #define KEK "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define KEY "00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f"
-#define WRAPPED                                                                                    \
-    "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21"
+#define WRAPPED "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21"
 
 static void test_rfc3394(void **state)
 {
@@ -107,7 +106,8 @@ static void check_oaep(EVP_PKEY *pkey, const struct jwk *public, int sha256,
     size_t size = 0;
     assert_done(rsa_oaep_encrypt(public, sha256, plaintext, ciphertext, &size, &error), &error);
     assert_int_equal(size, public->modulus_size);
-    auto_of(secret_free) struct secret *opened = sample_oaep_decrypt(pkey, sha256, ciphertext, size);
+    auto_of(secret_free) struct secret *opened =
+        sample_oaep_decrypt(pkey, sha256, ciphertext, size);
     assert_non_null(opened);
     assert_true(secret_equals(opened, secret_data(plaintext), secret_size(plaintext)));
     /* The other hash does not open it, and no two encryptions are alike. */
@@ -189,7 +189,8 @@ static size_t check_oaep_file(const char *name, int sha256)
             uint8_t ct[SAMPLE_MAX];
             size_t size = sample_hex(json_text(vector, "ct"), ct);
             auto_of(secret_free) struct secret *msg = sample_hex_secret(json_text(vector, "msg"));
-            auto_of(secret_free) struct secret *opened = sample_oaep_decrypt(pkey, sha256, ct, size);
+            auto_of(secret_free) struct secret *opened =
+                sample_oaep_decrypt(pkey, sha256, ct, size);
             assert_non_null(opened);
             assert_true(secret_equals(opened, secret_data(msg), secret_size(msg)));
             check_oaep(pkey, &public, sha256, msg);

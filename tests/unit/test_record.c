@@ -5,7 +5,7 @@
 #include "seal_samples.h"
 
 #define FACTS                                                                                      \
-    "{\"app\":\"ads\",\"expires\":1769000000,\"kind\":\"user\",\"name\":\"ads/user/alice\","        \
+    "{\"app\":\"ads\",\"expires\":1769000000,\"kind\":\"user\",\"name\":\"ads/user/alice\","       \
     "\"origins\":[\"https://graph.facebook.com\",\"https://graph.example\"],\"v\":1,\"version\":2"
 
 static json_t *facts_of(const char *text)

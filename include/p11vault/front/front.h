@@ -55,6 +55,10 @@ struct front_new_app {
 int front_add_app(struct front *front, const struct front_new_app *what, size_t *ret_cards,
                   struct error *error);
 
+/* Seals a new app secret in place of the old one; no card is needed. */
+int front_set_secret(struct front *front, const char *app, const char *secret_file,
+                     struct error *error);
+
 /* Seals a token got elsewhere as a new current version; no card is needed. */
 int front_import(struct front *front, const struct name *name, const char *token_file,
                  struct error *error);

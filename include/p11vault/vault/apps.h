@@ -26,7 +26,7 @@ const char *vault_app_kid(const struct vault_app *app);
 /* The app's first origin: where its token calls go. */
 const char *vault_app_origin(const struct vault_app *app);
 
-/* Enrolled cards that the signed head covers: their card entries, in order.  The caller frees with clear. */
+/* Enrolled cards that the signed head covers: the newest entry of each.  The caller frees with clear. */
 struct vault_cards {
     struct {
         uint64_t index;

@@ -41,7 +41,12 @@ int vault_open(const struct config *config, const char *directory, bool read_onl
 void vault_free(struct vault *vault);
 DEFINE_CLEANUP(struct vault, vault_free);
 
-/* Adds a checkpoint key to the trust file (made with mode 0600 when missing) and to the open vault. */
+/* Whether this verifier key, as text, is one of the open vault's trusted keys. */
+bool vault_trusts(const struct vault *vault, const char *vkey);
+/*
+ * Adds a checkpoint key to the trust file (made with mode 0600 when missing) and to the open vault, unless it is there
+ * already.
+ */
 int vault_trust_add(struct vault *vault, const char *vkey, struct error *error);
 
 /* A fresh use id: 32 hexadecimal digits that tie intent and outcome together. */

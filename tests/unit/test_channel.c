@@ -1,0 +1,258 @@
+/*
+ * Conversations: the table of messages is kept by both ends, packets are strict, nobody waits for ever.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include "p11vault/ipc/channel.h"
+
+static struct error error;
+
+struct pair {
+    struct channel *front, *card;
+    int raw; /* the card's end again, to send what no channel would */
+};
+
+static struct pair open_pair(enum state state)
+{
+    struct pair pair = {0};
+    int ends[2];
+    assert_int_equal(channel_pair(ends, false, &error), 0);
+    pair.raw = fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
+    assert_true(pair.raw >= 0);
+    assert_int_equal(
+        channel_new(ends[0], PARTY_FRONT, PARTY_CARD, state, &pair.front, &error), 0);
+    assert_int_equal(channel_new(ends[1], PARTY_CARD, PARTY_FRONT, state, &pair.card, &error), 0);
+    return pair;
+}
+
+static void close_pair(struct pair *pair)
+{
+    channel_free(pair->front);
+    channel_free(pair->card);
+    if (pair->raw >= 0)
+        close(pair->raw);
+}
+
+static void every_rule_is_whole(void **state)
+{
+    (void)state;
+    for (unsigned type = 1; type < MESSAGE_TYPES; type++) {
+        const struct message_rule *rule = message_rule(type);
+        assert_non_null(rule);
+        assert_true(rule->from != rule->to);
+        assert_true(rule->when != 0);
+        assert_true(strlen(rule->fields) <= MESSAGE_FIELDS_MAX);
+        assert_int_equal(strspn(rule->fields, "usbkf"), strlen(rule->fields));
+        /* A descriptor comes last and alone. */
+        assert_true(!strchr(rule->fields, 'f') || strcmp(rule->fields, "f") == 0);
+    }
+    assert_null(message_rule(0));
+    assert_null(message_rule(MESSAGE_TYPES));
+    assert_null(message_rule(255));
+}
+
+static void fields_arrive_as_sent(void **state)
+{
+    (void)state;
+    struct pair pair = open_pair(CARD_READY);
+    struct message message;
+    const uint8_t bytes[5] = {1, 0, 2, 0, 3};
+    assert_int_equal(channel_send(pair.front, MESSAGE_RECIPIENT, &error, NUMBER(UINT64_MAX),
+                                  BYTES(bytes, 5), BYTES(bytes, 0)),
+                     0);
+    assert_int_equal(channel_receive(pair.card, deadline_in(1000), &message, &error), 0);
+    assert_int_equal(message.type, MESSAGE_RECIPIENT);
+    assert_true(message_number(&message, 0) == UINT64_MAX);
+    assert_int_equal(message.fields[1].size, 5);
+    assert_memory_equal(message.fields[1].bytes, bytes, 5);
+    assert_int_equal(message.fields[2].size, 0);
+    assert_int_equal(channel_send(pair.front, MESSAGE_MAKE, &error, TEXT("ads")), 0);
+    assert_int_equal(channel_state(pair.front), CARD_MAKING);
+    assert_int_equal(channel_receive(pair.card, deadline_in(1000), &message, &error), 0);
+    assert_string_equal(message_text(&message, 0), "ads");
+    assert_int_equal(channel_state(pair.card), CARD_MAKING);
+    close_pair(&pair);
+}
+
+static void wrong_sends_are_refused(void **state)
+{
+    (void)state;
+    struct pair pair = open_pair(CARD_READY);
+    /* Not allowed now, not ours to send, too few fields, another kind of field. */
+    assert_int_equal(channel_send(pair.front, MESSAGE_HAND, &error, NUMBER(0)), -1);
+    assert_int_equal(error.code, CODE_FAULT);
+    assert_int_equal(channel_send(pair.front, MESSAGE_HANDED, &error, NUMBER(0)), -1);
+    assert_int_equal(channel_send_empty(pair.front, MESSAGE_MAKE, &error), -1);
+    assert_int_equal(channel_send(pair.front, MESSAGE_MAKE, &error, NUMBER(1)), -1);
+    static char long_text[MESSAGE_MAX + 1];
+    memset(long_text, 'a', MESSAGE_MAX);
+    assert_int_equal(channel_send(pair.front, MESSAGE_MAKE, &error, TEXT(long_text)), -1);
+    assert_int_equal(channel_state(pair.front), CARD_READY);
+    close_pair(&pair);
+}
+
+/* Packets that no channel sends: each is refused, and the state stays. */
+static void malformed_packets_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } packets[] = {
+        {"", 1},                                            /* too short */
+        {"\2\21", 2},                                       /* another version */
+        {"\1\0", 2},                                        /* no type */
+        {"\1\377", 2},                                      /* no type */
+        {"\1\24\0", 3},                                     /* a number cut short */
+        {"\1\23\0\0\0\2ab\0\0\0\1\0", 12},                  /* a text without its NUL */
+        {"\1\23\0\0\0\4a\0b\0\0\0\0\1\0", 14},              /* a NUL inside a text */
+        {"\1\23\377\377\377\377a\0", 8},                    /* a length past the end */
+        {"\1\23\0\0\0\2a\0\0\0\0\2b\0x", 15},               /* bytes behind the last field */
+        {"\1\15\0\0\0\0\0\0\0\1", 10},                      /* an order from the room */
+    };
+    for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+        struct pair pair = open_pair(CARD_OPENING);
+        struct message message;
+        assert_int_equal(send(pair.raw, packets[i].bytes, packets[i].size, 0), packets[i].size);
+        assert_int_equal(channel_receive(pair.front, deadline_in(1000), &message, &error), -1);
+        assert_int_equal(error.code, CODE_FAULT);
+        assert_int_equal(channel_state(pair.front), CARD_OPENING);
+        close_pair(&pair);
+    }
+}
+
+static void failure_becomes_our_error(void **state)
+{
+    (void)state;
+    struct pair pair = open_pair(CARD_OPENING);
+    struct message message;
+    struct error failure = {0};
+    (void)error_set(&failure, CODE_PIN_WRONG, "PIN is wrong");
+    (void)error_hint(&failure, "one more try");
+    channel_send_fail(pair.card, &failure);
+    assert_int_equal(channel_receive(pair.front, deadline_in(1000), &message, &error), -1);
+    assert_int_equal(error.code, CODE_PIN_WRONG);
+    assert_string_equal(error.text, "PIN is wrong");
+    assert_string_equal(error.hint, "one more try");
+    assert_int_equal(channel_state(pair.front), STATE_OVER);
+    assert_int_equal(channel_send_empty(pair.front, MESSAGE_CARD_END, &error), -1);
+    close_pair(&pair);
+}
+
+/* A room that fails while it is still being told things: its last words are read, not lost to the reset. */
+static void last_words_survive_unread_orders(void **state)
+{
+    (void)state;
+    struct pair pair = open_pair(CARD_READY);
+    struct message message;
+    struct error failure = {0};
+    (void)error_set(&failure, CODE_LOG, "entry 3 where entry 2 belongs");
+    assert_int_equal(channel_send(pair.front, MESSAGE_ENTRY, &error, NUMBER(3), BYTES("{}", 2)), 0);
+    channel_send_fail(pair.card, &failure);
+    channel_free(pair.card);
+    pair.card = NULL;
+    close(pair.raw);
+    pair.raw = -1;
+    assert_int_equal(channel_send(pair.front, MESSAGE_ENTRY, &error, NUMBER(4), BYTES("{}", 2)),
+                     -1);
+    assert_int_equal(error.code, CODE_CARD);
+    assert_true(channel_peer_gone(pair.front));
+    assert_int_equal(channel_receive(pair.front, deadline_in(1000), &message, &error), -1);
+    assert_int_equal(error.code, CODE_LOG);
+    assert_string_equal(error.text, "entry 3 where entry 2 belongs");
+    close_pair(&pair);
+}
+
+static void waits_end(void **state)
+{
+    (void)state;
+    struct pair pair = open_pair(CARD_OPENING);
+    struct message message;
+    assert_int_equal(channel_receive(pair.front, deadline_in(20), &message, &error), -1);
+    assert_int_equal(error.code, CODE_CARD);
+    assert_non_null(strstr(error.text, "in time"));
+    assert_false(channel_peer_gone(pair.front));
+    channel_free(pair.card);
+    pair.card = NULL;
+    close(pair.raw);
+    pair.raw = -1;
+    assert_int_equal(channel_receive(pair.front, deadline_in(1000), &message, &error), -1);
+    assert_int_equal(error.code, CODE_CARD);
+    assert_true(channel_peer_gone(pair.front));
+    close_pair(&pair);
+}
+
+static void descriptors_travel(void **state)
+{
+    (void)state;
+    struct pair pair = open_pair(CARD_KEYS);
+    struct message message;
+    int ends[2];
+    assert_int_equal(channel_pair(ends, true, &error), 0);
+    assert_int_equal(
+        channel_send_fields(pair.front, MESSAGE_AGAIN, NULL, 0, ends[0], &error), 0);
+    close(ends[0]);
+    assert_int_equal(channel_receive(pair.card, deadline_in(1000), &message, &error), 0);
+    assert_true(message.descriptor >= 0);
+    assert_int_equal(send(message.descriptor, "x", 1, MSG_NOSIGNAL), 1);
+    char byte;
+    assert_int_equal(recv(ends[1], &byte, 1, 0), 1);
+    /* One way is one way. */
+    assert_int_equal(send(ends[1], "y", 1, MSG_NOSIGNAL), -1);
+    close(message.descriptor);
+    close(ends[1]);
+    /* Without its descriptor the same message is malformed. */
+    assert_int_equal(channel_send_empty(pair.front, MESSAGE_AGAIN, &error), 0);
+    assert_int_equal(channel_receive(pair.card, deadline_in(1000), &message, &error), -1);
+    assert_int_equal(error.code, CODE_FAULT);
+    close_pair(&pair);
+}
+
+static void keys_are_forgotten(void **state)
+{
+    (void)state;
+    struct secret *key;
+    struct message message;
+    struct channel *from, *to;
+    int ends[2];
+    uint8_t point[65] = {4};
+    assert_int_equal(channel_pair(ends, true, &error), 0);
+    assert_int_equal(channel_new(ends[0], PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, &from, &error), 0);
+    assert_int_equal(channel_new(ends[1], PARTY_EXCHANGE, PARTY_CARD, KEYS_FLOW, &to, &error), 0);
+    assert_int_equal(secret_new(32, &key, &error), 0);
+    assert_int_equal(secret_append(key, "0123456789abcdef0123456789abcdef", 32, &error), 0);
+    assert_int_equal(
+        channel_send(from, MESSAGE_KEY, &error, NUMBER(1), BYTES(point, 65), SECRET(key)), 0);
+    assert_int_equal(channel_receive(to, deadline_in(1000), &message, &error), 0);
+    const uint8_t *received = message.fields[2].bytes;
+    assert_memory_equal(received, "0123456789abcdef", 16);
+    channel_forget(to);
+    for (size_t i = 0; i < 32; i++)
+        assert_int_equal(received[i], 0);
+    secret_free(key);
+    channel_free(from);
+    channel_free(to);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_rule_is_whole),
+        cmocka_unit_test(fields_arrive_as_sent),
+        cmocka_unit_test(wrong_sends_are_refused),
+        cmocka_unit_test(malformed_packets_are_refused),
+        cmocka_unit_test(failure_becomes_our_error),
+        cmocka_unit_test(last_words_survive_unread_orders),
+        cmocka_unit_test(waits_end),
+        cmocka_unit_test(descriptors_travel),
+        cmocka_unit_test(keys_are_forgotten),
+    };
+    return cmocka_run_group_tests_name("channel", tests, NULL, NULL);
+}
