@@ -70,10 +70,10 @@ void *secret_heap_realloc(void *pointer, size_t size)
     }
     size_t earlier = block_of(pointer)->size;
     void *moved = secret_heap_malloc(size);
-    if (moved == NULL)
-        return NULL;
-    memcpy(moved, pointer, earlier < size ? earlier : size);
-    secret_heap_free(pointer);
+    if (moved != NULL) {
+        memcpy(moved, pointer, earlier < size ? earlier : size);
+        secret_heap_free(pointer);
+    }
     return moved;
 }
 

@@ -64,9 +64,12 @@ int exchangeroom_record(struct exchangeroom *room, const struct message *order,
 int exchangeroom_slot(struct exchangeroom *room, const struct message *order, struct error *error);
 /* Waits for the card room's app key when it is not known yet. */
 int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error);
-/* Asks for key n, opens record n, checks that it is the one ordered: its value. */
-int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, struct secret **ret_value,
+/* Asks for the key of record n. */
+int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secret **ret_key,
                              struct error *error);
+/* Opens record n and checks that it is the one ordered: its value. */
+int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
+                             struct secret **ret_value, struct error *error);
 /* Seals a value into slot n with these facts added, and tells the front. */
 int exchangeroom_issue(struct exchangeroom *room, uint64_t n, const struct secret *value,
                        int64_t expires, struct error *error);

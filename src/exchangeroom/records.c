@@ -109,16 +109,24 @@ static int want(struct exchangeroom *room, uint64_t n, struct ec_point *ret_epk,
     return 0;
 }
 
-int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, struct secret **ret_value,
+int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secret **ret_key,
                              struct error *error)
 {
     const struct ordered *ordered;
-    auto_of(secret_free) struct secret *key = NULL;
+    struct ec_point epk;
+    if (find_ordered(room, n, false, &ordered, error) < 0)
+        return -1;
+    return want(room, n, &epk, ret_key, error);
+}
+
+int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
+                             struct secret **ret_value, struct error *error)
+{
+    const struct ordered *ordered;
     auto_of(secret_free) struct secret *payload = NULL;
     auto_of(secret_free) struct secret *value = NULL;
     auto_json json_t *facts = NULL;
-    struct ec_point epk;
-    if (find_ordered(room, n, false, &ordered, error) < 0 || want(room, n, &epk, &key, error) < 0)
+    if (find_ordered(room, n, false, &ordered, error) < 0)
         return -1;
     const struct record_expectation expected = {ordered->app, ordered->name, ordered->kind,
                                                 ordered->version, room->origin.text};

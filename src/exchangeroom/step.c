@@ -35,15 +35,24 @@ static int read_order(const struct message *order, struct step *ret_step, struct
     return 0;
 }
 
-/* The whole request in locked memory; the opened values are gone when this returns. */
+/*
+ * The whole request in locked memory; keys and opened values are gone when this returns.  Both keys are asked for before
+ * either record is opened: nothing stands in clear while the other rooms work.
+ */
 static int build(struct exchangeroom *room, const struct step *step, struct secret **ret_request,
-                 struct error *error)
+                 int64_t *ret_begin, struct error *error)
 {
+    auto_of(secret_free) struct secret *secret_key = NULL;
+    auto_of(secret_free) struct secret *grant_key = NULL;
     auto_of(secret_free) struct secret *app_secret = NULL;
     auto_of(secret_free) struct secret *grant = NULL;
     auto_call struct oauth_call call = {0};
-    if (exchangeroom_open_record(room, step->secret, &app_secret, error) < 0 ||
-        exchangeroom_open_record(room, step->grant, &grant, error) < 0)
+    if (exchangeroom_want_record(room, step->secret, &secret_key, error) < 0 ||
+        exchangeroom_want_record(room, step->grant, &grant_key, error) < 0)
+        return -1;
+    *ret_begin = clock_monotonic_us();
+    if (exchangeroom_open_record(room, step->secret, secret_key, &app_secret, error) < 0 ||
+        exchangeroom_open_record(room, step->grant, grant_key, &grant, error) < 0)
         return -1;
     const struct oauth_values values = {app_secret, grant};
     if (oauth_call_make(step->provider, step->step, &step->parameters, &values, &call, error) < 0)
@@ -57,8 +66,8 @@ static int send_request(struct exchangeroom *room, const struct step *step,
                         struct deadline deadline, int64_t *ret_us, struct error *error)
 {
     auto_of(secret_free) struct secret *request = NULL;
-    int64_t begin = clock_monotonic_us();
-    if (build(room, step, &request, error) < 0)
+    int64_t begin;
+    if (build(room, step, &request, &begin, error) < 0)
         return -1;
     int result = connection_send(room->connection, secret_data(request), secret_size(request),
                                  deadline, error);
