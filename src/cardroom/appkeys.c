@@ -45,11 +45,11 @@ int cardroom_name_app_key(struct cardroom *room, struct error *error)
 {
     auto_free char *jwk = NULL;
     char kid[THUMBPRINT_SIZE];
-    if (!room->exchange)
+    if (!room->inside.keys)
         return 0;
     if (public_jwk(&room->app_public, kid, &jwk, error) < 0)
         return -1;
-    return channel_send(room->exchange, MESSAGE_APPKEY, error, TEXT(jwk));
+    return channel_send(room->inside.keys, MESSAGE_APPKEY, error, TEXT(jwk));
 }
 
 static int kids_text(const struct cardroom *room, char **ret_text, struct error *error)
@@ -81,7 +81,7 @@ int cardroom_make(struct cardroom *room, const struct message *order, struct err
         kids_text(room, &kids, error) < 0 || cardroom_name_app_key(room, error) < 0)
         return -1;
     room->app_made = true;
-    return channel_send(room->front, MESSAGE_MADE, error, TEXT(room->app_record), TEXT(jwk),
+    return channel_send(room->inside.front, MESSAGE_MADE, error, TEXT(room->app_record), TEXT(jwk),
                         TEXT(room->app_kid), TEXT(kids));
 }
 
@@ -159,7 +159,7 @@ static int find_recipient(struct cardroom *room, const struct appkey_record *rec
         } else if (error->code != CODE_NO_CARD) {
             return -1;
         }
-    error_set(error, CODE_NO_CARD, "card '%s' %s holds no key that opens app '%s'", room->label,
+    error_set(error, CODE_NO_CARD, "card '%s %s' holds no key that opens app '%s'", room->label,
               room->serial, room->app);
     return error_hint(error, "p11vault app show %s lists its cards", room->app);
 }

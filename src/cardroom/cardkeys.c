@@ -108,7 +108,7 @@ static int find_signing_key(struct cardroom *room, struct card_key *ret_key,
         return -1;
     if (!search.key) {
         error_set(error, CODE_CONFIG,
-                  "card '%s' %s has no signing key that the trust file knows for this vault",
+                  "card '%s %s' has no signing key that the trust file knows for this vault",
                   room->label, room->serial);
         return error_hint(error, "p11vault card enroll 'pkcs11:serial=%s'", room->serial);
     }

@@ -11,7 +11,7 @@
 #include "p11vault/audit/merkle.h"
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/json.h"
-#include "p11vault/ipc/channel.h"
+#include "p11vault/inside/inside.h"
 #include "p11vault/pkcs11/card.h"
 #include "p11vault/pkcs11/key.h"
 #include "p11vault/seal/appkey.h"
@@ -46,8 +46,7 @@ struct slot {
 };
 
 struct cardroom {
-    struct channel *front;
-    struct channel *exchange; /* one-way; NULL when there is none */
+    struct inside inside; /* its channels: the front's, and the one-way one to the exchange room */
 
     struct module *module;
     struct card *card;
@@ -85,8 +84,6 @@ struct cardroom {
     size_t record_count;
     struct slot *slots;
 };
-
-void cardroom_clear(struct cardroom *room);
 
 /* One task each; the message is the order that began it. */
 int cardroom_list(struct cardroom *room, const struct message *order, struct error *error);

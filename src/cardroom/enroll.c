@@ -160,10 +160,9 @@ static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg al
         note_key_vkey(&room->own_sign_key, vkey, error) < 0)
         return -1;
     note_key_fingerprint(&room->own_sign_key, fingerprint);
-    return channel_send(room->front, MESSAGE_ENROLLED, error, TEXT(info->serial),
-                        TEXT(info->label), TEXT(info->model), TEXT(info->manufacturer),
-                        TEXT(room->own_card_kid), TEXT(text), TEXT(appkey_alg_name(alg)),
-                        TEXT(vkey), TEXT(fingerprint));
+    return channel_send(room->inside.front, MESSAGE_ENROLLED, error, TEXT(info->serial), TEXT(info->label),
+                        TEXT(info->model), TEXT(info->manufacturer), TEXT(room->own_card_kid),
+                        TEXT(text), TEXT(appkey_alg_name(alg)), TEXT(vkey), TEXT(fingerprint));
 }
 
 int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error)
@@ -171,14 +170,13 @@ int cardroom_enroll(struct cardroom *room, const struct message *order, struct e
     struct card_key unwraps, signs;
     struct jwk jwk;
     enum appkey_alg alg;
-    if (cardroom_enroll_begin(room, order, error) < 0)
-        return -1;
-    if (find_unwrapping_key(room, order, &unwraps, error) < 0 ||
+    if (cardroom_enroll_begin(room, order, error) < 0 ||
+        find_unwrapping_key(room, order, &unwraps, error) < 0 ||
         cardroom_jwk(&unwraps.public, &jwk, error) < 0 ||
         prove(room, &unwraps, &jwk, &alg, error) < 0 ||
         jwk_thumbprint(&jwk, room->own_card_kid, error) < 0 ||
         find_or_make(room, "", KEY_SIGNS, &signs, error) < 0 ||
         keep_signing_key(room, &signs, error) < 0)
-        return error_prefix(error, "card '%s' %s", room->label, room->serial);
+        return -1;
     return tell(room, &jwk, alg, error);
 }

@@ -37,7 +37,7 @@ static int tell_card(void *context, const struct card_info *info)
 {
     struct listing *listing = context;
     listing->count++;
-    return channel_send(listing->room->front, MESSAGE_FOUND, listing->error, TEXT(info->serial),
+    return channel_send(listing->room->inside.front, MESSAGE_FOUND, listing->error, TEXT(info->serial),
                         TEXT(info->label), TEXT(info->model), TEXT(info->manufacturer),
                         TEXT(pin_state(info)));
 }
@@ -49,7 +49,7 @@ int cardroom_list(struct cardroom *room, const struct message *order, struct err
     struct listing listing = {room, 0, error};
     if (module_each_card(room->module, tell_card, &listing, error) != 0)
         return -1;
-    return channel_send(room->front, MESSAGE_LISTED, error, NUMBER(listing.count));
+    return channel_send(room->inside.front, MESSAGE_LISTED, error, NUMBER(listing.count));
 }
 
 /* A PIN of random digits, so that it can also be typed. */
@@ -93,6 +93,6 @@ int cardroom_format(struct cardroom *room, const struct message *order, struct e
         write_pin(directory, "so-pin", so_pin, error) < 0 ||
         module_format_card(room->module, message_text(order, 2), so_pin, pin, &info, error) < 0)
         return -1;
-    return channel_send(room->front, MESSAGE_FORMATTED, error, TEXT(info.serial),
+    return channel_send(room->inside.front, MESSAGE_FORMATTED, error, TEXT(info.serial),
                         TEXT(info.label));
 }

@@ -29,15 +29,21 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     (void)snprintf(room->label, sizeof(room->label), "%s", info->label);
     auto_of(secret_free) struct secret *pin = NULL;
     bool attended = *pin_source == '\0';
-    int result = card_may_login(room->card, attended, error);
-    if (result == 0 && !attended)
+    if (card_may_login(room->card, attended, error) < 0)
+        return -1;
+    int result = 0;
+    if (!attended)
         result = typed_file(pin_source, PIN_MAX, &pin, error);
-    else if (result == 0 && !info->pin_pad)
+    else if (!info->pin_pad)
         result = ask_pin(info, purpose, count, &pin, error);
-    if (result == 0)
-        result = card_login(room->card, pin, error);
     if (result < 0)
-        return error_prefix(error, "card '%s' %s", room->label, room->serial);
+        return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
+    if (card_login(room->card, pin, error) < 0) {
+        if (!attended && error->code == CODE_PIN_WRONG)
+            error_hint(error, "correct %s, then run the same command once with --ask-pin",
+                       pin_source);
+        return -1;
+    }
     log_info("logged in to card %s", room->serial);
     return 0;
 }
@@ -108,7 +114,7 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
         cardroom_login(room, message_text(order, 2), message_text(order, 3),
                        room->count ? room->count : 1, error) < 0)
         return -1;
-    return channel_send(room->front, MESSAGE_READY, error, TEXT(room->serial), TEXT(room->label));
+    return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial), TEXT(room->label));
 }
 
 /* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */

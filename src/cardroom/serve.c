@@ -22,7 +22,7 @@ static int sign_and_unwrap(struct cardroom *room, struct error *error)
     card_free(TAKE(room->card));
     module_free(TAKE(room->module));
     log_info("logged out, module finalised");
-    return channel_send(room->front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size));
+    return channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size));
 }
 
 /* A slot's key: its private half exists only until the public half is known. */
@@ -43,7 +43,7 @@ static int hand(struct cardroom *room, const struct message *order, struct error
     uint64_t n = message_number(order, 0);
     const struct ec_point *epk;
     auto_of(secret_free) struct secret *content_key = NULL;
-    if (!room->app_private || !room->exchange || n >= room->count + room->slot_count)
+    if (!room->app_private || !room->inside.keys || n >= room->count + room->slot_count)
         return error_set(error, CODE_FAULT, "there is no key %llu to hand", (unsigned long long)n);
     if (n < room->count) {
         epk = &room->records[n].epk;
@@ -54,17 +54,17 @@ static int hand(struct cardroom *room, const struct message *order, struct error
         epk = &slot->epk;
     }
     if (jwe_content_key(room->app_private, epk, &content_key, error) < 0 ||
-        channel_send(room->exchange, MESSAGE_KEY, error, NUMBER(n),
+        channel_send(room->inside.keys, MESSAGE_KEY, error, NUMBER(n),
                      BYTES(epk->bytes, EC_POINT_SIZE), SECRET(content_key)) < 0)
         return -1;
-    return channel_send(room->front, MESSAGE_HANDED, error, NUMBER(n));
+    return channel_send(room->inside.front, MESSAGE_HANDED, error, NUMBER(n));
 }
 
 /* again: the way to a new exchange room, which learns the app key first */
 static int again(struct cardroom *room, const struct message *order, struct error *error)
 {
-    channel_free(TAKE(room->exchange));
-    if (channel_new(order->descriptor, PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, &room->exchange,
+    channel_free(TAKE(room->inside.keys));
+    if (channel_new(order->descriptor, PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, &room->inside.keys,
                     error) < 0)
         return -1;
     return cardroom_name_app_key(room, error);
@@ -100,7 +100,7 @@ int cardroom_serve(struct cardroom *room, struct error *error)
 {
     for (;;) {
         struct message order;
-        if (channel_receive(room->front, deadline_in(ORDER_MS), &order, error) < 0)
+        if (channel_receive(room->inside.front, deadline_in(ORDER_MS), &order, error) < 0)
             return -1;
         if (order.type == MESSAGE_CARD_END)
             return 0;

@@ -29,7 +29,7 @@ int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
         return error_prefix(error, "lock the exchange room");
     log_info("connected to %s (%s), locked", connection_address(room->connection),
              connection_tls(room->connection));
-    return channel_send(room->front, MESSAGE_CONNECTED, error,
+    return channel_send(room->inside.front, MESSAGE_CONNECTED, error,
                         TEXT(connection_address(room->connection)),
                         TEXT(connection_tls(room->connection)));
 }

@@ -12,7 +12,7 @@
 #include "p11vault/base/digest.h"
 #include "p11vault/base/json.h"
 #include "p11vault/http/connection.h"
-#include "p11vault/ipc/channel.h"
+#include "p11vault/inside/inside.h"
 #include "p11vault/oauth/provider.h"
 #include "p11vault/seal/jwe.h"
 #include "p11vault/seal/record.h"
@@ -31,8 +31,7 @@ struct ordered {
 };
 
 struct exchangeroom {
-    struct channel *front;
-    struct channel *keys; /* from the card room; NULL when there is none */
+    struct inside inside; /* its channels: the front's, and the one-way one from the card room */
 
     struct secret *typed;
 

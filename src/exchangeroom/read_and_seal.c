@@ -22,7 +22,7 @@ int exchangeroom_read(struct exchangeroom *room, const struct message *order, st
         result = typed_descriptor(STDIN_FILENO, TYPED_MAX, deadline, &room->typed, error);
     if (result < 0 || typed_check_token(room->typed, what, error) < 0)
         return -1;
-    return channel_send_empty(room->front, MESSAGE_TYPED, error);
+    return channel_send_empty(room->inside.front, MESSAGE_TYPED, error);
 }
 
 int exchangeroom_take_app_key(struct exchangeroom *room, const char *jwk, struct error *error)
@@ -56,6 +56,6 @@ int exchangeroom_seal(struct exchangeroom *room, const struct message *order, st
         jwe_seal_to(&room->app_key, payload, &jwe, error) < 0)
         return -1;
     secret_free(TAKE(room->typed));
-    return channel_send(room->front, MESSAGE_ISSUED, error, NUMBER(0), TEXT(jwe),
+    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(0), TEXT(jwe),
                         TEXT(facts_text));
 }

@@ -79,9 +79,9 @@ int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error)
     struct message message;
     if (room->app_known)
         return 0;
-    if (!room->keys)
+    if (!room->inside.keys)
         return error_set(error, CODE_FAULT, "there is no card room to name the app key");
-    if (channel_expect(room->keys, MESSAGE_APPKEY, deadline_in(KEY_MS), &message, error) < 0)
+    if (channel_expect(room->inside.keys, MESSAGE_APPKEY, deadline_in(KEY_MS), &message, error) < 0)
         return -1;
     return exchangeroom_take_app_key(room, message_text(&message, 0), error);
 }
@@ -93,8 +93,8 @@ static int want(struct exchangeroom *room, uint64_t n, struct ec_point *ret_epk,
     auto_of(secret_free) struct secret *key = NULL;
     struct message message;
     if (exchangeroom_wait_app_key(room, error) < 0 ||
-        channel_send(room->front, MESSAGE_WANT, error, NUMBER(n)) < 0 ||
-        channel_expect(room->keys, MESSAGE_KEY, deadline_in(KEY_MS), &message, error) < 0)
+        channel_send(room->inside.front, MESSAGE_WANT, error, NUMBER(n)) < 0 ||
+        channel_expect(room->inside.keys, MESSAGE_KEY, deadline_in(KEY_MS), &message, error) < 0)
         return -1;
     if (message_number(&message, 0) != n || message.fields[1].size != EC_POINT_SIZE ||
         message.fields[2].size != CEK_SIZE)
@@ -105,7 +105,7 @@ static int want(struct exchangeroom *room, uint64_t n, struct ec_point *ret_epk,
         return -1;
     memcpy(ret_epk->bytes, message.fields[1].bytes, EC_POINT_SIZE);
     *ret_key = TAKE(key);
-    channel_forget(room->keys);
+    channel_forget(room->inside.keys);
     return 0;
 }
 
@@ -160,5 +160,5 @@ int exchangeroom_issue(struct exchangeroom *room, uint64_t n, const struct secre
         jwe_seal(&header, key, payload, &jwe, error) < 0 ||
         json_canonical(facts, &text, error) < 0)
         return error_prefix(error, "seal what was issued");
-    return channel_send(room->front, MESSAGE_ISSUED, error, NUMBER(n), TEXT(jwe), TEXT(text));
+    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(n), TEXT(jwe), TEXT(text));
 }

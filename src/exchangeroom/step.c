@@ -111,7 +111,7 @@ static int tell_outcome(struct exchangeroom *room, const struct step *step,
         return error_memory(error);
     if (json_canonical(facts, &text, error) < 0)
         return -1;
-    return channel_send(room->front, MESSAGE_OUTCOME, error, NUMBER(step->step),
+    return channel_send(room->inside.front, MESSAGE_OUTCOME, error, NUMBER(step->step),
                         NUMBER(verdict->action), NUMBER(verdict->http),
                         NUMBER(verdict->provider_code), NUMBER(verdict->subcode),
                         TEXT(verdict->trace), TEXT(verdict->message), TEXT(verdict->hint),

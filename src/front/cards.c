@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "p11vault/pkcs11/uri.h"
 #include "session.h"
 
 int front_list_cards(const struct config_module *module,
@@ -107,13 +108,12 @@ static void keep_enrolled(const struct message *message, struct front_enrolled *
 }
 
 /* Signed by the new card itself; the trust file is told first, or nobody could check that signature. */
-static int sign_enrolment(struct session *session, const struct signed_head *head,
-                          const char *vkey, struct error *error)
+static int sign_enrolment(struct session *session, const struct signed_head *head, const char *vkey,
+                          struct error *error)
 {
     struct message message;
     struct room *card = session->card;
-    if (session_tell_head(session, head, error) < 0 ||
-        session_tell_tail(session, head, error) < 0)
+    if (session_tell_head(session, head, error) < 0 || session_tell_tail(session, head, error) < 0)
         return -1;
     int sent = channel_send_empty(room_channel(card), MESSAGE_SIGN, error);
     if (session_tell(card, sent, error) < 0 ||
@@ -145,8 +145,11 @@ int front_enroll(struct front *front, const char *uri, const char *key,
     auto_close int trust_lock = -1;
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     struct front_enrolled enrolled;
+    struct card_uri checked;
     session.front = front;
-    if (session_prepare(front, true, &trust_lock, error) < 0 ||
+    /* It goes into the log, so what must not stand there, a PIN above all, is refused here. */
+    if (card_uri_parse(uri, &checked, error) < 0 ||
+        session_prepare(front, true, &trust_lock, error) < 0 ||
         vault_signed_head(front->vault, &head, error) < 0)
         return -1;
     json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", "card enroll", "name",

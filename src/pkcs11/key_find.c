@@ -102,6 +102,10 @@ int card_find_key(struct card *card, const struct card_uri *uri, struct card_key
                   "no private key fits the URI; keys that are there: %s; of an unknown kind or "
                   "without public half: %zu",
                   search.all.size == 0 ? "none" : buffer_text(&search.all), unreadable);
+        error_hint(error,
+                   "a new key is made when neither id nor object is named: "
+                   "p11vault card enroll pkcs11:serial=%s",
+                   card->info.serial);
         return card_prefix(card, error);
     }
     if (search.fitting > 1) {

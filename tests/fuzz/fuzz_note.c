@@ -59,18 +59,19 @@ static bool was_signed(const char *text, size_t size)
     return false;
 }
 
-static void as_note(const char *text, size_t size)
+/* `text` has a NUL behind it, which `bytes` has not: what is given a size must not look for it. */
+static void as_note(const char *bytes, size_t size, const char *text)
 {
     const struct trust *trust = known_keys();
     const struct note_key *key = NULL;
     size_t text_size = 0;
     struct checkpoint checkpoint;
     struct error error = {0};
-    if (note_verify(text, size, trust->keys, trust->count, &text_size, &key, &error) < 0) {
+    if (note_verify(bytes, size, trust->keys, trust->count, &text_size, &key, &error) < 0) {
         must(error.code == CODE_LOG);
         return;
     }
-    must(text_size + 1 < size && text[text_size] == '\n' && was_signed(text, text_size));
+    must(text_size + 1 < size && bytes[text_size] == '\n' && was_signed(bytes, text_size));
     must(key == &trust->keys[0] || key == &trust->keys[1]);
     if (checkpoint_verify(text, ORIGIN, trust, &checkpoint, NULL, &error) == 0)
         must(checkpoint.size == 17 && strcmp(checkpoint.origin, ORIGIN) == 0);
@@ -123,8 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(text, data, size);
     text[size] = '\0';
-    /* Those that are given a size must not need the NUL. */
-    as_note(text, size);
+    as_note((const char *)data, size, text);
     as_checkpoint((const char *)data, size);
     as_trust_file((const char *)data, size);
     as_vkey(text);

@@ -1,0 +1,51 @@
+/*
+ * The first and last lines of both rooms.
+ */
+#include "p11vault/inside/inside.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "p11vault/base/log.h"
+#include "p11vault/confine/confine.h"
+#include "p11vault/ipc/room.h"
+
+static int take_channels(struct inside *inside, struct error *error)
+{
+    if (fcntl(ROOM_CHANNEL_FD, F_GETFD) < 0) {
+        error_set(error, CODE_USAGE, "this program is started by p11vault, not by hand");
+        return error_hint(error, "p11vault --help");
+    }
+    if (channel_new(ROOM_CHANNEL_FD, inside->self, PARTY_FRONT, inside->begin, &inside->front,
+                    error) < 0)
+        return -1;
+    if (fcntl(ROOM_KEYS_FD, F_GETFD) < 0)
+        return 0;
+    return channel_new(ROOM_KEYS_FD, inside->self, inside->other, KEYS_FLOW, &inside->keys, error);
+}
+
+/* The wiping allocators must be in place before either library has allocated anything. */
+static int begin(struct inside *inside, struct error *error)
+{
+    if (confine_process(true, error) < 0 ||
+        confine_descriptors(ROOM_KEYS_FD + 1, error) < 0 || secret_heap_install(error) < 0)
+        return -1;
+    return take_channels(inside, error);
+}
+
+int inside_run(struct inside *inside, int count, char **arguments)
+{
+    struct error error;
+    log_start(inside->program, count > 1 && strcmp(arguments[1], "-v") == 0);
+    int result = begin(inside, &error);
+    if (result == 0)
+        result = inside->work(inside->context, &error);
+    if (result < 0 && inside->front && !channel_peer_gone(inside->front))
+        channel_send_fail(inside->front, &error);
+    else if (result < 0)
+        fprintf(stderr, "%s: error: %s\n", inside->program, error.text);
+    channel_free(TAKE(inside->keys));
+    channel_free(TAKE(inside->front));
+    return result < 0 ? (int)error.code : 0;
+}

@@ -1,0 +1,154 @@
+"""A good vault with something of everything in its log, and copies of it that a test may spoil."""
+
+import contextlib
+import json
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from canary import Canaries
+from killing import Snapshot, Victim
+from program import Processes
+from standin import Standin
+from vaulttool import Vault
+
+ALICE, BOB, CAROL, DAVE, EVE = (f"ads/user/{name}"
+                                for name in ("alice", "bob", "carol", "dave", "eve"))
+
+
+class Copy:
+    """The database file, the trust file and the head that was seen, alone in a directory."""
+
+    def __init__(self, good, store, directory):
+        self._good = good
+        self.store, self.trust = directory / "vault.db", directory / "trust"
+        shutil.copy2(store, self.store)
+        for file in good.vault.trust.parent.glob("trust*"):
+            shutil.copy2(file, directory)
+        self.head = next(directory.glob("trust.*.head"))
+
+    def verify(self, *options):
+        """`audit verify` of this copy."""
+        return self._good.vault.run("audit", "verify", "--trust", self.trust, *options, self.store)
+
+
+class Store:
+    """Changes to a store behind the program's back."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, sql, *values):
+        """Runs one statement; returns the rows.  What changes nothing is a mistake in the test."""
+        with contextlib.closing(sqlite3.connect(self.path)) as database, database:
+            cursor = database.execute(sql, values)
+            rows = cursor.fetchall()
+            assert rows or cursor.rowcount != 0, f"{sql} {values} meets nothing"
+            return rows
+
+    def one(self, sql, *values):
+        """The only column of the only row."""
+        [[value]] = self(sql, *values)
+        return value
+
+    def entry(self, kind, which=0):
+        """Index and text of an entry of this type: the first, or another one."""
+        return self("SELECT idx, text FROM entry WHERE type = ? ORDER BY idx", kind)[which]
+
+    def set_entry(self, index, text):
+        """Another text for an entry."""
+        self("UPDATE entry SET text = ? WHERE idx = ?", text, index)
+
+
+class GoodVault:
+    """Two apps, one that never came to be, five grants: exchanged, pending, and in the tail."""
+
+    def __init__(self, programs):
+        self.processes = Processes()
+        self._directory = Path(tempfile.mkdtemp(prefix="p11t-"))
+        self._graph_directory = Path(tempfile.mkdtemp(prefix="p11g-"))
+        self.graph = Standin(self._graph_directory, self.processes)
+        self.vault = Vault(programs, self.processes)
+        self.stages = []
+        self._canaries = Canaries()
+        self._fill()
+        self.snapshot = Snapshot(self.vault)
+
+    @property
+    def path(self):
+        """The database file of the vault itself."""
+        return self.vault.directory / "vault.db"
+
+    def _keep_stage(self):
+        self.stages.append(shutil.copy2(self.path, self._directory / f"stage{len(self.stages)}"))
+
+    def _import(self, name):
+        token = self.graph.tell("add_token", app_id=self.vault.app_id,
+                                user_id=self.vault.user_id)["token"]
+        self.vault.done("import", name, "--token-file", self.vault.write("given/t", token + "\n"))
+
+    def _fill(self):
+        vault = self.vault
+        vault.make_soft()
+        self._keep_stage()
+        vault.make_ready(self.graph, self._canaries.app_secret)
+        self._keep_stage()
+        vault.done("exchange", ALICE)
+        self._import(BOB)
+        self._keep_stage()
+        vault.done("exchange", BOB)
+        self._import(CAROL)
+        self._leave_pending()
+        self._leave_void()
+        self._import(DAVE)
+        vault.done("exchange", DAVE)
+        self._import(EVE)
+
+    def _leave_pending(self):
+        self.graph.misbehave("debug_token", "http_error", which=2, status=500, code=2)
+        assert self.vault.run("exchange", CAROL).code == 10
+        self.graph.tell("clear_misbehaviours")
+
+    def _leave_void(self):
+        """The card room dies before it has told its signature; the next run declares void."""
+        add = ("--provider", "meta", "--id", "77", "--origin", self.graph.origin,
+               "--secret-file", self.vault.base / "given/secret")
+        victim = Victim(self.vault, "card")
+        last = victim.count(["sendmsg"], "app", "add", "spare", *add)["sendmsg"]
+        assert victim.kill("sendmsg", last, "app", "add", "gone", *add).code == 23
+        victim.remove()
+        self._keep_stage()
+
+    @contextlib.contextmanager
+    def copy(self, stage=None):
+        """A copy to spoil, of now or of an earlier stage, and the changes to it."""
+        directory = Path(tempfile.mkdtemp(prefix="copy-", dir=self._directory))
+        made = Copy(self, self.path if stage is None else self.stages[stage], directory)
+        try:
+            yield made, Store(made.store)
+        finally:
+            shutil.rmtree(directory)
+
+    @contextlib.contextmanager
+    def whole(self):
+        """The vault itself to spoil; it is put back afterwards."""
+        try:
+            yield self.vault, Store(self.path)
+        finally:
+            self.snapshot.restore()
+
+    def entries(self):
+        """What `audit show` says."""
+        lines = self.vault.done("audit", "show", "--json").out.splitlines()
+        return [json.loads(line)["entry"] for line in lines]
+
+    def remove(self):
+        """Everything; nothing that was started may be left."""
+        self.graph.stop()
+        self.vault.remove()
+        self.snapshot.remove()
+        shutil.rmtree(self._directory)
+        shutil.rmtree(self._graph_directory)
+        left = self.processes.left()
+        assert not left, left
