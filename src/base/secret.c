@@ -73,7 +73,7 @@ void secret_free(struct secret *secret)
 {
     if (secret == NULL)
         return;
-    if (secret->mapping != NULL) {
+    if (secret->data != NULL) {
         /* The pages may still be closed when secret_new() failed half-way. */
         if (mprotect(secret->data, secret->locked, PROT_READ | PROT_WRITE) == 0)
             explicit_bzero(secret->data, secret->locked);

@@ -17,8 +17,8 @@ int cardroom_recipient(struct cardroom *room, const struct message *order, struc
     if (room->recipient_count == APPKEY_RECIPIENTS_MAX)
         return error_set(error, CODE_CONFIG, "more than %d cards for one app",
                          APPKEY_RECIPIENTS_MAX);
-    if (cardroom_signed_entry(room, message_number(order, 0), &order->fields[1],
-                              &order->fields[2], "card", &entry, error) < 0)
+    if (cardroom_signed_entry(room, message_number(order, 0), &order->fields[1], &order->fields[2],
+                              "card", &entry, error) < 0)
         return -1;
     char *kid = room->recipient_kids[room->recipient_count];
     if (jwk_from_json(json_object_get(entry, "jwk"), &card.key, error) < 0 ||
@@ -91,8 +91,8 @@ int cardroom_app(struct cardroom *room, const struct message *order, struct erro
     auto_json json_t *entry = NULL;
     if (room->app_made || room->app_record || room->enrolling)
         return error_set(error, CODE_FAULT, "this use is about an app already");
-    if (cardroom_signed_entry(room, message_number(order, 2), &order->fields[3],
-                              &order->fields[4], "app-key", &entry, error) < 0)
+    if (cardroom_signed_entry(room, message_number(order, 2), &order->fields[3], &order->fields[4],
+                              "app-key", &entry, error) < 0)
         return error_prefix(error, "app key");
     const char *record = message_text(order, 1);
     char hex[DIGEST_HEX_SIZE];
@@ -100,7 +100,8 @@ int cardroom_app(struct cardroom *room, const struct message *order, struct erro
     digest_hex(&digest, hex);
     if (strcmp(json_text(entry, "app"), message_text(order, 0)) != 0 ||
         strcmp(json_text(entry, "digest"), hex) != 0)
-        return error_set(error, CODE_LOG, "app '%.64s': its app key record is not the one in the log",
+        return error_set(error, CODE_LOG,
+                         "app '%.64s': its app key record is not the one in the log",
                          message_text(order, 0));
     (void)snprintf(room->app, sizeof(room->app), "%s", json_text(entry, "app"));
     (void)snprintf(room->app_kid, sizeof(room->app_kid), "%s", json_text(entry, "kid"));
@@ -184,8 +185,8 @@ int cardroom_unwrap(struct cardroom *room, struct error *error)
     /* AES-GCM does not commit to its key: only the thumbprint in the signed log says that this is the app's key. */
     if (strcmp(kid, room->app_kid) != 0) {
         secret_free(TAKE(room->app_private));
-        return error_set(error, CODE_LOG, "app '%s': its record opens to another key than the log's",
-                         room->app);
+        return error_set(error, CODE_LOG,
+                         "app '%s': its record opens to another key than the log's", room->app);
     }
     return cardroom_name_app_key(room, error);
 }

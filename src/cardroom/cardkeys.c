@@ -40,8 +40,8 @@ static int match_kid(void *context, const struct card_key *key)
     struct error ignored;
     struct jwk jwk;
     char kid[THUMBPRINT_SIZE];
-    if (cardroom_jwk(&key->public, &jwk, &ignored) < 0 ||
-        jwk_thumbprint(&jwk, kid, &ignored) < 0 || strcmp(kid, search->kid) != 0)
+    if (cardroom_jwk(&key->public, &jwk, &ignored) < 0 || jwk_thumbprint(&jwk, kid, &ignored) < 0 ||
+        strcmp(kid, search->kid) != 0)
         return 0;
     *search->found = *key;
     search->any = true;

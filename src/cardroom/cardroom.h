@@ -50,7 +50,8 @@ struct cardroom {
 
     struct module *module;
     struct card *card;
-    char serial[CARD_FIELD_MAX], label[CARD_FIELD_MAX]; /* kept for messages after the module is gone */
+    char serial[CARD_FIELD_MAX],
+        label[CARD_FIELD_MAX]; /* kept for messages after the module is gone */
 
     char origin[NOTE_NAME_MAX];
     char use[USE_TEXT_SIZE];

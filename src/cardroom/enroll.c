@@ -160,9 +160,10 @@ static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg al
         note_key_vkey(&room->own_sign_key, vkey, error) < 0)
         return -1;
     note_key_fingerprint(&room->own_sign_key, fingerprint);
-    return channel_send(room->inside.front, MESSAGE_ENROLLED, error, TEXT(info->serial), TEXT(info->label),
-                        TEXT(info->model), TEXT(info->manufacturer), TEXT(room->own_card_kid),
-                        TEXT(text), TEXT(appkey_alg_name(alg)), TEXT(vkey), TEXT(fingerprint));
+    return channel_send(room->inside.front, MESSAGE_ENROLLED, error, TEXT(info->serial),
+                        TEXT(info->label), TEXT(info->model), TEXT(info->manufacturer),
+                        TEXT(room->own_card_kid), TEXT(text), TEXT(appkey_alg_name(alg)),
+                        TEXT(vkey), TEXT(fingerprint));
 }
 
 int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error)

@@ -114,7 +114,8 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
         cardroom_login(room, message_text(order, 2), message_text(order, 3),
                        room->count ? room->count : 1, error) < 0)
         return -1;
-    return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial), TEXT(room->label));
+    return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial),
+                        TEXT(room->label));
 }
 
 /* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */

@@ -82,7 +82,7 @@ static void note_intent(struct cardroom *room, const json_t *entry)
     const json_t *item;
     size_t index;
     room->intent_seen = true;
-    json_array_foreach(opens, index, item)
+    json_array_foreach (opens, index, item)
         for (size_t i = 0; i < room->record_count; i++) {
             struct locked_record *record = &room->records[i];
             if (strcmp(record->name, json_text(item, "name")) == 0 &&
@@ -136,8 +136,8 @@ int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct fi
         entry_read(entry->bytes, entry->size, &found, &parsed, error) < 0)
         return error_prefix(error, "entry %llu", (unsigned long long)index);
     if (strcmp(entry_type_name(found), type) != 0)
-        return error_set(error, CODE_LOG, "entry %llu is no '%s' entry",
-                         (unsigned long long)index, type);
+        return error_set(error, CODE_LOG, "entry %llu is no '%s' entry", (unsigned long long)index,
+                         type);
     *ret_entry = TAKE(parsed);
     return 0;
 }
@@ -149,9 +149,10 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error)
     bool own_seen = !room->enrolling && !room->app_made;
     for (size_t i = 0; i < room->granting_count; i++) {
         if (!room->granting[i].own && !room->granting[i].voided) {
-            error_set(error, CODE_LOG,
-                      "entry %llu grants trust and was never signed: this card does not sign for it",
-                      (unsigned long long)room->granting[i].index);
+            error_set(
+                error, CODE_LOG,
+                "entry %llu grants trust and was never signed: this card does not sign for it",
+                (unsigned long long)room->granting[i].index);
             return error_hint(error, "p11vault audit show");
         }
         own_seen = own_seen || (room->granting[i].own && !room->granting[i].voided);
@@ -171,8 +172,7 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error)
             return error_set(error, CODE_LOG, "no intent names record '%s' version %lld",
                              record->name, (long long)record->version);
         if (strcmp(record->kid, room->app_kid) != 0)
-            return error_set(error, CODE_LOG, "record '%s' is sealed to another app",
-                             record->name);
+            return error_set(error, CODE_LOG, "record '%s' is sealed to another app", record->name);
     }
     return 0;
 }

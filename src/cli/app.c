@@ -76,7 +76,7 @@ int cli_app_list(struct cli *cli, struct error *error)
         return -1;
     if (cli->arguments.json)
         return print_json(json_incref(list), error);
-    json_array_foreach(list, index, item)
+    json_array_foreach (list, index, item)
         printf("%s  %s  %s\n", json_text(item, "app"), json_text(item, "provider"),
                json_text(item, "id"));
     return 0;
@@ -88,11 +88,10 @@ static json_t *serials(const struct vault_cards *cards, const json_t *kids)
     json_t *list = json_array();
     const json_t *kid;
     size_t index;
-    json_array_foreach(kids, index, kid)
+    json_array_foreach (kids, index, kid)
         for (size_t i = 0; i < cards->count; i++)
             if (strcmp(json_text(cards->cards[i].entry, "kid"), json_string_value(kid)) == 0)
-                json_array_append_new(list,
-                                      json_string(json_text(cards->cards[i].entry, "card")));
+                json_array_append_new(list, json_string(json_text(cards->cards[i].entry, "card")));
     return list;
 }
 
@@ -100,7 +99,7 @@ static void print_list(const char *what, const json_t *list)
 {
     const json_t *item;
     size_t index;
-    json_array_foreach(list, index, item)
+    json_array_foreach (list, index, item)
         printf("%-9s %s\n", what, json_string_value(item));
 }
 

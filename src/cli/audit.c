@@ -53,8 +53,8 @@ static void describe(enum entry_type type, const json_t *entry, char *ret_text, 
         describe_outcome(entry, ret_text, room);
         break;
     case ENTRY_VOID:
-        (void)snprintf(ret_text, room, "entry %lld: %s",
-                       (long long)json_number(entry, "entry", -1), json_text(entry, "reason"));
+        (void)snprintf(ret_text, room, "entry %lld: %s", (long long)json_number(entry, "entry", -1),
+                       json_text(entry, "reason"));
         break;
     case ENTRY_VAULT:
         (void)snprintf(ret_text, room, "%s", json_text(entry, "vault"));
@@ -143,8 +143,8 @@ int cli_audit_key(struct cli *cli, struct error *error)
         note_key_fingerprint(&trust->keys[i], fingerprint);
         if (!cli->arguments.json)
             printf("# %s\n%s\n", fingerprint, vkey);
-        else if (json_array_append_new(list, json_pack("{s:s, s:s}", "fingerprint", fingerprint,
-                                                       "vkey", vkey)) < 0)
+        else if (json_array_append_new(
+                     list, json_pack("{s:s, s:s}", "fingerprint", fingerprint, "vkey", vkey)) < 0)
             return error_memory(error);
     }
     return cli->arguments.json ? print_json(json_incref(list), error) : 0;

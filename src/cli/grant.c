@@ -28,12 +28,11 @@ int cli_exchange(struct cli *cli, struct error *error)
         front_exchange(&cli->front, &name, &exchanged, error) < 0)
         return -1;
     if (cli->arguments.json)
-        return print_json(json_pack("{s:s, s:s, s:I, s:I, s:b}", "name", name.full, "subject",
-                                    exchanged.subject, "expires_before",
-                                    (json_int_t)exchanged.expires_before, "expires",
-                                    (json_int_t)exchanged.expires_after, "resolved",
-                                    exchanged.resolved),
-                          error);
+        return print_json(
+            json_pack("{s:s, s:s, s:I, s:I, s:b}", "name", name.full, "subject", exchanged.subject,
+                      "expires_before", (json_int_t)exchanged.expires_before, "expires",
+                      (json_int_t)exchanged.expires_after, "resolved", exchanged.resolved),
+            error);
     expiry_text(exchanged.expires_after, expiry);
     if (exchanged.resolved)
         say("%s: the grant that an interrupted run had been issued is confirmed", name.full);
@@ -86,9 +85,9 @@ static int add_grant(void *context, const struct store_record *row, struct error
         return 0;
     bool pending = json_object_get(listing->pending, row->name) != NULL;
     const char *state = state_of(row, listing->now);
-    json_t *item = json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", row->name, "state", state,
-                             "version", (json_int_t)row->version, "pending", pending, "next",
-                             next_verb(state, pending));
+    json_t *item =
+        json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", row->name, "state", state, "version",
+                  (json_int_t)row->version, "pending", pending, "next", next_verb(state, pending));
     if (!item)
         return error_memory(error);
     if (row->expires != STORE_UNKNOWN)
@@ -104,7 +103,8 @@ static void print_grant(const json_t *item, int64_t now)
     int64_t expires = json_number(item, "expires", STORE_UNKNOWN);
     const char *next = json_text(item, "next");
     if (expires > now)
-        (void)snprintf(days, sizeof(days), "  %lld d", (long long)((expires - now + 43200) / 86400));
+        (void)snprintf(days, sizeof(days), "  %lld d",
+                       (long long)((expires - now + 43200) / 86400));
     printf("%s  %s%s\n", json_text(item, "name"), json_text(item, "state"), days);
     if (json_is_true(json_object_get(item, "pending")))
         printf("  a newer version waits to be confirmed\n");
@@ -126,7 +126,7 @@ int cli_status(struct cli *cli, struct error *error)
         return -1;
     if (cli->arguments.json)
         return print_json(json_incref(list), error);
-    json_array_foreach(list, index, item)
+    json_array_foreach (list, index, item)
         print_grant(item, listing.now);
     if (json_array_size(list) == 0)
         say("there are no grants yet");

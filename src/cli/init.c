@@ -62,8 +62,7 @@ static int write_profile(const char *file, const char *module, const char *soft,
                          struct error *error)
 {
     auto_buffer struct buffer text = BUFFER_UP_TO(1 << 20);
-    if (access(file, F_OK) == 0 &&
-        buffer_read_file(file, 1 << 20, FILE_TRUSTED, &text, error) < 0)
+    if (access(file, F_OK) == 0 && buffer_read_file(file, 1 << 20, FILE_TRUSTED, &text, error) < 0)
         return -1;
     if (strstr(buffer_text(&text), "[module soft]")) {
         error_set(error, CODE_CONFIG, "'%s' has a [module soft] already", file);
@@ -100,8 +99,7 @@ static int make_soft_card(struct cli *cli, const char *directory, struct error *
     const char *softhsm;
     const struct config_module *module;
     char soft[PATH_MAX];
-    const char *file =
-        cli->arguments.config ? cli->arguments.config : cli->config->user_file;
+    const char *file = cli->arguments.config ? cli->arguments.config : cli->config->user_file;
     auto_of(config_free) struct config *config = NULL;
     if (find_softhsm(&softhsm, error) < 0 || make_soft_directory(directory, soft, error) < 0 ||
         make_parents(file, error) < 0 || write_profile(file, softhsm, soft, error) < 0 ||

@@ -22,8 +22,8 @@ int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
     room->step_ms = bounded_ms(message_number(order, 3));
     if (origin_parse(message_text(order, 0), &room->origin, error) < 0 ||
         connection_library_start(error) < 0 ||
-        connection_open(&room->origin, message_text(order, 1), deadline, &room->connection,
-                        error) < 0)
+        connection_open(&room->origin, message_text(order, 1), deadline, &room->connection, error) <
+            0)
         return error_prefix(error, "connect to %s", message_text(order, 0));
     if (confine_lock(error) < 0)
         return error_prefix(error, "lock the exchange room");

@@ -30,8 +30,7 @@ int exchangeroom_take_app_key(struct exchangeroom *room, const char *jwk, struct
     auto_json json_t *json = NULL;
     struct jwk key;
     if (json_parse(jwk, strlen(jwk), "app key", &json, error) < 0 ||
-        jwk_from_json(json, &key, error) < 0 ||
-        jwk_thumbprint(&key, room->app_kid, error) < 0)
+        jwk_from_json(json, &key, error) < 0 || jwk_thumbprint(&key, room->app_kid, error) < 0)
         return -1;
     if (key.type != JWK_P256)
         return error_set(error, CODE_LOG, "the app key is no P-256 key");

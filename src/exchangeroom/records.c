@@ -26,8 +26,7 @@ static int new_ordered(struct exchangeroom *room, uint64_t n, bool is_slot,
 }
 
 /* record: n, digest, app, name, kind, version, JWE */
-int exchangeroom_record(struct exchangeroom *room, const struct message *order,
-                        struct error *error)
+int exchangeroom_record(struct exchangeroom *room, const struct message *order, struct error *error)
 {
     struct ordered *ordered;
     char digest[DIGEST_HEX_SIZE];
@@ -157,8 +156,8 @@ int exchangeroom_issue(struct exchangeroom *room, uint64_t n, const struct secre
          json_object_set_new(facts, "expires", json_integer(expires)) < 0))
         return error_memory(error);
     if (record_compose(facts, value, &payload, error) < 0 ||
-        jwe_seal(&header, key, payload, &jwe, error) < 0 ||
-        json_canonical(facts, &text, error) < 0)
+        jwe_seal(&header, key, payload, &jwe, error) < 0 || json_canonical(facts, &text, error) < 0)
         return error_prefix(error, "seal what was issued");
-    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(n), TEXT(jwe), TEXT(text));
+    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(n), TEXT(jwe),
+                        TEXT(text));
 }

@@ -132,7 +132,8 @@ static int take_made(const struct message *message, struct made *made, struct er
     const char *kids = message_text(message, 3);
     made->record = strdup(message_text(message, 0));
     made->kid = strdup(message_text(message, 2));
-    if (!made->record || !made->kid || json_parse(jwk, strlen(jwk), "app key", &made->jwk, error) < 0)
+    if (!made->record || !made->kid ||
+        json_parse(jwk, strlen(jwk), "app key", &made->jwk, error) < 0)
         return -1;
     made->kids = json_loads(kids, JSON_REJECT_DUPLICATES, NULL);
     return made->kids ? 0 : error_set(error, CODE_FAULT, "the card room named no cards");
@@ -151,8 +152,8 @@ static int carry_out(struct adding *adding, const struct signed_head *head,
         session_tell_head(session, head, error) < 0 ||
         tell_recipients(adding, head, cards, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_MAKE, error,
-                            TEXT(adding->what->app));
+    int sent =
+        channel_send(room_channel(session->card), MESSAGE_MAKE, error, TEXT(adding->what->app));
     if (session_tell(session->card, sent, error) < 0 ||
         session_expect(session->card, MESSAGE_MADE, session_deadline(adding->front->module),
                        &message, error) < 0 ||
@@ -182,9 +183,8 @@ static int add(struct adding *adding, size_t *ret_cards, struct error *error)
         return -1;
     close(TAKE_FD(session->keys_out));
     json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:[], s:[s]}", "verb", "app add", "name",
-                                adding->what->app, "card", front->card ? front->card : "",
-                                "origin", adding->what->origin, "opens", "seals",
-                                adding->secret_name.full);
+                                adding->what->app, "card", front->card ? front->card : "", "origin",
+                                adding->what->origin, "opens", "seals", adding->secret_name.full);
     if (session_begin_use(session, members, error) < 0)
         return -1;
     if (carry_out(adding, &head, &cards, error) < 0) {

@@ -81,10 +81,9 @@ static int tell_app(struct job *job, struct error *error)
     if (vault_entry_proof(job->front->vault, job->app.row.key_entry, job->head.checkpoint.size,
                           &entry, &proof, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error,
-                            TEXT(job->app.row.app), TEXT(job->app.row.key_record),
-                            NUMBER(job->app.row.key_entry), BYTES(entry.data, entry.size),
-                            BYTES(proof.data, proof.size));
+    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error, TEXT(job->app.row.app),
+                            TEXT(job->app.row.key_record), NUMBER(job->app.row.key_entry),
+                            BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
     if (session_tell(session->card, sent, error) < 0)
         return -1;
     for (size_t i = 0; i < job->record_count; i++) {
@@ -226,9 +225,9 @@ static int run(struct job *job, bool *ret_resolved, struct error *error)
 static void close_failed(struct job *job, struct error *error)
 {
     struct error closing;
-    if (job_close(job, error->code == CODE_WAIT && job->result.expires != FACT_UNKNOWN
-                           ? "not-extended"
-                           : "failed",
+    if (job_close(job,
+                  error->code == CODE_WAIT && job->result.expires != FACT_UNKNOWN ? "not-extended"
+                                                                                  : "failed",
                   error, &closing) < 0) {
         struct error first = *error;
         error_set(error, closing.code, "%s; and its outcome is not in the log: %s", first.text,
@@ -262,11 +261,8 @@ int front_exchange(struct front *front, const struct name *name,
                                   .expires = FACT_UNKNOWN,
                                   .data_expires = FACT_UNKNOWN,
                                   .issued = FACT_UNKNOWN};
-    __attribute__((cleanup(job_clear))) struct job job = {.front = front,
-                                                          .name = name,
-                                                          .session = SESSION_NONE,
-                                                          .input = unknown,
-                                                          .result = unknown};
+    __attribute__((cleanup(job_clear))) struct job job = {
+        .front = front, .name = name, .session = SESSION_NONE, .input = unknown, .result = unknown};
     job.head.note = BUFFER_UP_TO(NOTE_MAX);
     job.session.front = front;
     if (vault_lock(front->vault, name->full, "working on this grant", &lock, error) < 0 ||

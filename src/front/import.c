@@ -19,8 +19,8 @@ static int retire(struct front *front, const char *name, const char *state, stru
         return 0;
     free(row.state);
     row.state = strdup("previous");
-    int result = row.state ? vault_change_record(front->vault, &row, NULL, error)
-                           : error_memory(error);
+    int result =
+        row.state ? vault_change_record(front->vault, &row, NULL, error) : error_memory(error);
     store_record_clear(&row);
     return result;
 }

@@ -122,8 +122,7 @@ int job_keep_issued(struct job *job, const struct message *issued, struct error 
 }
 
 /* A ciphertext that nobody needs any more is destroyed with the state that says so. */
-static int retire(struct job *job, struct store_record *row, const char *state,
-                  struct error *error)
+static int retire(struct job *job, struct store_record *row, const char *state, struct error *error)
 {
     if (set_state(row, state, error) < 0)
         return -1;

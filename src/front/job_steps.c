@@ -43,10 +43,8 @@ int job_connect(struct job *job, struct error *error)
     const struct config *config = job->front->config;
     const char *origin = vault_app_origin(&job->app);
     struct message message;
-    const struct room_start how = {.who = PARTY_EXCHANGE,
-                                   .keys = job->session.keys_out,
-                                   .inherit_input = false,
-                                   .env = NULL};
+    const struct room_start how = {
+        .who = PARTY_EXCHANGE, .keys = job->session.keys_out, .inherit_input = false, .env = NULL};
     if (room_start(&how, &job->exchange, error) < 0)
         return -1;
     close(TAKE_FD(job->session.keys_out));
@@ -152,11 +150,11 @@ int job_step(struct job *job, enum oauth_step step, size_t grant, struct oauth_f
             return -1;
         job->issued_told = true;
     }
-    int sent = channel_send(room_channel(job->exchange), MESSAGE_STEP, error,
-                            TEXT(job->provider->name), NUMBER(step),
-                            TEXT(json_text(job->app.app_entry, "client_id")),
-                            TEXT(config->meta_version), NUMBER(config->debug_token_get),
-                            NUMBER(JOB_SECRET), NUMBER(grant), NUMBER(job->record_count));
+    int sent =
+        channel_send(room_channel(job->exchange), MESSAGE_STEP, error, TEXT(job->provider->name),
+                     NUMBER(step), TEXT(json_text(job->app.app_entry, "client_id")),
+                     TEXT(config->meta_version), NUMBER(config->debug_token_get),
+                     NUMBER(JOB_SECRET), NUMBER(grant), NUMBER(job->record_count));
     if (session_tell(job->exchange, sent, error) < 0)
         return -1;
     return follow(job, ret_facts, error);

@@ -30,10 +30,8 @@ struct deadline session_deadline(const struct config_module *module)
 int session_start_room(const struct config_module *module, int keys, struct room **ret_room,
                        struct error *error)
 {
-    const struct room_start how = {.who = PARTY_CARD,
-                                   .keys = keys,
-                                   .inherit_input = false,
-                                   .env = module->env};
+    const struct room_start how = {
+        .who = PARTY_CARD, .keys = keys, .inherit_input = false, .env = module->env};
     return room_start(&how, ret_room, error);
 }
 
@@ -134,8 +132,7 @@ void session_fail_use(struct session *session, const struct error *failure)
     json_t *members = json_pack("{s:s, s:s, s:s}", "result", "failed", "code",
                                 error_code_name(failure->code), "message", failure->text);
     if (members && session->signed_size > 0)
-        json_object_set_new(members, "checkpoint",
-                            json_integer((json_int_t)session->signed_size));
+        json_object_set_new(members, "checkpoint", json_integer((json_int_t)session->signed_size));
     if (vault_outcome(session->front->vault, session->use, members, &ignored) < 0)
         log_info("outcome not logged: %s", ignored.text);
 }
@@ -147,8 +144,8 @@ static int put_uri(struct buffer *uris, const char *serial, struct error *error)
     if (buffer_put_text(uris, "pkcs11:serial=", error) < 0)
         return -1;
     for (const char *at = serial; *at; at++) {
-        bool plain = (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') ||
-                     (*at >= 'A' && *at <= 'Z');
+        bool plain =
+            (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
         if ((plain ? buffer_put(uris, at, 1, error)
                    : buffer_put_format(uris, error, "%%%02X", (unsigned char)*at)) < 0)
             return -1;
@@ -162,7 +159,7 @@ static bool is_recipient(const json_t *kids, const char *kid)
     size_t index;
     if (!kids)
         return true;
-    json_array_foreach(kids, index, item)
+    json_array_foreach (kids, index, item)
         if (strcmp(json_string_value(item), kid) == 0)
             return true;
     return false;
@@ -182,8 +179,9 @@ static int choose_cards(const struct front *front, const struct vault_cards *car
     }
     if (uris->size > 0)
         return 0;
-    error_set(error, CODE_NO_CARD, front->card ? "card '%s' is not a trusted card that opens this"
-                                               : "no trusted card opens this%s",
+    error_set(error, CODE_NO_CARD,
+              front->card ? "card '%s' is not a trusted card that opens this"
+                          : "no trusted card opens this%s",
               front->card ? front->card : "");
     return error_hint(error, "p11vault app show lists an app's cards; p11vault card enroll");
 }
@@ -211,10 +209,10 @@ int session_open(struct session *session, const struct vault_cards *cards, const
         session_start_room(module, way, &session->card, error) < 0)
         return -1;
     struct channel *channel = room_channel(session->card);
-    int sent = channel_send(channel, MESSAGE_OPEN, error, TEXT(module->path),
-                            TEXT(buffer_text(&uris)), TEXT(pin_source), TEXT(purpose),
-                            NUMBER(count), NUMBER(slots), TEXT(session->use),
-                            TEXT(front->vault->origin), TEXT(front->config->trust));
+    int sent =
+        channel_send(channel, MESSAGE_OPEN, error, TEXT(module->path), TEXT(buffer_text(&uris)),
+                     TEXT(pin_source), TEXT(purpose), NUMBER(count), NUMBER(slots),
+                     TEXT(session->use), TEXT(front->vault->origin), TEXT(front->config->trust));
     struct deadline deadline = *pin_source ? session_deadline(module) : deadline_in(PIN_MS);
     if (session_tell(session->card, sent, error) < 0 ||
         session_expect(session->card, MESSAGE_READY, deadline, &message, error) < 0)
@@ -225,8 +223,7 @@ int session_open(struct session *session, const struct vault_cards *cards, const
 
 /* ---- telling the log ---- */
 
-int session_tell_head(struct session *session, const struct signed_head *head,
-                      struct error *error)
+int session_tell_head(struct session *session, const struct signed_head *head, struct error *error)
 {
     auto_buffer struct buffer nodes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
     if (vault_frontier(session->front->vault, head->checkpoint.size, &nodes, error) < 0)
@@ -240,13 +237,12 @@ static int tell_entry(void *context, uint64_t index, const char *text, size_t si
                       struct error *error)
 {
     struct room *card = context;
-    int sent = channel_send(room_channel(card), MESSAGE_ENTRY, error, NUMBER(index),
-                            BYTES(text, size));
+    int sent =
+        channel_send(room_channel(card), MESSAGE_ENTRY, error, NUMBER(index), BYTES(text, size));
     return session_tell(card, sent, error);
 }
 
-int session_tell_tail(struct session *session, const struct signed_head *head,
-                      struct error *error)
+int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error)
 {
     return store_entry_each(session->front->vault->store, head->checkpoint.size, tell_entry,
                             session->card, error) == 0

@@ -55,10 +55,8 @@ int session_open(struct session *session, const struct vault_cards *cards, const
                  const char *purpose, size_t count, size_t slots, struct error *error);
 
 /* Tells the newest signed head; then, after what else is to be told, every entry behind it. */
-int session_tell_head(struct session *session, const struct signed_head *head,
-                      struct error *error);
-int session_tell_tail(struct session *session, const struct signed_head *head,
-                      struct error *error);
+int session_tell_head(struct session *session, const struct signed_head *head, struct error *error);
+int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error);
 
 /* Has the log signed and keeps the checkpoint. */
 int session_sign(struct session *session, struct error *error);

@@ -36,8 +36,7 @@ int typing_seal(struct room *room, const json_t *facts, const char *jwk, char **
     struct message message;
     if (json_canonical(facts, &text, error) < 0)
         return -1;
-    int sent =
-        channel_send(room_channel(room), MESSAGE_SEAL, error, TEXT(text), TEXT(jwk));
+    int sent = channel_send(room_channel(room), MESSAGE_SEAL, error, TEXT(text), TEXT(jwk));
     if (session_tell(room, sent, error) < 0 ||
         session_expect(room, MESSAGE_ISSUED, deadline_in(SEALING_MS), &message, error) < 0)
         return -1;

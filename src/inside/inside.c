@@ -28,8 +28,8 @@ static int take_channels(struct inside *inside, struct error *error)
 /* The wiping allocators must be in place before either library has allocated anything. */
 static int begin(struct inside *inside, struct error *error)
 {
-    if (confine_process(true, error) < 0 ||
-        confine_descriptors(ROOM_KEYS_FD + 1, error) < 0 || secret_heap_install(error) < 0)
+    if (confine_process(true, error) < 0 || confine_descriptors(ROOM_KEYS_FD + 1, error) < 0 ||
+        secret_heap_install(error) < 0)
         return -1;
     return take_channels(inside, error);
 }

@@ -71,8 +71,8 @@ static int peer_ended(struct channel *channel, struct error *error)
                      "the %s ended in the middle of its work", party_names[channel->peer]);
 }
 
-static bool allowed(const struct channel *channel, const struct message_rule *rule,
-                    enum party from, enum party to)
+static bool allowed(const struct channel *channel, const struct message_rule *rule, enum party from,
+                    enum party to)
 {
     return rule && rule->from == from && rule->to == to && channel->state < STATE_OVER &&
            (rule->when & (UINT32_C(1) << channel->state)) != 0;
@@ -133,8 +133,7 @@ static int build(struct channel *channel, const struct message_rule *rule,
 
 static int transmit(struct channel *channel, int descriptor, struct error *error)
 {
-    struct iovec packet = {(void *)(uintptr_t)secret_data(channel->out),
-                           secret_size(channel->out)};
+    struct iovec packet = {(void *)(uintptr_t)secret_data(channel->out), secret_size(channel->out)};
     struct msghdr header = {.msg_iov = &packet, .msg_iovlen = 1};
     union {
         struct cmsghdr align;
@@ -160,9 +159,8 @@ static int transmit(struct channel *channel, int descriptor, struct error *error
     return 0;
 }
 
-int channel_send_fields(struct channel *channel, enum message_type type,
-                        const struct field *fields, size_t count, int descriptor,
-                        struct error *error)
+int channel_send_fields(struct channel *channel, enum message_type type, const struct field *fields,
+                        size_t count, int descriptor, struct error *error)
 {
     const struct message_rule *rule = message_rule(type);
     if (!allowed(channel, rule, channel->self, channel->peer))

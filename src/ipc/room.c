@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -13,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include "p11vault/base/log.h"
@@ -190,8 +190,7 @@ void room_free(struct room *room)
         return;
     if (room->pid > 0 && room->channel && channel_state(room->channel) != STATE_OVER) {
         struct error ignored;
-        enum message_type end =
-            room->who == PARTY_CARD ? MESSAGE_CARD_END : MESSAGE_EXCHANGE_END;
+        enum message_type end = room->who == PARTY_CARD ? MESSAGE_CARD_END : MESSAGE_EXCHANGE_END;
         (void)channel_send_empty(room->channel, end, &ignored);
     }
     channel_free(room->channel);
@@ -217,8 +216,8 @@ void room_explain(struct room *room, struct error *error)
         error_set(error, why.code, "%s: %s was killed by signal %d", why.text,
                   program_name(room->who), status.si_status);
     else if (status.si_code == CLD_EXITED && status.si_status != 0)
-        error_set(error, why.code, "%s: %s ended with status %d", why.text,
-                  program_name(room->who), status.si_status);
+        error_set(error, why.code, "%s: %s ended with status %d", why.text, program_name(room->who),
+                  status.si_status);
     else
         return;
     error_hint(error, "%s", why.hint);

@@ -116,8 +116,7 @@ static int take_card(void *context, const struct store_card *card, struct error 
     if (card->entry >= search->head->checkpoint.size)
         return 0;
     auto_json json_t *entry = NULL;
-    if (vault_signed_entry(search->vault, search->head, card->entry, ENTRY_CARD, &entry, error) <
-        0)
+    if (vault_signed_entry(search->vault, search->head, card->entry, ENTRY_CARD, &entry, error) < 0)
         return error_prefix(error, "card '%s'", card->serial);
     if (!vault_trusts(search->vault, json_text(entry, "sign")))
         return 0;

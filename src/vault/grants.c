@@ -181,8 +181,8 @@ int vault_next_version(struct vault *vault, const char *name, int64_t *ret_versi
 
 /* ---- uses ---- */
 
-static int append_alone(struct vault *vault, enum entry_type type, const char *use,
-                        json_t *members, struct error *error)
+static int append_alone(struct vault *vault, enum entry_type type, const char *use, json_t *members,
+                        struct error *error)
 {
     auto_json json_t *owned = members;
     uint64_t index;

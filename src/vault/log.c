@@ -22,8 +22,8 @@ static int put_nodes(struct vault *vault, const struct merkle_node *nodes, size_
                      struct error *error)
 {
     for (size_t i = 0; i < count; i++)
-        if (store_node_put(vault->store, nodes[i].level, nodes[i].position, &nodes[i].hash,
-                           error) < 0)
+        if (store_node_put(vault->store, nodes[i].level, nodes[i].position, &nodes[i].hash, error) <
+            0)
             return -1;
     return 0;
 }
@@ -75,10 +75,8 @@ int vault_signed_head(struct vault *vault, struct signed_head *ret_head, struct 
         if (store_log_size(vault->store, &entries, error) < 0)
             return -1;
         if (head.checkpoint.size != size || size > entries)
-            return error_set(error, CODE_LOG,
-                             "checkpoint %llu: the log has only %llu entries",
-                             (unsigned long long)head.checkpoint.size,
-                             (unsigned long long)entries);
+            return error_set(error, CODE_LOG, "checkpoint %llu: the log has only %llu entries",
+                             (unsigned long long)head.checkpoint.size, (unsigned long long)entries);
     }
     *ret_head = head;
     head.note = BUFFER_UP_TO(0);
@@ -126,8 +124,7 @@ int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint
         return error_prefix(error, "entry %llu", (unsigned long long)index);
     if (found != type)
         return error_set(error, CODE_LOG, "entry %llu is a '%s' entry where a '%s' entry belongs",
-                         (unsigned long long)index, entry_type_name(found),
-                         entry_type_name(type));
+                         (unsigned long long)index, entry_type_name(found), entry_type_name(type));
     *ret_entry = TAKE(entry);
     return 0;
 }
@@ -153,8 +150,7 @@ static bool seen_newer(struct vault *vault, uint64_t size)
            seen.size > size;
 }
 
-int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size,
-                          struct error *error)
+int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size, struct error *error)
 {
     auto_free char *path = NULL;
     if (seen_path(vault, &path, error) < 0 || store_begin(vault->store, error) < 0)
@@ -198,8 +194,7 @@ int vault_check_seen(struct vault *vault, struct error *error)
         return -1;
     if (note.size == 0)
         return 0;
-    if (checkpoint_verify(buffer_text(&note), vault->origin, &vault->trust, &seen, NULL, error) <
-        0)
+    if (checkpoint_verify(buffer_text(&note), vault->origin, &vault->trust, &seen, NULL, error) < 0)
         return error_prefix(error, "the newest head seen on this machine");
     if (store_log_size(vault->store, &entries, error) < 0)
         return -1;

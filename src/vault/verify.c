@@ -16,7 +16,7 @@ struct pass {
     struct {
         uint64_t size;
         struct digest root;
-    } *checkpoints; /* verified notes, by size */
+    } * checkpoints; /* verified notes, by size */
     size_t checkpoint_count, next_checkpoint;
     json_t *records;  /* "name version" → newest entry about it */
     json_t *kids;     /* "name version" → kid of the app key it is sealed to */
@@ -56,8 +56,8 @@ static int take_checkpoint(void *context, uint64_t size, const char *note, struc
     if (checkpoint.size != size || pass->checkpoint_count == CHECKPOINTS_MAX)
         return error_set(error, CODE_LOG, "checkpoint %llu: its note is for %llu entries",
                          (unsigned long long)size, (unsigned long long)checkpoint.size);
-    void *grown = realloc(pass->checkpoints,
-                          (pass->checkpoint_count + 1) * sizeof(pass->checkpoints[0]));
+    void *grown =
+        realloc(pass->checkpoints, (pass->checkpoint_count + 1) * sizeof(pass->checkpoints[0]));
     if (!grown)
         return error_memory(error);
     pass->checkpoints = grown;
@@ -107,8 +107,8 @@ static int note_entry(struct pass *pass, uint64_t index, enum entry_type type, j
     if (type == ENTRY_SEAL || type == ENTRY_STATE)
         return note_record(pass, type, entry, error);
     if (type == ENTRY_APP_KEY)
-        return remember(pass->app_keys, json_text(entry, "kid"),
-                        json_integer((json_int_t)index), error);
+        return remember(pass->app_keys, json_text(entry, "kid"), json_integer((json_int_t)index),
+                        error);
     if (type == ENTRY_VOID) {
         (void)snprintf(number, sizeof(number), "%lld", (long long)json_number(entry, "entry", -1));
         return remember(pass->voided, number, json_true(), error);
@@ -118,8 +118,8 @@ static int note_entry(struct pass *pass, uint64_t index, enum entry_type type, j
                        (long long)json_number(entry, "checkpoint", -1));
         return remember(pass->promised, number, json_integer((json_int_t)index), error);
     }
-    if (type == ENTRY_VAULT && (index != 0 || strcmp(json_text(entry, "vault"),
-                                                     store_vault_id(pass->vault->store)) != 0))
+    if (type == ENTRY_VAULT &&
+        (index != 0 || strcmp(json_text(entry, "vault"), store_vault_id(pass->vault->store)) != 0))
         return error_set(error, CODE_LOG, "it is the first entry of another vault");
     return 0;
 }
@@ -129,8 +129,8 @@ static int check_nodes(struct pass *pass, const struct merkle_node *nodes, size_
 {
     for (size_t i = 0; i < count; i++) {
         struct digest stored;
-        if (store_node_get(pass->vault->store, nodes[i].level, nodes[i].position, &stored,
-                           error) < 0)
+        if (store_node_get(pass->vault->store, nodes[i].level, nodes[i].position, &stored, error) <
+            0)
             return -1;
         if (!digest_equal(&stored, &nodes[i].hash))
             return error_set(error, CODE_LOG,
@@ -203,7 +203,7 @@ static int check_missing(struct pass *pass, struct error *error)
 {
     const char *key;
     json_t *entry;
-    json_object_foreach(pass->records, key, entry) {
+    json_object_foreach (pass->records, key, entry) {
         const char *state = json_text(entry, "state");
         const char *kid = json_string_value(json_object_get(pass->kids, key));
         char number[24];
@@ -269,7 +269,7 @@ static int check_promised(struct pass *pass, struct error *error)
 {
     const char *size_text;
     json_t *index;
-    json_object_foreach(pass->promised, size_text, index) {
+    json_object_foreach (pass->promised, size_text, index) {
         unsigned long long size = strtoull(size_text, NULL, 10);
         size_t i = 0;
         while (i < pass->checkpoint_count && pass->checkpoints[i].size != size)
@@ -296,7 +296,8 @@ static int check_store(struct pass *pass, struct verify_report *report, struct e
         store_node_count(store, &nodes, error) < 0)
         return -1;
     if (nodes != pass->nodes)
-        return error_set(error, CODE_LOG, "the tree has %llu nodes where %llu belong: the log was cut",
+        return error_set(error, CODE_LOG,
+                         "the tree has %llu nodes where %llu belong: the log was cut",
                          (unsigned long long)nodes, (unsigned long long)pass->nodes);
     return 0;
 }

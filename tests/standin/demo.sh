@@ -78,7 +78,7 @@ run card list
 run card enroll
 
 explain "An app and a token from Graph ($origin stands in for it)."
-printf '\n[origin %s]\nca = %s\n' "$origin" "$work/graph/ca.pem" >>"$XDG_CONFIG_HOME/p11vault/config"
+printf '\n[origin %s]\nca = %s\n' "$origin" "$work/graph/ca.pem" >>.config/p11vault/config
 run app add ads --provider meta --id "$app" --origin "$origin" --secret-file app-secret
 run_with_input short-lived-token import ads/user/alice
 rm app-secret short-lived-token
@@ -107,7 +107,7 @@ if [ "$asked" -eq 0 ] || [ "$clean" -ne "$asked" ]; then
 fi
 cat <<END
 
-# Shown: app secret and token sealed to a card, the token exchanged in $asked requests with nothing in
-# a URL, the new one verified, and each use logged and signed by the card.  The app secret and the
-# $issued tokens stand in clear in no file of Ann's.  Everything is removed now.
+# Shown: app secret and token sealed to a card; the token exchanged and the new one verified in
+# $asked requests with no parameter in a URL; each use logged, and signed by the card beforehand.
+# The app secret and the $issued tokens stand in clear in no file of Ann's.  All is removed now.
 END

@@ -155,3 +155,23 @@ def test_a_path_that_is_not_there_is_no_clean_path(canaries, tmp_path):
     """A misspelt directory must not pass as free of leaks."""
     with pytest.raises(FileNotFoundError):
         canaries.leaks([tmp_path / "missing"])
+
+
+def test_a_ready_vault_is_ready(ready_vault, graph, canaries, run):
+    """What the fixtures promise: card, app and grant are there, and the stand-in knows them."""
+    result = run("exchange", "ads/user/alice")
+    assert result.code == 0, result
+    assert [one["step"] for one in graph.requests()] == ["debug_token", "exchange", "debug_token"]
+    canaries.add_issued(graph)
+    assert canaries.leaks([ready_vault.directory, ready_vault.home, ready_vault.tmp,
+                           ready_vault.config.parent], [result.out, result.err]) == []
+    assert canaries.leaks([ready_vault.base])  # the files that the harness gave to the programs
+
+
+def test_a_typed_token_is_not_shown(ready_vault, canaries, run):
+    """The terminal shows the prompt and nothing of what was typed."""
+    token = canaries.add("typed token", "EAA" + canaries.app_secret * 3)
+    result = run("import", "ads/user/bob", pty=[("access token: ?$", token)])
+    assert result.code == 0, result
+    assert "access token:" in result.terminal
+    assert canaries.leaks([ready_vault.directory], [result.out, result.err, result.terminal]) == []

@@ -63,7 +63,6 @@ int merkle_prove(uint64_t index, uint64_t size, merkle_read_node *read, void *co
 
 /* CODE_LOG when the proof does not lead from the leaf at `index` to the root of the tree of `size`. */
 int merkle_verify(uint64_t index, uint64_t size, const struct digest *leaf,
-                  const struct merkle_proof *proof, const struct digest *root,
-                  struct error *error);
+                  const struct merkle_proof *proof, const struct digest *root, struct error *error);
 
 #endif

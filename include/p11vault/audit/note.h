@@ -31,8 +31,8 @@ struct note_key {
 };
 
 /* From a name and a public key: fills the id.  CODE_STOP for a key that is neither P-256 nor RSA 2048 to 4096. */
-int note_key_make(const char *name, const uint8_t *spki, size_t spki_size,
-                  struct note_key *ret_key, struct error *error);
+int note_key_make(const char *name, const uint8_t *spki, size_t spki_size, struct note_key *ret_key,
+                  struct error *error);
 
 /* A vkey line and back. */
 int note_key_parse(const char *vkey, struct note_key *ret_key, struct error *error);

@@ -54,11 +54,31 @@ int error_hint(struct error *error, const char *format, ...) __attribute__((form
 int error_memory(struct error *error);
 
 /* Compilers and analysers do not see that these always return -1: the macros tell them. */
-#define error_set(...) ({ error_set(__VA_ARGS__); -1; })
-#define error_errno(...) ({ error_errno(__VA_ARGS__); -1; })
-#define error_prefix(...) ({ error_prefix(__VA_ARGS__); -1; })
-#define error_hint(...) ({ error_hint(__VA_ARGS__); -1; })
-#define error_memory(error) ({ error_memory(error); -1; })
+#define error_set(...)                                                                             \
+    ({                                                                                             \
+        error_set(__VA_ARGS__);                                                                    \
+        -1;                                                                                        \
+    })
+#define error_errno(...)                                                                           \
+    ({                                                                                             \
+        error_errno(__VA_ARGS__);                                                                  \
+        -1;                                                                                        \
+    })
+#define error_prefix(...)                                                                          \
+    ({                                                                                             \
+        error_prefix(__VA_ARGS__);                                                                 \
+        -1;                                                                                        \
+    })
+#define error_hint(...)                                                                            \
+    ({                                                                                             \
+        error_hint(__VA_ARGS__);                                                                   \
+        -1;                                                                                        \
+    })
+#define error_memory(error)                                                                        \
+    ({                                                                                             \
+        error_memory(error);                                                                       \
+        -1;                                                                                        \
+    })
 
 /* The name of an exit code for logs and JSON: "done", "pin-wrong", ...; "unknown" for a number that is none. */
 const char *error_code_name(enum code code);

@@ -29,10 +29,10 @@
 
 struct config_module {
     char *name;
-    char *path;                         /* absolute */
-    char *pin_source;                   /* file, or NULL: ask */
-    int deadline_s;                     /* for one call of the card room without a person: default 30 */
-    char *env[CONFIG_ENV_MAX + 1];      /* "VARIABLE=VALUE", ends with NULL */
+    char *path;                    /* absolute */
+    char *pin_source;              /* file, or NULL: ask */
+    int deadline_s;                /* for one call of the card room without a person: default 30 */
+    char *env[CONFIG_ENV_MAX + 1]; /* "VARIABLE=VALUE", ends with NULL */
     size_t env_count;
 };
 
@@ -42,13 +42,14 @@ struct config_origin {
 };
 
 struct config {
-    char *vault_dir;      /* NULL: not configured */
-    char *trust;          /* never NULL after config_load: default is `trust` beside the user's configuration */
+    char *vault_dir; /* NULL: not configured */
+    char *
+        trust; /* never NULL after config_load: default is `trust` beside the user's configuration */
     char *default_module; /* name, or NULL */
     char *tls_ca;         /* NULL: the system's */
-    char *user_file;      /* where the user's configuration is or would be; with --config: that file */
-    char *meta_version;   /* "v26.0" */
-    int debug_token_get;  /* 0: POST with method=get */
+    char *user_file; /* where the user's configuration is or would be; with --config: that file */
+    char *meta_version;  /* "v26.0" */
+    int debug_token_get; /* 0: POST with method=get */
     int exchange_deadline_s, connect_deadline_s;
     struct config_module modules[CONFIG_MODULES_MAX];
     size_t module_count;

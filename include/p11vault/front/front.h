@@ -66,7 +66,7 @@ int front_import(struct front *front, const struct name *name, const char *token
 struct front_exchanged {
     char subject[160];
     int64_t expires_before, expires_after; /* seconds, 0 never, STORE_UNKNOWN */
-    bool resolved;                         /* a grant issued by an interrupted run was confirmed instead */
+    bool resolved; /* a grant issued by an interrupted run was confirmed instead */
 };
 /*
  * Short-lived to long-lived, verified before the old one is replaced.  On failure the old grant is untouched and the

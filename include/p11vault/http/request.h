@@ -15,7 +15,8 @@ struct http_request {
     const char *method;          /* "GET" or "POST" */
     const struct secret *target; /* path and query, starts with '/', already percent-encoded */
     const struct secret *bearer; /* NULL: no Authorization header */
-    const struct secret *form;   /* NULL: no body; else application/x-www-form-urlencoded, already encoded */
+    const struct secret
+        *form; /* NULL: no body; else application/x-www-form-urlencoded, already encoded */
 };
 
 /*

@@ -8,11 +8,12 @@
 #include "p11vault/ipc/channel.h"
 
 struct inside {
-    const char *program;     /* "p11vault-card" */
-    enum party self, other;  /* who this room is, and who is at the other end of the one-way channel */
-    enum state begin;        /* of its conversation with the front */
-    struct channel *front;   /* filled before `work` */
-    struct channel *keys;    /* the one-way channel, NULL when the room was given none */
+    const char *program; /* "p11vault-card" */
+    enum party self,
+        other;        /* who this room is, and who is at the other end of the one-way channel */
+    enum state begin; /* of its conversation with the front */
+    struct channel *front; /* filled before `work` */
+    struct channel *keys;  /* the one-way channel, NULL when the room was given none */
     int (*work)(void *context, struct error *error);
     void *context;
 };

@@ -44,10 +44,10 @@ enum party { PARTY_FRONT, PARTY_CARD, PARTY_EXCHANGE };
 
 enum message_type {
     /* front → card */
-    MESSAGE_LIST = 1,   /* module */
-    MESSAGE_FORMAT,     /* module, directory for PIN files, label: a SoftHSM card */
-    MESSAGE_ENROLL,     /* module, URI, PIN source, purpose, kind of key, origin, trust file */
-    MESSAGE_OPEN,       /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
+    MESSAGE_LIST = 1, /* module */
+    MESSAGE_FORMAT,   /* module, directory for PIN files, label: a SoftHSM card */
+    MESSAGE_ENROLL,   /* module, URI, PIN source, purpose, kind of key, origin, trust file */
+    MESSAGE_OPEN, /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
     MESSAGE_CHECKPOINT, /* newest note ("" for none), frontier: 32 bytes a node */
     MESSAGE_ENTRY,      /* index, bytes: every entry behind the checkpoint, in order */
     MESSAGE_RECIPIENT,  /* index, card entry, inclusion proof under the checkpoint */
@@ -59,47 +59,47 @@ enum message_type {
     MESSAGE_AGAIN,      /* with a descriptor: the channel to a new exchange room */
     MESSAGE_CARD_END,
     /* card → front */
-    MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN */
-    MESSAGE_LISTED,     /* how many */
-    MESSAGE_FORMATTED,  /* serial, label */
-    MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
-    MESSAGE_READY,      /* serial, label */
-    MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
-    MESSAGE_SIGNED,     /* note, tree size */
-    MESSAGE_HANDED,     /* n */
-    MESSAGE_CARD_FAIL,  /* code, text, hint */
+    MESSAGE_FOUND,     /* serial, label, model, manufacturer, state of the PIN */
+    MESSAGE_LISTED,    /* how many */
+    MESSAGE_FORMATTED, /* serial, label */
+    MESSAGE_ENROLLED, /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
+    MESSAGE_READY,    /* serial, label */
+    MESSAGE_MADE,     /* app key record, public JWK, kid, kids of its cards (JSON array) */
+    MESSAGE_SIGNED,   /* note, tree size */
+    MESSAGE_HANDED,   /* n */
+    MESSAGE_CARD_FAIL, /* code, text, hint */
     /* card → exchange */
-    MESSAGE_APPKEY,     /* public JWK of the app key */
-    MESSAGE_KEY,        /* n, epk (65 bytes), content key (32 bytes) */
+    MESSAGE_APPKEY, /* public JWK of the app key */
+    MESSAGE_KEY,    /* n, epk (65 bytes), content key (32 bytes) */
     /* front → exchange */
-    MESSAGE_READ,       /* file ("": terminal or standard input), prompt, what it is, seconds */
-    MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
-    MESSAGE_CONNECT,    /* origin, CA file ("": the system's), ms to connect, ms for a step */
-    MESSAGE_RECORD,     /* n, digest, app, name, kind, version, JWE */
-    MESSAGE_SLOT,       /* n, facts of the record that may be issued */
-    MESSAGE_STEP,       /* provider, step, client id, API version, inspect with GET, n of secret, n of grant, n of slot */
+    MESSAGE_READ,    /* file ("": terminal or standard input), prompt, what it is, seconds */
+    MESSAGE_SEAL,    /* facts, public JWK ("": the one the card room sends) */
+    MESSAGE_CONNECT, /* origin, CA file ("": the system's), ms to connect, ms for a step */
+    MESSAGE_RECORD,  /* n, digest, app, name, kind, version, JWE */
+    MESSAGE_SLOT,    /* n, facts of the record that may be issued */
+    MESSAGE_STEP, /* provider, step, client id, API version, inspect with GET, n of secret, n of grant, n of slot */
     MESSAGE_EXCHANGE_END,
     /* exchange → front */
-    MESSAGE_TYPED,      /* (nothing) */
-    MESSAGE_CONNECTED,  /* address, TLS version and cipher */
-    MESSAGE_WANT,       /* n */
-    MESSAGE_ISSUED,     /* n, JWE, facts */
-    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, facts, us, connection lives */
+    MESSAGE_TYPED,     /* (nothing) */
+    MESSAGE_CONNECTED, /* address, TLS version and cipher */
+    MESSAGE_WANT,      /* n */
+    MESSAGE_ISSUED,    /* n, JWE, facts */
+    MESSAGE_OUTCOME, /* step, action, HTTP status, code, subcode, trace, message, hint, facts, us, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES
 };
 
 /* The states of the three conversations. */
 enum state {
-    CARD_NEW,        /* the room waits for its one task */
+    CARD_NEW, /* the room waits for its one task */
     CARD_LISTING,
     CARD_FORMATTING,
     CARD_ENROLLING,
-    CARD_OPENING,    /* PIN, login */
-    CARD_READY,      /* logged in: the front tells what it is about */
+    CARD_OPENING, /* PIN, login */
+    CARD_READY,   /* logged in: the front tells what it is about */
     CARD_MAKING,
     CARD_SIGNING,
-    CARD_KEYS,       /* logged out, module finalised: keys can be handed */
+    CARD_KEYS, /* logged out, module finalised: keys can be handed */
     CARD_HANDING,
     EXCHANGE_NEW,
     EXCHANGE_READING,
@@ -108,9 +108,9 @@ enum state {
     EXCHANGE_CONNECTING,
     EXCHANGE_LOCKED, /* connected and confined for good */
     EXCHANGE_STEPPING,
-    KEYS_FLOW,       /* the one-way channel */
+    KEYS_FLOW, /* the one-way channel */
     STATE_OVER,
-    STATE_SAME,      /* in the table: the state does not change */
+    STATE_SAME, /* in the table: the state does not change */
 };
 
 /* One row of the table. */
@@ -118,7 +118,7 @@ struct message_rule {
     enum message_type type;
     const char *name;
     enum party from, to;
-    uint32_t when;      /* bits of the states it is allowed in */
+    uint32_t when; /* bits of the states it is allowed in */
     enum state next;
     const char *fields; /* u number, s text, b bytes, k secret bytes, f a descriptor */
 };
@@ -145,7 +145,8 @@ struct message {
 #define NUMBER(value) ((struct field){.kind = 'u', .number = (uint64_t)(value)})
 #define TEXT(value) ((struct field){.kind = 's', .bytes = (value)})
 #define BYTES(value, length) ((struct field){.kind = 'b', .bytes = (value), .size = (length)})
-#define SECRET(value) ((struct field){.kind = 'k', .bytes = secret_data(value), .size = secret_size(value)})
+#define SECRET(value)                                                                              \
+    ((struct field){.kind = 'k', .bytes = secret_data(value), .size = secret_size(value)})
 
 static inline const char *message_text(const struct message *message, size_t field)
 {

@@ -16,10 +16,11 @@
 struct room;
 
 struct room_start {
-    enum party who;         /* PARTY_CARD or PARTY_EXCHANGE */
-    int keys;               /* its end of the one-way channel or -1; stays with the caller, who closes it */
-    bool inherit_input;     /* standard input goes to the room (a typed or piped secret); else /dev/null */
-    char *const *env;       /* the module's profile: "VARIABLE=VALUE" …, NULL */
+    enum party who; /* PARTY_CARD or PARTY_EXCHANGE */
+    int keys;       /* its end of the one-way channel or -1; stays with the caller, who closes it */
+    bool
+        inherit_input; /* standard input goes to the room (a typed or piped secret); else /dev/null */
+    char *const *env; /* the module's profile: "VARIABLE=VALUE" …, NULL */
 };
 
 /*

@@ -21,14 +21,16 @@ enum oauth_step {
     STEP_INSPECT_RESULT, /* what it says of the grant it issued */
 };
 
-const char *oauth_step_name(enum oauth_step step); /* "inspect-input", "exchange", "inspect-result" */
+const char *
+oauth_step_name(enum oauth_step step); /* "inspect-input", "exchange", "inspect-result" */
 
 /* A provider family: its name in `app add --provider`, where its token calls go. */
 struct provider {
     const char *name;           /* "meta" */
     const char *default_origin; /* "https://graph.facebook.com" */
     bool (*client_id_valid)(const char *client_id);
-    bool (*kind_exchanges)(const char *kind); /* can `exchange` do anything for this kind of grant */
+    bool (*kind_exchanges)(
+        const char *kind); /* can `exchange` do anything for this kind of grant */
 };
 
 /* NULL when there is none of that name. */
@@ -38,9 +40,9 @@ const char *provider_names(void);
 
 struct oauth_parameters {
     const char *client_id;
-    const char *api_version;  /* "v26.0" */
-    int64_t now;              /* seconds, for appsecret_time */
-    bool inspect_with_get;    /* debug_token by GET as documented, instead of POST with method=get */
+    const char *api_version; /* "v26.0" */
+    int64_t now;             /* seconds, for appsecret_time */
+    bool inspect_with_get;   /* debug_token by GET as documented, instead of POST with method=get */
 };
 
 /* Opened values: valid during the call only. */
@@ -75,11 +77,11 @@ int oauth_call_make(const struct provider *provider, enum oauth_step step,
 
 struct oauth_facts {
     char app_id[FACT_TEXT_MAX];
-    char type[FACT_TEXT_MAX];       /* "USER", "PAGE", … as the provider writes it */
-    char subject[FACT_TEXT_MAX];    /* the user id; digits as text, ids pass 2^53 */
-    int valid;                      /* 1, 0, FACT_UNKNOWN */
-    int64_t expires;                /* seconds; 0: never */
-    int64_t data_expires;           /* 0: none */
+    char type[FACT_TEXT_MAX];    /* "USER", "PAGE", … as the provider writes it */
+    char subject[FACT_TEXT_MAX]; /* the user id; digits as text, ids pass 2^53 */
+    int valid;                   /* 1, 0, FACT_UNKNOWN */
+    int64_t expires;             /* seconds; 0: never */
+    int64_t data_expires;        /* 0: none */
     int64_t issued;
     char scopes[FACT_SCOPES_MAX][FACT_TEXT_MAX];
     size_t scope_count;
@@ -90,16 +92,17 @@ struct oauth_verdict {
     enum code action; /* CODE_DONE: the step did what it should */
     int http;
     int64_t provider_code, subcode; /* 0: none */
-    char trace[FACT_TEXT_MAX];      /* fbtrace_id: letters, digits, "-", "_"; under 32, as an app secret has 32 */
+    char trace
+        [FACT_TEXT_MAX]; /* fbtrace_id: letters, digits, "-", "_"; under 32, as an app secret has 32 */
     char message[256];
     char hint[256];
 };
 
 struct oauth_answer {
     struct oauth_verdict verdict;
-    struct oauth_facts facts;  /* inspect steps */
-    struct secret *grant;      /* exchange step: the issued grant */
-    int64_t expires_in;        /* exchange step: seconds, FACT_UNKNOWN when the provider did not say */
+    struct oauth_facts facts; /* inspect steps */
+    struct secret *grant;     /* exchange step: the issued grant */
+    int64_t expires_in; /* exchange step: seconds, FACT_UNKNOWN when the provider did not say */
 };
 
 void oauth_answer_clear(struct oauth_answer *answer);

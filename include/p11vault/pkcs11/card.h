@@ -25,13 +25,13 @@ struct card_info {
     char serial[CARD_FIELD_MAX];
     char model[CARD_FIELD_MAX];
     char manufacturer[CARD_FIELD_MAX];
-    bool initialised;    /* the card has been formatted */
-    bool pin_set;        /* a user PIN exists */
-    bool pin_count_low;  /* a wrong PIN was given since the last right one */
-    bool pin_final_try;  /* one wrong PIN more locks it */
+    bool initialised;   /* the card has been formatted */
+    bool pin_set;       /* a user PIN exists */
+    bool pin_count_low; /* a wrong PIN was given since the last right one */
+    bool pin_final_try; /* one wrong PIN more locks it */
     bool pin_locked;
-    bool pin_default;    /* must be changed */
-    bool pin_pad;        /* the PIN is typed at the reader */
+    bool pin_default; /* must be changed */
+    bool pin_pad;     /* the PIN is typed at the reader */
     unsigned long pin_min, pin_max;
 };
 

@@ -23,8 +23,8 @@ enum key_type { KEY_EC_P256, KEY_RSA };
 /* The public half. */
 struct public_key {
     enum key_type type;
-    uint8_t point[65];     /* EC: 04 || x || y */
-    uint8_t modulus[512];  /* RSA: big endian without leading zeros */
+    uint8_t point[65];    /* EC: 04 || x || y */
+    uint8_t modulus[512]; /* RSA: big endian without leading zeros */
     size_t modulus_size;
     uint8_t exponent[8];
     size_t exponent_size;

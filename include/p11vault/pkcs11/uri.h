@@ -14,8 +14,9 @@
 
 #include "p11vault/base/error.h"
 
-#define CARD_FIELD_MAX 65 /* longest text field of CK_TOKEN_INFO is 32 bytes; labels are longer on URIs */
-#define CARD_ID_MAX 64    /* bytes of a CKA_ID */
+#define CARD_FIELD_MAX                                                                             \
+    65 /* longest text field of CK_TOKEN_INFO is 32 bytes; labels are longer on URIs */
+#define CARD_ID_MAX 64 /* bytes of a CKA_ID */
 
 /* "" or size 0: not asked for. */
 struct card_uri {

@@ -39,8 +39,8 @@ struct appkey_card {
 struct appkey_recipient {
     enum appkey_alg alg;
     char kid[THUMBPRINT_SIZE];
-    struct ec_point epk;                      /* ECDH-ES+A256KW */
-    uint8_t encrypted_key[RSA_MODULUS_MAX];   /* RSA: modulus size; EC: 40 bytes of RFC 3394 */
+    struct ec_point epk;                    /* ECDH-ES+A256KW */
+    uint8_t encrypted_key[RSA_MODULUS_MAX]; /* RSA: modulus size; EC: 40 bytes of RFC 3394 */
     size_t encrypted_key_size;
 };
 

@@ -11,9 +11,9 @@
 #include "p11vault/base/error.h"
 #include "p11vault/base/secret.h"
 
-#define EC_POINT_SIZE 65  /* 04 || x || y */
+#define EC_POINT_SIZE 65 /* 04 || x || y */
 #define EC_SCALAR_SIZE 32
-#define CEK_SIZE 32       /* an A256GCM key */
+#define CEK_SIZE 32 /* an A256GCM key */
 
 struct ec_point {
     uint8_t bytes[EC_POINT_SIZE];

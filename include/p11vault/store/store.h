@@ -44,7 +44,8 @@ const char *store_vault_id(const struct store *store); /* valid as long as the s
 /* A change.  CODE_BUSY when another process holds the store for over 5 s; CODE_LOG when the disk is full. */
 int store_begin(struct store *store, struct error *error);
 int store_commit(struct store *store, struct error *error);
-void store_rollback(struct store *store); /* also after a failed commit; nothing when no change is open */
+void store_rollback(
+    struct store *store); /* also after a failed commit; nothing when no change is open */
 
 /*
  * Writes and rolls back 64 KiB: proves that the log can be written before a card is asked.  CODE_LOG otherwise.
@@ -100,22 +101,22 @@ struct store_card {
 
 struct store_app {
     char *app, *provider, *client_id;
-    char *key_record;     /* JWE general JSON */
-    uint64_t entry;       /* index of its app entry */
-    uint64_t key_entry;   /* index of its app-key entry */
+    char *key_record;   /* JWE general JSON */
+    uint64_t entry;     /* index of its app entry */
+    uint64_t key_entry; /* index of its app-key entry */
 };
 
 struct store_record {
     char *name, *app, *kind;
     int64_t version;
-    char *state;        /* current, pending, previous, rejected, forgotten */
-    char *digest;       /* 64 hexadecimal digits */
-    char *jwe;          /* NULL when destroyed */
-    uint64_t entry;     /* index of the newest seal or state entry about this version */
-    char *subject;      /* the clear columns: NULL or STORE_UNKNOWN when not known */
-    char *scopes;       /* JSON array of strings, canonical */
+    char *state;    /* current, pending, previous, rejected, forgotten */
+    char *digest;   /* 64 hexadecimal digits */
+    char *jwe;      /* NULL when destroyed */
+    uint64_t entry; /* index of the newest seal or state entry about this version */
+    char *subject;  /* the clear columns: NULL or STORE_UNKNOWN when not known */
+    char *scopes;   /* JSON array of strings, canonical */
     int64_t expires, data_expires, issued, checked;
-    int valid;          /* 1, 0, STORE_UNKNOWN */
+    int valid; /* 1, 0, STORE_UNKNOWN */
 };
 
 void store_card_clear(struct store_card *card);
@@ -129,7 +130,8 @@ int store_card_each(struct store *store,
                     void *context, struct error *error);
 
 int store_app_put(struct store *store, const struct store_app *app, struct error *error);
-int store_app_drop(struct store *store, const char *app, struct error *error); /* with its records */
+int store_app_drop(struct store *store, const char *app,
+                   struct error *error); /* with its records */
 /* *ret_found false when there is none; the row is cleared by the caller with store_app_clear(). */
 int store_app_get(struct store *store, const char *app, struct store_app *ret_app, bool *ret_found,
                   struct error *error);

@@ -11,8 +11,8 @@
 
 #include "p11vault/audit/checkpoint.h"
 #include "p11vault/audit/entry.h"
-#include "p11vault/base/json.h"
 #include "p11vault/base/error.h"
+#include "p11vault/base/json.h"
 #include "p11vault/config/config.h"
 #include "p11vault/store/store.h"
 
