@@ -170,10 +170,11 @@ $B/%.tidy: %.c .clang-tidy $B/%.o
 
 # These two may have to install what the rest of this file asks pkg-config for, hence the new make.
 check:
-	+@DEPS='$(DEPS)' tests/checks/deps.sh check && MAKE='$(MAKE)' tests/checks/run.sh
+	@DEPS='$(DEPS)' tests/checks/deps.sh check
+	@tests/checks/run.sh
 demo:
-	+@DEPS='$(DEPS)' tests/checks/deps.sh build
-	+@$(MAKE) all
+	@DEPS='$(DEPS)' tests/checks/deps.sh build
+	@$(MAKE) all
 	$QP11VAULT_BUILD='$(abspath $B)' tests/standin/demo.sh
 deps:
 	@DEPS='$(DEPS)' tests/checks/deps.sh check

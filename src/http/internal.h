@@ -50,8 +50,8 @@ struct http_span {
 
 /*
  * Moves bytes from `input` to response->line until the line is complete; its CRLF is then cut off.
- * CODE_STOP for a line of more than `limit` bytes with its CRLF, and for CR, LF or NUL elsewhere
- * than at the end.
+ * CODE_STOP for a line of more than `limit` bytes with its CRLF, and for one that ends with a bare
+ * LF.  What else stands in the line is for its reader to judge: see http_head_is_text().
  */
 int http_head_collect_line(struct http_response *response, struct http_span *input, size_t limit,
                            bool *ret_complete, struct error *error);
@@ -60,7 +60,7 @@ int http_head_collect_line(struct http_response *response, struct http_span *inp
 int http_head_split_field(struct http_span line, struct http_span *ret_name,
                           struct http_span *ret_value, struct error *error);
 
-/* True when there is nothing but visible characters, spaces, tabs and bytes from 0x80. */
+/* True when there is nothing but visible characters, spaces, tabs and bytes from 0x80: no CR, no NUL. */
 bool http_head_is_text(struct http_span span);
 
 /* Each takes from `input` what belongs to its part of the response. */

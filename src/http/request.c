@@ -136,7 +136,7 @@ int http_form_encode(struct secret *form, const void *bytes, size_t size, struct
     size_t room;
     uint8_t *to = secret_room(form, &room);
     size_t encoded = 0;
-    for (size_t i = 0; i < size && encoded <= room; i++)
+    for (size_t i = 0; i < size; i++)
         encoded += is_unreserved(from[i]) ? 1 : 3;
     if (encoded > room)
         return error_set(error, CODE_STOP, "a form does not fit into the %zu bytes left for it",

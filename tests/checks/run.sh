@@ -3,9 +3,8 @@
 # checks passed and failed: cmocka tests, pytest tests, and the "ok: ..." lines of single checks.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-make=${MAKE:-make}
 # Each stage states its own settings: nothing of the make that called us may leak in.
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL SANITIZE CC WERROR B DEPS
+unset MAKE MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL SANITIZE CC WERROR B DEPS
 
 logs=build/check
 rm -rf "$logs"
@@ -55,7 +54,7 @@ stage() { # NAME COMMAND...
 
 # A build says nothing that could be counted, so it is one check of its own.
 build() { # NAME SETTINGS...
-    "$make" "$parallel" WERROR=1 "${@:2}" all && echo "ok: $1"
+    make "$parallel" WERROR=1 "${@:2}" all && echo "ok: $1"
 }
 
 shell_scripts() {
@@ -72,19 +71,19 @@ manuals() {
 }
 
 stage 'build with gcc' build 'gcc builds without a warning' CC=gcc
-stage 'headers' "$make" "$parallel" CC=gcc WERROR=1 headers
-stage 'floors' "$make" floors
-stage 'links' "$make" CC=gcc WERROR=1 links
-stage 'unit tests' "$make" "$parallel" CC=gcc WERROR=1 unit
-stage 'fuzz seeds' "$make" "$parallel" CC=gcc WERROR=1 fuzz-seeds
-stage 'system tests' "$make" CC=gcc WERROR=1 system
+stage 'headers' make "$parallel" CC=gcc WERROR=1 headers
+stage 'floors' make floors
+stage 'links' make CC=gcc WERROR=1 links
+stage 'unit tests' make "$parallel" CC=gcc WERROR=1 unit
+stage 'fuzz seeds' make "$parallel" CC=gcc WERROR=1 fuzz-seeds
+stage 'system tests' make CC=gcc WERROR=1 system
 stage 'build with clang' build 'clang builds without a warning' CC=clang
 stage 'build with sanitizers' build 'gcc builds with sanitizers' CC=gcc "$sanitize"
-stage 'unit tests, sanitizers' "$make" "$parallel" CC=gcc WERROR=1 "$sanitize" unit
-stage 'fuzz seeds, sanitizers' "$make" "$parallel" CC=gcc WERROR=1 "$sanitize" fuzz-seeds
-stage 'system tests, sanitizers' "$make" CC=gcc WERROR=1 "$sanitize" system
-stage 'unit tests, valgrind' "$make" "$parallel" CC=gcc WERROR=1 valgrind
-stage 'static analysis' "$make" "$parallel" CC=gcc WERROR=1 analyze
+stage 'unit tests, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" unit
+stage 'fuzz seeds, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" fuzz-seeds
+stage 'system tests, sanitizers' make CC=gcc WERROR=1 "$sanitize" system
+stage 'unit tests, valgrind' make "$parallel" CC=gcc WERROR=1 valgrind
+stage 'static analysis' make "$parallel" CC=gcc WERROR=1 analyze
 stage 'shell scripts' shell_scripts
 stage 'manual pages' manuals
 

@@ -45,7 +45,7 @@ def test_wrong_pin_at_the_terminal(ready_vault, card):
             assert WRONG_PIN not in result.terminal + result.err
         assert spy.logins == attempt
         assert result.terminal.count("PIN for") == 1
-    assert Facts(ready_vault).outcome["code"] == "PIN wrong"
+    assert Facts(ready_vault).outcome["code"] == "pin-wrong"
 
 
 @pytest.mark.parametrize("typed, code, words", [
@@ -157,11 +157,11 @@ def test_no_such_key(soft_vault):
     """The keys that are there, and how to have one made."""
     serial = SoftCard(soft_vault).serial
     refused(soft_vault.run("card", "enroll", "pkcs11:id=%07"), 14, "no private key fits the URI",
-            "P-256 id=", "unwrap', ", f"p11vault card enroll pkcs11:serial={serial}")
+            "P-256 id=", "unwrap'", "sign'", f"p11vault card enroll pkcs11:serial={serial}")
 
 
 @pytest.mark.parametrize("usage, kind, words", [
-    ("--usage-sign", "rsa:2048", "may not decrypt, so it cannot unwrap"),
+    ("--extractable", "rsa:2048", "can leave the card, so nothing is sealed to it"),
     ("--usage-sign", "EC:prime256v1", "may not derive, so it cannot unwrap"),
     ("--usage-sign", "EC:secp384r1", "no private key fits the URI"),
 ])

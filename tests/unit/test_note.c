@@ -369,7 +369,8 @@ static void test_names(void **state)
         "\xe3\x80\x80",     /* ideographic space */
         "\x80",             /* from here on: not UTF-8 */
         "\xc0\x80",         /* overlong */
-        "\xe0\x80\x80",     /* overlong */
+        "\xe0\x81\x81",     /* overlong */
+        "\xf0\x80\x81\x81", /* overlong */
         "\xed\xa0\x80",     /* a surrogate */
         "\xf4\x90\x80\x80", /* beyond Unicode */
         "\xe2\x80",         /* cut */
@@ -477,9 +478,9 @@ static void test_unknown_signatures_are_ignored(void **state)
     memset(large, 'A', sizeof(large) - 1);
     large[sizeof(large) - 1] = '\0';
     assert_int_equal(buffer_put_format(&note, &error,
-                                       TEXT "\n" DASH "w %s\n" DASH "w AAAAAAA=\n%s%s%s" DASH
+                                       TEXT "\n" DASH "w %s\n" DASH "w AAAAAAA=\n%s%s" DASH
                                             "\xd0\xba AAAAAAA=\n",
-                                       large, their_line, our_line, their_line),
+                                       large, their_line, our_line),
                      0);
     accept_with(buffer_text(&note), &ec.key, 1, &ec.key);
     /* The first in the note counts, not the first in the list. */

@@ -444,6 +444,10 @@ static void numbers_of_things_are_bounded(void **state)
     assert_int_equal(feed_repeated(OK_LINE, "X: y\r\n", 100, "Content-Length: 0\r\n\r\n"), REFUSED);
     assert_int_equal(feed_repeated("", interim, 8, final), COMPLETE);
     assert_int_equal(feed_repeated("", interim, 9, final), REFUSED);
+    /* Each head has its own count. */
+    assert_int_equal(feed_repeated("HTTP/1.1 103 Early\r\nA: 1\r\nB: 2\r\n\r\n" OK_LINE, "X: y\r\n",
+                                   99, "Content-Length: 0\r\n\r\n"),
+                     COMPLETE);
     assert_int_equal(feed_repeated(CHUNKED "0\r\n", "X: y\r\n", 100, "\r\n"), COMPLETE);
     assert_int_equal(feed_repeated(CHUNKED "0\r\n", "X: y\r\n", 101, "\r\n"), REFUSED);
 }

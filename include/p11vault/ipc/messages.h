@@ -42,12 +42,13 @@
 
 enum party { PARTY_FRONT, PARTY_CARD, PARTY_EXCHANGE };
 
+/* clang-format off */
 enum message_type {
     /* front → card */
-    MESSAGE_LIST = 1, /* module */
-    MESSAGE_FORMAT,   /* module, directory for PIN files, label: a SoftHSM card */
-    MESSAGE_ENROLL,   /* module, URI, PIN source, purpose, kind of key, origin, trust file */
-    MESSAGE_OPEN, /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
+    MESSAGE_LIST = 1,   /* module */
+    MESSAGE_FORMAT,     /* module, directory for PIN files, label: a SoftHSM card */
+    MESSAGE_ENROLL,     /* module, URI, PIN source, purpose, kind of key, origin, trust file */
+    MESSAGE_OPEN,       /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
     MESSAGE_CHECKPOINT, /* newest note ("" for none), frontier: 32 bytes a node */
     MESSAGE_ENTRY,      /* index, bytes: every entry behind the checkpoint, in order */
     MESSAGE_RECIPIENT,  /* index, card entry, inclusion proof under the checkpoint */
@@ -59,35 +60,36 @@ enum message_type {
     MESSAGE_AGAIN,      /* with a descriptor: the channel to a new exchange room */
     MESSAGE_CARD_END,
     /* card → front */
-    MESSAGE_FOUND,     /* serial, label, model, manufacturer, state of the PIN */
-    MESSAGE_LISTED,    /* how many */
-    MESSAGE_FORMATTED, /* serial, label */
-    MESSAGE_ENROLLED, /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
-    MESSAGE_READY,    /* serial, label */
-    MESSAGE_MADE,     /* app key record, public JWK, kid, kids of its cards (JSON array) */
-    MESSAGE_SIGNED,   /* note, tree size */
-    MESSAGE_HANDED,   /* n */
-    MESSAGE_CARD_FAIL, /* code, text, hint */
+    MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN */
+    MESSAGE_LISTED,     /* how many */
+    MESSAGE_FORMATTED,  /* serial, label */
+    MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
+    MESSAGE_READY,      /* serial, label */
+    MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
+    MESSAGE_SIGNED,     /* note, tree size */
+    MESSAGE_HANDED,     /* n */
+    MESSAGE_CARD_FAIL,  /* code, text, hint */
     /* card → exchange */
-    MESSAGE_APPKEY, /* public JWK of the app key */
-    MESSAGE_KEY,    /* n, epk (65 bytes), content key (32 bytes) */
+    MESSAGE_APPKEY,     /* public JWK of the app key */
+    MESSAGE_KEY,        /* n, epk (65 bytes), content key (32 bytes) */
     /* front → exchange */
-    MESSAGE_READ,    /* file ("": terminal or standard input), prompt, what it is, seconds */
-    MESSAGE_SEAL,    /* facts, public JWK ("": the one the card room sends) */
-    MESSAGE_CONNECT, /* origin, CA file ("": the system's), ms to connect, ms for a step */
-    MESSAGE_RECORD,  /* n, digest, app, name, kind, version, JWE */
-    MESSAGE_SLOT,    /* n, facts of the record that may be issued */
-    MESSAGE_STEP, /* provider, step, client id, API version, inspect with GET, n of secret, n of grant, n of slot */
+    MESSAGE_READ,       /* file ("": terminal or standard input), prompt, what it is, seconds */
+    MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
+    MESSAGE_CONNECT,    /* origin, CA file ("": the system's), ms to connect, ms for a step */
+    MESSAGE_RECORD,     /* n, digest, app, name, kind, version, JWE */
+    MESSAGE_SLOT,       /* n, facts of the record that may be issued */
+    MESSAGE_STEP,       /* provider, step, client id, API version, inspect with GET, n of secret, n of grant, n of slot */
     MESSAGE_EXCHANGE_END,
     /* exchange → front */
-    MESSAGE_TYPED,     /* (nothing) */
-    MESSAGE_CONNECTED, /* address, TLS version and cipher */
-    MESSAGE_WANT,      /* n */
-    MESSAGE_ISSUED,    /* n, JWE, facts */
-    MESSAGE_OUTCOME, /* step, action, HTTP status, code, subcode, trace, message, hint, facts, us, connection lives */
+    MESSAGE_TYPED,      /* (nothing) */
+    MESSAGE_CONNECTED,  /* address, TLS version and cipher */
+    MESSAGE_WANT,       /* n */
+    MESSAGE_ISSUED,     /* n, JWE, facts */
+    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, facts, us, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES
 };
+/* clang-format on */
 
 /* The states of the three conversations. */
 enum state {
