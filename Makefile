@@ -62,7 +62,7 @@ HARDEN  += $(CHECKED) -DP11VAULT_SANITIZED
 endif
 PLACES  := -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
 COMPILE  = $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude $(PLACES) $(WARN) $(HARDEN) \
-           $(shell $(PKG_CONFIG) --cflags $(EVERY_LIB)) $(CPPFLAGS) $(CFLAGS)
+           $(shell $(PKG_CONFIG) --cflags $(EVERY_LIB) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
 COMPILE := $(COMPILE)
 LINK    := $(CC) -pie $(CHECKED) $(CFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 

@@ -93,7 +93,8 @@ int cardroom_enroll(struct cardroom *room, const struct message *order, struct e
 int cardroom_open(struct cardroom *room, const struct message *order, struct error *error);
 
 /* Opens the card of an enrolment and logs in (login.c). */
-int cardroom_enroll_begin(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
+                          const struct card_uri *uri, struct error *error);
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,
                    uint64_t count, struct error *error);
 

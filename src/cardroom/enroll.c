@@ -8,34 +8,39 @@
 #include "p11vault/base/digest.h"
 #include "p11vault/base/log.h"
 
-/* "ec:P-256", "rsa:2048" … "rsa:4096", or "" for the best the card has. */
-static int parse_kind(struct cardroom *room, const char *kind, enum key_use use,
-                      enum key_type *ret_type, unsigned *ret_bits, struct error *error)
+/* A kind of key as --key names it; with "" the card's best is made, and any that is there is taken. */
+struct kind {
+    const char *name;
+    enum key_type type;
+    unsigned bits; /* RSA */
+};
+
+static const struct kind kinds[] = {
+    {"", KEY_EC_P256, 0},        {"ec:P-256", KEY_EC_P256, 0}, {"rsa:2048", KEY_RSA, 2048},
+    {"rsa:3072", KEY_RSA, 3072}, {"rsa:4096", KEY_RSA, 4096},
+};
+
+static int find_kind(const char *name, const struct kind **ret_kind, struct error *error)
 {
-    *ret_bits = 2048;
-    if (*kind == '\0')
-        return card_best_key_type(room->card, use, ret_type, error);
-    if (strcmp(kind, "ec:P-256") == 0) {
-        *ret_type = KEY_EC_P256;
-        return 0;
-    }
-    static const unsigned sizes[] = {2048, 3072, 4096};
-    for (size_t i = 0; i < 3; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof(name), "rsa:%u", sizes[i]);
-        if (strcmp(kind, name) == 0) {
-            *ret_type = KEY_RSA;
-            *ret_bits = sizes[i];
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i].name, name) == 0) {
+            *ret_kind = &kinds[i];
             return 0;
         }
-    }
-    error_set(error, CODE_USAGE, "there is no kind of key '%.40s'", kind);
+    error_set(error, CODE_USAGE, "there is no kind of key '%.40s'", name);
     return error_hint(error, "kinds of key: ec:P-256 rsa:2048 rsa:3072 rsa:4096");
+}
+
+static bool is_of_kind(const struct public_key *key, const struct kind *kind)
+{
+    return *kind->name == '\0' || (key->type == kind->type &&
+                                   (key->type != KEY_RSA || key->modulus_size * 8 == kind->bits));
 }
 
 struct label_search {
     const char *label;
     enum key_use use;
+    const struct kind *kind;
     struct card_key *found;
     bool any;
 };
@@ -44,7 +49,8 @@ static int match_label(void *context, const struct card_key *key)
 {
     struct label_search *search = context;
     bool fits = search->use == KEY_SIGNS ? key->can_sign : key->can_decrypt || key->can_derive;
-    if (key->extractable || !fits || strcmp(key->label, search->label) != 0)
+    if (key->extractable || !fits || strcmp(key->label, search->label) != 0 ||
+        !is_of_kind(&key->public, search->kind))
         return 0;
     *search->found = *key;
     search->any = true;
@@ -52,25 +58,25 @@ static int match_label(void *context, const struct card_key *key)
 }
 
 /* A key of ours from an enrolment that was cut short is taken again: cards have little room. */
-static int find_or_make(struct cardroom *room, const char *kind, enum key_use use,
+static int find_or_make(struct cardroom *room, const struct kind *kind, enum key_use use,
                         struct card_key *ret_key, struct error *error)
 {
     char label[CARD_FIELD_MAX];
     const char *id = strchr(room->origin, '/');
     (void)snprintf(label, sizeof(label), "p11vault %.8s %s", id ? id + 1 : "?",
                    use == KEY_SIGNS ? "sign" : "unwrap");
-    struct label_search search = {label, use, ret_key, false};
+    struct label_search search = {label, use, kind, ret_key, false};
     size_t unreadable;
     if (card_each_key(room->card, match_label, &search, &unreadable, error) < 0)
         return -1;
     if (search.any)
         return 0;
-    enum key_type type;
-    unsigned bits;
-    if (parse_kind(room, kind, use, &type, &bits, error) < 0)
+    enum key_type type = kind->type;
+    if (*kind->name == '\0' && card_best_key_type(room->card, use, &type, error) < 0)
         return -1;
     log_info("making a key on the card: %s", label);
-    return card_make_key(room->card, type, bits, use, label, ret_key, error);
+    return card_make_key(room->card, type, kind->bits ? kind->bits : KEY_RSA_BITS_MIN, use, label,
+                         ret_key, error);
 }
 
 /* ---- the round trip ---- */
@@ -128,15 +134,13 @@ static int prove(struct cardroom *room, const struct card_key *key, const struct
 
 /* ---- the task ---- */
 
-static int find_unwrapping_key(struct cardroom *room, const struct message *order,
-                               struct card_key *ret_key, struct error *error)
+static int find_unwrapping_key(struct cardroom *room, const struct card_uri *uri,
+                               const struct kind *kind, struct card_key *ret_key,
+                               struct error *error)
 {
-    struct card_uri uri;
-    if (card_uri_parse(message_text(order, 1), &uri, error) < 0)
-        return -1;
-    if (card_uri_names_key(&uri))
-        return card_find_key(room->card, &uri, ret_key, error);
-    return find_or_make(room, message_text(order, 4), KEY_UNWRAPS, ret_key, error);
+    if (card_uri_names_key(uri))
+        return card_find_key(room->card, uri, ret_key, error);
+    return find_or_make(room, kind, KEY_UNWRAPS, ret_key, error);
 }
 
 static int keep_signing_key(struct cardroom *room, const struct card_key *key, struct error *error)
@@ -168,15 +172,21 @@ static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg al
 
 int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error)
 {
+    const struct kind *kind;
+    struct card_uri uri;
     struct card_key unwraps, signs;
     struct jwk jwk;
     enum appkey_alg alg;
-    if (cardroom_enroll_begin(room, order, error) < 0 ||
-        find_unwrapping_key(room, order, &unwraps, error) < 0 ||
+    /* Before the login: nobody is asked for a PIN in vain. */
+    if (find_kind(message_text(order, 4), &kind, error) < 0 ||
+        card_uri_parse(message_text(order, 1), &uri, error) < 0 ||
+        cardroom_enroll_begin(room, order, &uri, error) < 0)
+        return -1;
+    if (find_unwrapping_key(room, &uri, kind, &unwraps, error) < 0 ||
         cardroom_jwk(&unwraps.public, &jwk, error) < 0 ||
         prove(room, &unwraps, &jwk, &alg, error) < 0 ||
         jwk_thumbprint(&jwk, room->own_card_kid, error) < 0 ||
-        find_or_make(room, "", KEY_SIGNS, &signs, error) < 0 ||
+        find_or_make(room, &kinds[0], KEY_SIGNS, &signs, error) < 0 ||
         keep_signing_key(room, &signs, error) < 0)
         return -1;
     return tell(room, &jwk, alg, error);

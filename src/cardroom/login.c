@@ -32,10 +32,13 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     if (card_may_login(room->card, attended, error) < 0)
         return -1;
     int result = 0;
-    if (!attended)
+    if (!attended) {
         result = typed_file(pin_source, PIN_MAX, &pin, error);
-    else if (!info->pin_pad)
+        if (result < 0 && error->code == CODE_USAGE) /* nobody has typed this */
+            error->code = CODE_CONFIG;
+    } else if (!info->pin_pad) {
         result = ask_pin(info, purpose, count, &pin, error);
+    }
     if (result < 0)
         return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
     if (card_login(room->card, pin, error) < 0) {
@@ -119,16 +122,15 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
 }
 
 /* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */
-int cardroom_enroll_begin(struct cardroom *room, const struct message *order, struct error *error)
+int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
+                          const struct card_uri *uri, struct error *error)
 {
-    struct card_uri uri;
     room->enrolling = true;
     if (keep_text(room->origin, sizeof(room->origin), message_text(order, 5), "origin", error) <
             0 ||
         read_trust(room, message_text(order, 6), error) < 0 ||
-        card_uri_parse(message_text(order, 1), &uri, error) < 0 ||
         module_load(message_text(order, 0), &room->module, error) < 0 ||
-        card_open(room->module, &uri, 1, &room->card, error) < 0)
+        card_open(room->module, uri, 1, &room->card, error) < 0)
         return -1;
     return cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error);
 }

@@ -7,6 +7,22 @@
 #include "cardroom.h"
 #include "p11vault/audit/entry.h"
 
+/*
+ * An enrolment that was cut short may have left this card's own key in the trust file before the first checkpoint was
+ * kept.  With any other key there, a log without a checkpoint has been cut off.
+ */
+static bool trusts_another_card(const struct cardroom *room)
+{
+    const struct note_key *own = &room->own_sign_key;
+    for (size_t i = 0; i < room->trust.count; i++) {
+        const struct note_key *key = &room->trust.keys[i];
+        if (!room->enrolling || key->spki_size != own->spki_size ||
+            memcmp(key->spki, own->spki, own->spki_size) != 0)
+            return true;
+    }
+    return false;
+}
+
 /* checkpoint: note, frontier */
 int cardroom_checkpoint(struct cardroom *room, const struct message *order, struct error *error)
 {
@@ -16,7 +32,7 @@ int cardroom_checkpoint(struct cardroom *room, const struct message *order, stru
         return error_set(error, CODE_FAULT, "a second checkpoint");
     room->head_known = true;
     if (*note == '\0') {
-        if (room->trust.count > 0 && !room->enrolling)
+        if (trusts_another_card(room))
             return error_set(error, CODE_LOG,
                              "the log has no checkpoint although this vault has trusted cards");
         return nodes->size == 0 ? 0 : error_set(error, CODE_LOG, "a tree without a checkpoint");

@@ -61,6 +61,7 @@ int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
 int exchangeroom_record(struct exchangeroom *room, const struct message *order,
                         struct error *error);
 int exchangeroom_slot(struct exchangeroom *room, const struct message *order, struct error *error);
+void exchangeroom_forget_records(struct exchangeroom *room);
 /* Waits for the card room's app key when it is not known yet. */
 int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error);
 /* Asks for the key of record n. */

@@ -11,14 +11,7 @@ static void clear(struct exchangeroom *room)
 {
     connection_free(room->connection);
     secret_free(room->typed);
-    for (size_t i = 0; i < room->ordered_count; i++) {
-        struct ordered *ordered = &room->ordered[i];
-        free(ordered->app);
-        free(ordered->name);
-        free(ordered->kind);
-        free(ordered->jwe);
-        json_decref(ordered->facts);
-    }
+    exchangeroom_forget_records(room);
 }
 
 static int carry_out(struct exchangeroom *room, const struct message *order, struct error *error)

@@ -10,8 +10,7 @@
 #define KEY_MS 30000
 
 /* What was issued into a slot is opened later as the record of the same number. */
-static int new_ordered(struct exchangeroom *room, uint64_t n, bool is_slot,
-                       struct ordered **ret_ordered, struct error *error)
+static int check_new(const struct exchangeroom *room, uint64_t n, bool is_slot, struct error *error)
 {
     for (size_t i = 0; i < room->ordered_count; i++)
         if (room->ordered[i].n == n && room->ordered[i].is_slot == is_slot)
@@ -19,16 +18,28 @@ static int new_ordered(struct exchangeroom *room, uint64_t n, bool is_slot,
                              (unsigned long long)n);
     if (room->ordered_count == ROOM_RECORDS_MAX)
         return error_set(error, CODE_FAULT, "more than %d records", ROOM_RECORDS_MAX);
-    *ret_ordered = &room->ordered[room->ordered_count++];
-    (*ret_ordered)->n = n;
-    (*ret_ordered)->is_slot = is_slot;
     return 0;
+}
+
+static void ordered_clear(struct ordered *ordered)
+{
+    free(ordered->app);
+    free(ordered->name);
+    free(ordered->kind);
+    free(ordered->jwe);
+    json_decref(ordered->facts);
+}
+
+void exchangeroom_forget_records(struct exchangeroom *room)
+{
+    for (size_t i = 0; i < room->ordered_count; i++)
+        ordered_clear(&room->ordered[i]);
+    room->ordered_count = 0;
 }
 
 /* record: n, digest, app, name, kind, version, JWE */
 int exchangeroom_record(struct exchangeroom *room, const struct message *order, struct error *error)
 {
-    struct ordered *ordered;
     char digest[DIGEST_HEX_SIZE];
     const char *jwe = message_text(order, 6);
     struct digest actual = digest_of(jwe, strlen(jwe));
@@ -36,28 +47,32 @@ int exchangeroom_record(struct exchangeroom *room, const struct message *order, 
     if (strcmp(digest, message_text(order, 1)) != 0)
         return error_set(error, CODE_LOG, "record '%s' is not the one that was ordered",
                          message_text(order, 3));
-    if (new_ordered(room, message_number(order, 0), false, &ordered, error) < 0)
+    if (check_new(room, message_number(order, 0), false, error) < 0)
         return -1;
-    ordered->app = strdup(message_text(order, 2));
-    ordered->name = strdup(message_text(order, 3));
-    ordered->kind = strdup(message_text(order, 4));
-    ordered->version = (int64_t)message_number(order, 5);
-    ordered->jwe = strdup(jwe);
-    if (!ordered->app || !ordered->name || !ordered->kind || !ordered->jwe)
+    struct ordered ordered = {.n = message_number(order, 0),
+                              .app = strdup(message_text(order, 2)),
+                              .name = strdup(message_text(order, 3)),
+                              .kind = strdup(message_text(order, 4)),
+                              .version = (int64_t)message_number(order, 5),
+                              .jwe = strdup(jwe)};
+    if (!ordered.app || !ordered.name || !ordered.kind || !ordered.jwe) {
+        ordered_clear(&ordered);
         return error_memory(error);
+    }
+    room->ordered[room->ordered_count++] = ordered;
     return 0;
 }
 
 /* slot: n, facts */
 int exchangeroom_slot(struct exchangeroom *room, const struct message *order, struct error *error)
 {
-    struct ordered *ordered;
     auto_json json_t *facts = NULL;
     const char *text = message_text(order, 1);
     if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
-        new_ordered(room, message_number(order, 0), true, &ordered, error) < 0)
+        check_new(room, message_number(order, 0), true, error) < 0)
         return -1;
-    ordered->facts = TAKE(facts);
+    room->ordered[room->ordered_count++] =
+        (struct ordered){.n = message_number(order, 0), .is_slot = true, .facts = TAKE(facts)};
     return 0;
 }
 

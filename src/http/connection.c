@@ -140,8 +140,8 @@ static int receive_some(struct connection *connection, uint8_t *place, size_t ro
         size_t received = 0;
         CURLcode result = curl_easy_recv(connection->easy, place, room, &received);
         /*
-         * A peer that closes says so in TLS.  libcurl does not insist on that, but without it anyone
-         * on the way may have cut the connection.
+         * A peer that closes says so in TLS.  libcurl does not insist on that, but without it
+         * anyone on the way may have cut the connection.
          */
         bool is_cut = result == CURLE_OK && received == 0 &&
                       (SSL_get_shutdown(connection->ssl) & SSL_RECEIVED_SHUTDOWN) == 0;

@@ -60,7 +60,7 @@ int http_head_collect_line(struct http_response *response, struct http_span *inp
 int http_head_split_field(struct http_span line, struct http_span *ret_name,
                           struct http_span *ret_value, struct error *error);
 
-/* True when there is nothing but visible characters, spaces, tabs and bytes from 0x80: no CR, no NUL. */
+/* True when there are only visible characters, spaces, tabs and bytes from 0x80: no CR, no NUL. */
 bool http_head_is_text(struct http_span span);
 
 /* Each takes from `input` what belongs to its part of the response. */

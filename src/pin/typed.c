@@ -63,7 +63,7 @@ static int read_to_end(int descriptor, const struct deadline *deadline, struct s
  * have one.
  */
 static int read_secret(int descriptor, size_t maximum, const struct deadline *deadline,
-                       enum code bad, struct secret **ret_secret, struct error *error)
+                       struct secret **ret_secret, struct error *error)
 {
     auto_of(secret_free) struct secret *secret = NULL;
 
@@ -75,9 +75,9 @@ static int read_secret(int descriptor, size_t maximum, const struct deadline *de
         return -1;
     drop_line_ending(secret);
     if (secret_size(secret) == 0)
-        return error_set(error, bad, "nothing is in it");
+        return error_set(error, CODE_USAGE, "nothing is in it");
     if (secret_size(secret) > maximum)
-        return error_set(error, bad, "it is longer than %zu bytes", maximum);
+        return error_set(error, CODE_USAGE, "it is longer than %zu bytes", maximum);
     *ret_secret = TAKE(secret);
     return 0;
 }
@@ -91,7 +91,7 @@ int typed_file(const char *path, size_t maximum, struct secret **ret_secret, str
         return error_errno(error, CODE_CONFIG, "open '%s'", path);
     if (file_check(descriptor, FILE_PRIVATE, path, error) < 0)
         return -1;
-    if (read_secret(descriptor, maximum, NULL, CODE_CONFIG, ret_secret, error) < 0)
+    if (read_secret(descriptor, maximum, NULL, ret_secret, error) < 0)
         return error_prefix(error, "secret file '%s'", path);
     return 0;
 }
@@ -99,7 +99,7 @@ int typed_file(const char *path, size_t maximum, struct secret **ret_secret, str
 int typed_descriptor(int descriptor, size_t maximum, struct deadline deadline,
                      struct secret **ret_secret, struct error *error)
 {
-    if (read_secret(descriptor, maximum, &deadline, CODE_USAGE, ret_secret, error) < 0)
+    if (read_secret(descriptor, maximum, &deadline, ret_secret, error) < 0)
         return error_prefix(error, "secret from descriptor %d", descriptor);
     return 0;
 }

@@ -81,7 +81,7 @@ static int read_recipient(const json_t *json, struct appkey_recipient *recipient
     static const char *const members[] = {"encrypted_key", "header", NULL};
     const json_t *header = json_object_get(json, "header");
     struct piece key = member(json, "encrypted_key");
-    if (!json_is_object(header) || key.text == NULL || !json_only(json, members))
+    if (key.text == NULL || !json_only(json, members))
         return refuse(error, "a recipient has other members");
     if (read_recipient_header(header, recipient, error) < 0 ||
         base64url_decode(key.text, key.size, recipient->encrypted_key, RSA_MODULUS_MAX,

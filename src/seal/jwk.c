@@ -162,8 +162,10 @@ int jwk_from_json(const json_t *json, struct jwk *ret_key, struct error *error)
 int jwk_thumbprint(const struct jwk *key, char ret_thumbprint[THUMBPRINT_SIZE], struct error *error)
 {
     auto_json json_t *json = NULL;
+    if (jwk_to_json(key, &json, error) < 0)
+        return -1;
     auto_free char *text = NULL;
-    if (jwk_to_json(key, &json, error) < 0 || json_canonical(json, &text, error) < 0)
+    if (json_canonical(json, &text, error) < 0)
         return -1;
     struct digest digest = digest_of(text, strlen(text));
     auto_buffer struct buffer thumbprint = BUFFER_UP_TO(THUMBPRINT_SIZE - 1);

@@ -9,7 +9,7 @@
 #include "p11vault/base/base64.h"
 #include "p11vault/seal/jwk.h"
 
-#define NUMBER_SIZE 32
+#define NUMBER_SIZE ((size_t)32)
 #define NUMBER_TEXT BASE64URL_SIZE(NUMBER_SIZE)
 
 #define BEFORE_D "{\"crv\":\"P-256\",\"d\":\""

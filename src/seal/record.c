@@ -15,8 +15,6 @@
 #define VALUE_END "\"}"
 #define BEGIN_SIZE (sizeof(VALUE_BEGIN) - 1)
 #define END_SIZE (sizeof(VALUE_END) - 1)
-/* Every character of the value may need a backslash before it. */
-#define PAYLOAD_MAX (RECORD_FACTS_MAX + BEGIN_SIZE + 2 * RECORD_VALUE_MAX + END_SIZE)
 
 static bool is_filled(const json_t *text)
 {
@@ -150,8 +148,6 @@ int record_split(const struct secret *payload, json_t **ret_facts, struct secret
 {
     const char *text = (const char *)secret_data(payload);
     size_t size = secret_size(payload);
-    if (size > PAYLOAD_MAX)
-        return error_set(error, CODE_STOP, "read a record: longer than %zu bytes", PAYLOAD_MAX);
     const char *begin = find_value(text, size);
     size_t facts_size = begin == NULL ? 0 : (size_t)(begin - text);
     if (begin == NULL || size - facts_size < BEGIN_SIZE + END_SIZE ||

@@ -75,75 +75,77 @@ int vault_change_record(struct vault *vault, struct store_record *row, const cha
     return store_record_put(vault->store, row, error);
 }
 
-/* Reads the entry a row points at and proves that it lies in the log's tree as it stands. */
-static int read_logged(struct vault *vault, uint64_t index, json_t **ret_entry,
-                       enum entry_type *ret_type, struct error *error)
-{
-    auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
-    auto_buffer struct buffer proof_bytes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
-    auto_buffer struct buffer nodes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
-    uint64_t size;
-    if (store_log_size(vault->store, &size, error) < 0)
-        return -1;
-    if (index >= size)
-        return error_set(error, CODE_LOG, "entry %llu is not in the log",
-                         (unsigned long long)index);
-    if (vault_entry_proof(vault, index, size, &text, &proof_bytes, error) < 0 ||
-        vault_frontier(vault, size, &nodes, error) < 0)
-        return -1;
-    struct merkle_proof proof = {.count = proof_bytes.size / DIGEST_SIZE};
-    struct merkle_frontier frontier = {.size = size, .count = nodes.size / DIGEST_SIZE};
-    memcpy(proof.hashes, proof_bytes.data, proof.count * DIGEST_SIZE);
-    memcpy(frontier.nodes, nodes.data, frontier.count * DIGEST_SIZE);
-    struct digest leaf = merkle_leaf(text.data, text.size);
-    struct digest root = merkle_root(&frontier);
-    if (merkle_verify(index, size, &leaf, &proof, &root, error) < 0 ||
-        entry_read(buffer_text(&text), text.size, ret_type, ret_entry, error) < 0)
-        return error_prefix(error, "entry %llu", (unsigned long long)index);
-    return 0;
-}
-
 static int disagree(const char *what, struct error *error)
 {
-    error_set(error, CODE_LOG, "%s is not what the log says", what);
+    error_set(error, CODE_LOG, "%s not what the log says", what);
     return error_hint(error, "p11vault audit verify");
 }
 
-/* The newest entry about this name and version says which bytes and which state are right. */
-static int check_record(struct vault *vault, const struct store_record *row, struct error *error)
+struct newest_search {
+    const struct store_record *row;
+    json_t *entry; /* the newest about this name and version */
+    uint64_t index;
+};
+
+static int note_newest(void *context, uint64_t index, const char *text, size_t size,
+                       struct error *error)
 {
-    uint64_t newest[2] = {0, 0};
-    bool found[2];
-    if (store_entry_newest(vault->store, entry_type_name(ENTRY_SEAL), row->name, &newest[0],
-                           &found[0], error) < 0 ||
-        store_entry_newest(vault->store, entry_type_name(ENTRY_STATE), row->name, &newest[1],
-                           &found[1], error) < 0)
-        return -1;
-    uint64_t limit = found[1] && newest[1] > newest[0] ? newest[1] : newest[0];
-    if (!found[0] || row->entry > limit)
-        return disagree("the record's place", error);
+    struct newest_search *search = context;
     auto_json json_t *entry = NULL;
     enum entry_type type;
-    if (read_logged(vault, row->entry, &entry, &type, error) < 0)
-        return -1;
-    const char *name = json_text(entry, "name");
-    const char *digest = json_text(entry, "digest");
-    const char *state = json_text(entry, "state");
-    if ((type != ENTRY_SEAL && type != ENTRY_STATE) || !name || strcmp(name, row->name) != 0 ||
-        json_number(entry, "version", -1) != row->version || !state ||
-        strcmp(state, row->state) != 0)
-        return disagree("the record's name, version or state", error);
+    if (!memmem(text, size, search->row->name, strlen(search->row->name)))
+        return 0;
+    if (entry_read(text, size, &type, &entry, error) < 0)
+        return error_prefix(error, "entry %llu", (unsigned long long)index);
+    if ((type != ENTRY_SEAL && type != ENTRY_STATE) ||
+        strcmp(json_text(entry, "name"), search->row->name) != 0 ||
+        json_number(entry, "version", -1) != search->row->version)
+        return 0;
+    json_decref(search->entry);
+    search->entry = TAKE(entry);
+    search->index = index;
+    return 0;
+}
+
+/* What the row says against the newest entry about it. */
+static int compare(const struct store_record *row, const json_t *entry, struct error *error)
+{
+    char hex[DIGEST_HEX_SIZE];
+    struct name name;
+    if (strcmp(json_text(entry, "state"), row->state) != 0)
+        return disagree("the record's state is", error);
+    if (name_parse_record(row->name, &name, error) < 0 || strcmp(row->app, name.app) != 0 ||
+        strcmp(row->kind, name.kind) != 0)
+        return disagree("the record's app or kind is", error);
     if (!row->jwe)
         return error_set(error, CODE_LOG, "the record's ciphertext was destroyed");
-    char hex[DIGEST_HEX_SIZE];
     struct digest actual = digest_of(row->jwe, strlen(row->jwe));
     digest_hex(&actual, hex);
-    if (!digest || strcmp(digest, hex) != 0 || strcmp(row->digest, hex) != 0)
-        return disagree("the record", error);
+    if (strcmp(json_text(entry, "digest"), hex) != 0 || strcmp(row->digest, hex) != 0)
+        return disagree("the record is", error);
     auto_json json_t *columns = vault_columns(row);
     if (!json_equal(columns, json_object_get(entry, "columns")))
-        return disagree("the record's clear columns", error);
+        return disagree("the record's clear columns are", error);
     return 0;
+}
+
+/*
+ * The newest entry about this name and version says which bytes and which state are right.  Reading on from the one
+ * that the row names shows that it is the newest, and that the signed ones among them are those that were signed.
+ */
+static int check_record(struct vault *vault, const struct store_record *row, struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    struct newest_search search = {.row = row};
+    int result = vault_signed_head(vault, &head, error);
+    if (result == 0)
+        result = vault_walk(vault, &head, row->entry, note_newest, &search, error);
+    auto_json json_t *entry = search.entry;
+    if (result < 0)
+        return -1;
+    if (!entry || search.index != row->entry)
+        return disagree("the record's place is", error);
+    return compare(row, entry, error);
 }
 
 int vault_find_record(struct vault *vault, const char *name, const char *state,

@@ -74,9 +74,12 @@ int vault_signed_head(struct vault *vault, struct signed_head *ret_head, struct 
         uint64_t entries;
         if (store_log_size(vault->store, &entries, error) < 0)
             return -1;
-        if (head.checkpoint.size != size || size > entries)
+        if (head.checkpoint.size != size)
+            return error_set(error, CODE_LOG, "checkpoint %llu: its note is for %llu entries",
+                             (unsigned long long)size, (unsigned long long)head.checkpoint.size);
+        if (size > entries)
             return error_set(error, CODE_LOG, "checkpoint %llu: the log has only %llu entries",
-                             (unsigned long long)head.checkpoint.size, (unsigned long long)entries);
+                             (unsigned long long)size, (unsigned long long)entries);
     }
     *ret_head = head;
     head.note = BUFFER_UP_TO(0);
@@ -102,6 +105,87 @@ int vault_entry_proof(struct vault *vault, uint64_t index, uint64_t size, struct
     return buffer_put(ret_proof, proof.hashes, proof.count * DIGEST_SIZE, error);
 }
 
+/* ---- reading on from an entry ---- */
+
+struct walk {
+    const struct checkpoint *head;
+    struct merkle_frontier frontier;
+    int (*each)(void *context, uint64_t index, const char *text, size_t size, struct error *error);
+    void *context;
+};
+
+static int changed(const struct checkpoint *head, struct error *error)
+{
+    error_set(error, CODE_LOG, "the log was changed since checkpoint %llu was signed",
+              (unsigned long long)head->size);
+    return error_hint(error, "p11vault audit verify");
+}
+
+static int walk_entry(void *context, uint64_t index, const char *text, size_t size,
+                      struct error *error)
+{
+    struct walk *walk = context;
+    struct digest leaf = merkle_leaf(text, size);
+    size_t nodes;
+    merkle_append(&walk->frontier, &leaf, NULL, &nodes);
+    if (walk->frontier.size == walk->head->size) {
+        struct digest root = merkle_root(&walk->frontier);
+        if (!digest_equal(&root, &walk->head->root))
+            return changed(walk->head, error);
+    }
+    return walk->each(walk->context, index, text, size, error);
+}
+
+int vault_walk(struct vault *vault, const struct signed_head *head, uint64_t first,
+               int (*each)(void *context, uint64_t index, const char *text, size_t size,
+                           struct error *error),
+               void *context, struct error *error)
+{
+    struct walk walk = {.head = &head->checkpoint, .each = each, .context = context};
+    if (merkle_load(first, read_node, vault, &walk.frontier, error) < 0 ||
+        store_entry_each(vault->store, first, walk_entry, &walk, error) != 0)
+        return -1;
+    return walk.frontier.size < head->checkpoint.size ? changed(&head->checkpoint, error) : 0;
+}
+
+struct void_search {
+    uint64_t index, head_size;
+    bool found;
+};
+
+/*
+ * A card signs over an entry that would grant trust when another run wrote it and it was declared void before: only
+ * together with that declaration is it what the card has signed.
+ */
+static int note_void(void *context, uint64_t index, const char *text, size_t size,
+                     struct error *error)
+{
+    static const char mark[] = "\"type\":\"void\"";
+    struct void_search *search = context;
+    auto_json json_t *entry = NULL;
+    enum entry_type type;
+    if (index >= search->head_size || !memmem(text, size, mark, sizeof(mark) - 1))
+        return 0;
+    if (entry_read(text, size, &type, &entry, error) < 0)
+        return error_prefix(error, "entry %llu", (unsigned long long)index);
+    if (type == ENTRY_VOID && (uint64_t)json_number(entry, "entry", -1) == search->index)
+        search->found = true;
+    return 0;
+}
+
+static int check_not_void(struct vault *vault, const struct signed_head *head, uint64_t index,
+                          struct error *error)
+{
+    struct void_search search = {.index = index, .head_size = head->checkpoint.size};
+    if (vault_walk(vault, head, index, note_void, &search, error) < 0)
+        return -1;
+    if (!search.found)
+        return 0;
+    error_set(error, CODE_LOG, "entry %llu was declared void: no card has signed for it",
+              (unsigned long long)index);
+    return error_hint(error, "p11vault audit verify");
+}
+
 int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint64_t index,
                        enum entry_type type, json_t **ret_entry, struct error *error)
 {
@@ -125,6 +209,8 @@ int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint
     if (found != type)
         return error_set(error, CODE_LOG, "entry %llu is a '%s' entry where a '%s' entry belongs",
                          (unsigned long long)index, entry_type_name(found), entry_type_name(type));
+    if (entry_grants_trust(type) && check_not_void(vault, head, index, error) < 0)
+        return -1;
     *ret_entry = TAKE(entry);
     return 0;
 }

@@ -20,8 +20,9 @@ struct pass {
     size_t checkpoint_count, next_checkpoint;
     json_t *records;  /* "name version" → newest entry about it */
     json_t *kids;     /* "name version" → kid of the app key it is sealed to */
-    json_t *app_keys; /* kid → index of its entry; void ones are removed */
-    json_t *voided;   /* index as text → true */
+    json_t *places;   /* "name version" → index of that entry */
+    json_t *app_keys; /* kid → index of its entry */
+    json_t *granted;  /* index as text → entry that grants trust and was not declared void */
     json_t *promised; /* size as text → index of the outcome that names this checkpoint */
     uint64_t nodes;
 };
@@ -31,8 +32,9 @@ static void pass_clear(struct pass *pass)
     free(pass->checkpoints);
     json_decref(pass->records);
     json_decref(pass->kids);
+    json_decref(pass->places);
     json_decref(pass->app_keys);
-    json_decref(pass->voided);
+    json_decref(pass->granted);
     json_decref(pass->promised);
 }
 
@@ -87,7 +89,19 @@ static int remember(json_t *map, const char *key, json_t *value, struct error *e
     return json_object_set_new(map, key, value) < 0 ? error_memory(error) : 0;
 }
 
-static int note_record(struct pass *pass, enum entry_type type, json_t *entry, struct error *error)
+struct number {
+    char text[24];
+};
+
+static struct number number_text(int64_t number)
+{
+    struct number made;
+    (void)snprintf(made.text, sizeof(made.text), "%lld", (long long)number);
+    return made;
+}
+
+static int note_record(struct pass *pass, uint64_t index, enum entry_type type, json_t *entry,
+                       struct error *error)
 {
     char key[NAME_MAX_SIZE + 24];
     (void)snprintf(key, sizeof(key), "%s %lld", json_text(entry, "name"),
@@ -97,27 +111,33 @@ static int note_record(struct pass *pass, enum entry_type type, json_t *entry, s
         return -1;
     if (type == ENTRY_STATE && !json_object_get(pass->records, key))
         return error_set(error, CODE_LOG, "it is about a record that was never sealed");
+    if (remember(pass->places, key, json_integer((json_int_t)index), error) < 0)
+        return -1;
     return remember(pass->records, key, json_incref(entry), error);
+}
+
+static int note_granting(struct pass *pass, uint64_t index, enum entry_type type, json_t *entry,
+                         struct error *error)
+{
+    if (type == ENTRY_APP_KEY && remember(pass->app_keys, json_text(entry, "kid"),
+                                          json_integer((json_int_t)index), error) < 0)
+        return -1;
+    return remember(pass->granted, number_text((int64_t)index).text, json_incref(entry), error);
 }
 
 static int note_entry(struct pass *pass, uint64_t index, enum entry_type type, json_t *entry,
                       struct error *error)
 {
-    char number[24];
     if (type == ENTRY_SEAL || type == ENTRY_STATE)
-        return note_record(pass, type, entry, error);
-    if (type == ENTRY_APP_KEY)
-        return remember(pass->app_keys, json_text(entry, "kid"), json_integer((json_int_t)index),
-                        error);
-    if (type == ENTRY_VOID) {
-        (void)snprintf(number, sizeof(number), "%lld", (long long)json_number(entry, "entry", -1));
-        return remember(pass->voided, number, json_true(), error);
-    }
-    if (type == ENTRY_OUTCOME && json_object_get(entry, "checkpoint")) {
-        (void)snprintf(number, sizeof(number), "%lld",
-                       (long long)json_number(entry, "checkpoint", -1));
-        return remember(pass->promised, number, json_integer((json_int_t)index), error);
-    }
+        return note_record(pass, index, type, entry, error);
+    if (entry_grants_trust(type))
+        return note_granting(pass, index, type, entry, error);
+    if (type == ENTRY_VOID &&
+        json_object_del(pass->granted, number_text(json_number(entry, "entry", -1)).text) < 0)
+        return error_set(error, CODE_LOG, "it declares void what grants no trust");
+    if (type == ENTRY_OUTCOME && json_object_get(entry, "checkpoint"))
+        return remember(pass->promised, number_text(json_number(entry, "checkpoint", -1)).text,
+                        json_integer((json_int_t)index), error);
     if (type == ENTRY_VAULT &&
         (index != 0 || strcmp(json_text(entry, "vault"), store_vault_id(pass->vault->store)) != 0))
         return error_set(error, CODE_LOG, "it is the first entry of another vault");
@@ -141,6 +161,22 @@ static int check_nodes(struct pass *pass, const struct merkle_node *nodes, size_
     return 0;
 }
 
+/* What an entry is found by stands outside its hash: a changed one would hide an intent, for example. */
+static int check_filing(struct pass *pass, uint64_t index, enum entry_type type,
+                        const json_t *entry, struct error *error)
+{
+    static const char *const subjects[] = {
+        [ENTRY_VAULT] = "vault", [ENTRY_CARD] = "card",   [ENTRY_APP] = "app",
+        [ENTRY_APP_KEY] = "app", [ENTRY_SEAL] = "name",   [ENTRY_STATE] = "name",
+        [ENTRY_INTENT] = "use",  [ENTRY_OUTCOME] = "use", [ENTRY_VOID] = NULL};
+    const char *subject = subjects[type] ? json_text(entry, subjects[type]) : NULL;
+    bool filed;
+    if (store_entry_filed(pass->vault->store, index, entry_type_name(type), subject, &filed,
+                          error) < 0)
+        return -1;
+    return filed ? 0 : error_set(error, CODE_LOG, "it is filed under another type or subject");
+}
+
 static int take_entry(void *context, uint64_t index, const char *text, size_t size,
                       struct error *error)
 {
@@ -156,6 +192,7 @@ static int take_entry(void *context, uint64_t index, const char *text, size_t si
     merkle_append(&pass->frontier, &leaf, nodes, &count);
     if (entry_read(text, size, &type, &entry, error) < 0 ||
         check_nodes(pass, nodes, count, error) < 0 ||
+        check_filing(pass, index, type, entry, error) < 0 ||
         note_entry(pass, index, type, entry, error) < 0)
         return bad_entry(index, error);
     if (index == 0 && type != ENTRY_VAULT)
@@ -177,8 +214,14 @@ static int check_row(void *context, const struct store_record *row, struct error
     char key[NAME_MAX_SIZE + 24], hex[DIGEST_HEX_SIZE];
     (void)snprintf(key, sizeof(key), "%s %lld", row->name, (long long)row->version);
     const json_t *entry = json_object_get(pass->records, key);
+    struct name name;
     if (!entry)
         return bad_record(row, "the log has no entry for it", error);
+    if (json_number(pass->places, key, -1) != (int64_t)row->entry)
+        return bad_record(row, "its entry is not the newest about it", error);
+    if (name_parse_record(row->name, &name, error) < 0 || strcmp(row->app, name.app) != 0 ||
+        strcmp(row->kind, name.kind) != 0)
+        return bad_record(row, "its app or kind is not the one in its name", error);
     if (strcmp(row->state, json_text(entry, "state")) != 0)
         return bad_record(row, "its state is not the one in the log", error);
     if (strcmp(row->digest, json_text(entry, "digest")) != 0)
@@ -204,13 +247,10 @@ static int check_missing(struct pass *pass, struct error *error)
     const char *key;
     json_t *entry;
     json_object_foreach (pass->records, key, entry) {
-        const char *state = json_text(entry, "state");
         const char *kid = json_string_value(json_object_get(pass->kids, key));
-        char number[24];
-        (void)snprintf(number, sizeof(number), "%lld",
-                       (long long)json_number(pass->app_keys, kid ? kid : "", -1));
-        if (json_object_get(pass->voided, number) ||
-            (strcmp(state, "current") != 0 && strcmp(state, "pending") != 0))
+        int64_t app_key = json_number(pass->app_keys, kid ? kid : "", -1);
+        if (strcmp(json_text(entry, "state"), "forgotten") == 0 ||
+            (app_key >= 0 && !json_object_get(pass->granted, number_text(app_key).text)))
             continue;
         return error_set(error, CODE_LOG, "record '%s' version %lld: it is missing from the store",
                          json_text(entry, "name"), (long long)json_number(entry, "version", -1));
@@ -218,31 +258,38 @@ static int check_missing(struct pass *pass, struct error *error)
     return 0;
 }
 
+/* The entry that an app or a card stands on, taken off the list of those that have no row yet. */
+static int take_granted(struct pass *pass, uint64_t index, enum entry_type type, json_t **ret_entry,
+                        struct error *error)
+{
+    struct number number = number_text((int64_t)index);
+    auto_json json_t *entry = json_incref(json_object_get(pass->granted, number.text));
+    if (!entry || strcmp(json_text(entry, "type"), entry_type_name(type)) != 0)
+        return error_set(error, CODE_LOG,
+                         "entry %s, on which it stands, is void or of another type", number.text);
+    json_object_del(pass->granted, number.text);
+    *ret_entry = TAKE(entry);
+    return 0;
+}
+
 static int check_app(void *context, const struct store_app *row, struct error *error)
 {
     struct pass *pass = context;
-    auto_json json_t *entry = NULL;
-    auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
-    enum entry_type type;
+    auto_json json_t *app = NULL;
+    auto_json json_t *key = NULL;
     char hex[DIGEST_HEX_SIZE];
-    if (store_entry_get(pass->vault->store, row->key_entry, &text, error) < 0 ||
-        entry_read(buffer_text(&text), text.size, &type, &entry, error) < 0)
+    if (take_granted(pass, row->entry, ENTRY_APP, &app, error) < 0 ||
+        take_granted(pass, row->key_entry, ENTRY_APP_KEY, &key, error) < 0)
         return error_prefix(error, "app '%s'", row->app);
     struct digest actual = digest_of(row->key_record, strlen(row->key_record));
     digest_hex(&actual, hex);
-    if (type != ENTRY_APP_KEY || strcmp(json_text(entry, "app"), row->app) != 0 ||
-        strcmp(json_text(entry, "digest"), hex) != 0)
-        return error_set(error, CODE_LOG, "app '%s': its app key record is not the one in the log",
-                         row->app);
-    auto_json json_t *app = NULL;
-    buffer_clear(&text);
-    if (store_entry_get(pass->vault->store, row->entry, &text, error) < 0 ||
-        entry_read(buffer_text(&text), text.size, &type, &app, error) < 0)
-        return error_prefix(error, "app '%s'", row->app);
-    if (type != ENTRY_APP || strcmp(json_text(app, "app"), row->app) != 0 ||
+    if (strcmp(json_text(app, "app"), row->app) != 0 ||
         strcmp(json_text(app, "provider"), row->provider) != 0 ||
         strcmp(json_text(app, "client_id"), row->client_id) != 0)
         return error_set(error, CODE_LOG, "app '%s': its columns are not those in the log",
+                         row->app);
+    if (strcmp(json_text(key, "app"), row->app) != 0 || strcmp(json_text(key, "digest"), hex) != 0)
+        return error_set(error, CODE_LOG, "app '%s': its app key record is not the one in the log",
                          row->app);
     return 0;
 }
@@ -251,16 +298,23 @@ static int check_card(void *context, const struct store_card *row, struct error 
 {
     struct pass *pass = context;
     auto_json json_t *entry = NULL;
-    auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
-    enum entry_type type;
-    if (store_entry_get(pass->vault->store, row->entry, &text, error) < 0 ||
-        entry_read(buffer_text(&text), text.size, &type, &entry, error) < 0)
+    if (take_granted(pass, row->entry, ENTRY_CARD, &entry, error) < 0)
         return error_prefix(error, "card '%s'", row->serial);
-    if (type != ENTRY_CARD || strcmp(json_text(entry, "card"), row->serial) != 0 ||
+    if (strcmp(json_text(entry, "card"), row->serial) != 0 ||
         strcmp(json_text(entry, "label"), row->label) != 0 ||
         strcmp(json_text(entry, "kid"), row->kid) != 0)
         return error_set(error, CODE_LOG, "card '%s': its columns are not those in the log",
                          row->serial);
+    return 0;
+}
+
+static int check_granted(const struct pass *pass, struct error *error)
+{
+    const char *number;
+    json_t *entry;
+    json_object_foreach (pass->granted, number, entry)
+        return error_set(error, CODE_LOG, "the %s of entry %s is missing from the store",
+                         strcmp(json_text(entry, "type"), "card") == 0 ? "card" : "app", number);
     return 0;
 }
 
@@ -292,7 +346,7 @@ static int check_store(struct pass *pass, struct verify_report *report, struct e
         return -1;
     report->records = before - json_object_size(pass->records);
     if (check_missing(pass, error) < 0 || store_app_each(store, check_app, pass, error) != 0 ||
-        store_card_each(store, check_card, pass, error) != 0 ||
+        store_card_each(store, check_card, pass, error) != 0 || check_granted(pass, error) < 0 ||
         store_node_count(store, &nodes, error) < 0)
         return -1;
     if (nodes != pass->nodes)
@@ -307,10 +361,12 @@ static int run(struct pass *pass, struct verify_report *report, struct error *er
     struct store *store = pass->vault->store;
     pass->records = json_object();
     pass->kids = json_object();
+    pass->places = json_object();
     pass->app_keys = json_object();
-    pass->voided = json_object();
+    pass->granted = json_object();
     pass->promised = json_object();
-    if (!pass->records || !pass->kids || !pass->app_keys || !pass->voided || !pass->promised)
+    if (!pass->records || !pass->kids || !pass->places || !pass->app_keys || !pass->granted ||
+        !pass->promised)
         return error_memory(error);
     if (store_checkpoint_each(store, take_checkpoint, pass, error) != 0 ||
         store_entry_each(store, 0, take_entry, pass, error) != 0)

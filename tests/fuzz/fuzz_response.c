@@ -18,7 +18,7 @@ static void must(bool holds)
         abort();
 }
 
-/* Reads the input in pieces and then its end.  NULL when it was refused or cut off, with the code. */
+/* Reads the input in pieces, then its end.  NULL and the code when it was refused or cut off. */
 static struct http_response *read_pieces(const uint8_t *data, size_t size, size_t piece,
                                          enum code *ret_code)
 {

@@ -1,11 +1,13 @@
 """A good vault with something of everything in its log, and copies of it that a test may spoil."""
 
 import contextlib
-import json
+import re
 import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
+
+import pytest
 
 from canary import Canaries
 from killing import Snapshot, Victim
@@ -138,11 +140,6 @@ class GoodVault:
         finally:
             self.snapshot.restore()
 
-    def entries(self):
-        """What `audit show` says."""
-        lines = self.vault.done("audit", "show", "--json").out.splitlines()
-        return [json.loads(line)["entry"] for line in lines]
-
     def remove(self):
         """Everything; nothing that was started may be left."""
         self.graph.stop()
@@ -152,3 +149,20 @@ class GoodVault:
         shutil.rmtree(self._graph_directory)
         left = self.processes.left()
         assert not left, left
+
+
+@pytest.fixture(scope="module", name="good")
+def fixture_good(programs):
+    """Made once for a file of tests; every test works on a copy."""
+    made = GoodVault(programs)
+    yield made
+    made.remove()
+
+
+def check_refused(result, pattern, code=30, verb="audit verify"):
+    """One error line that names the place, and nothing that looks like success."""
+    assert result.code == code, result
+    assert result.out == "", result
+    ours = [line for line in result.err.splitlines() if line.startswith("p11vault: error: ")]
+    assert len(ours) == 1 and ours[0].startswith(f"p11vault: error: {verb}: "), result
+    assert re.search(pattern, ours[0]), (pattern, result)

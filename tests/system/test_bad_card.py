@@ -3,6 +3,8 @@
 import pytest
 
 from cards import GRANT, WRONG_PIN, Facts, SoftCard, grant_untouched, refused, untouched
+from prepared import (canaries, graph, prepared,  # noqa: F401  (fixtures)
+                      ready_vault, soft_vault)
 
 AT_TERMINAL = (GRANT, "--ask-pin")
 PROMPT = r"PIN for vault [0-9a-f]{16} \(exchange ads/user/alice, 2 uses\): $"

@@ -136,12 +136,14 @@ static void test_record_has_its_form(void **state)
                         "eyJjdHkiOiJqd2sranNvbiIsImVuYyI6IkEyNTZHQ00ifQ");
 }
 
-static void refuse_seal(const struct appkey_card *cards, size_t count, enum code code)
+static void refuse_seal(const struct appkey_card *cards, size_t count, enum code code,
+                        const char *reason)
 {
     struct error error = {0};
     char *record = NULL;
     assert_int_equal(appkey_seal(sample.app_private, cards, count, &record, &error), -1);
     assert_int_equal(error.code, code);
+    assert_non_null(strstr(error.text, reason));
     assert_null(record);
 }
 
@@ -150,30 +152,30 @@ static void test_seal_refuses(void **state)
     (void)state;
     struct error error = {0};
     static struct appkey_card many[APPKEY_RECIPIENTS_MAX + 1];
-    refuse_seal(sample.cards, 0, CODE_STOP);
+    refuse_seal(sample.cards, 0, CODE_STOP, "0 cards");
     for (size_t i = 0; i < APPKEY_RECIPIENTS_MAX + 1; i++) {
         auto_of(secret_free) struct secret *private = NULL;
         many[i] = (struct appkey_card){.key.type = JWK_P256, .alg = APPKEY_ECDH_A256KW};
         assert_done(ec_generate(&private, &many[i].key.point, &error), &error);
     }
-    refuse_seal(many, APPKEY_RECIPIENTS_MAX + 1, CODE_STOP);
+    refuse_seal(many, APPKEY_RECIPIENTS_MAX + 1, CODE_STOP, "17 cards");
     auto_free char *record = NULL;
     assert_done(appkey_seal(sample.app_private, many, APPKEY_RECIPIENTS_MAX, &record, &error),
                 &error);
     assert_int_equal(read_record(record).count, APPKEY_RECIPIENTS_MAX);
     many[1] = many[0];
-    refuse_seal(many, 2, CODE_STOP);
+    refuse_seal(many, 2, CODE_STOP, "the same card twice");
     struct appkey_card card = sample.cards[CARD_EC];
     card.alg = APPKEY_RSA_OAEP_256;
-    refuse_seal(&card, 1, CODE_STOP);
+    refuse_seal(&card, 1, CODE_STOP, "RSA-OAEP-256 does not fit");
     card.alg = (enum appkey_alg)3;
-    refuse_seal(&card, 1, CODE_FAULT);
+    refuse_seal(&card, 1, CODE_FAULT, "without an algorithm");
     card = sample.cards[CARD_RSA_1];
     card.alg = APPKEY_ECDH_A256KW;
-    refuse_seal(&card, 1, CODE_STOP);
+    refuse_seal(&card, 1, CODE_STOP, "ECDH-ES+A256KW does not fit");
     card = sample.cards[CARD_EC];
     card.key.point.bytes[9] ^= 1;
-    refuse_seal(&card, 1, CODE_STOP);
+    refuse_seal(&card, 1, CODE_STOP, "not a point");
 }
 
 static void assert_unopened(const char *record, const struct secret *key)
@@ -302,6 +304,7 @@ static void test_records_refused(void **state)
         {RSA_HEADER, "\"header\":{\"alg\":\"RSA1_5\","},
         {RSA_HEADER, "\"header\":{\"alg\":\"RSA-OAEP-384\","},
         {RSA_HEADER, "\"header\":{\"alg\":\"ECDH-ES+A256KW\","}, /* has no epk */
+        {RSA_HEADER, RSA_HEADER "\"epk\":{},"},
         {"\"epk\":{", "\"epk\":{\"d\":\"AAAA\","},
         {"\"crv\":\"P-256\"", "\"crv\":\"P-521\""},
         {"\"x\":\"", "\"x\":\"" KID43 "\",\"z\":\""},
@@ -389,6 +392,15 @@ static void make_seventeen(json_t *recipients)
     }
 }
 
+static void shorten_a_key(json_t *recipients)
+{
+    /* 255 bytes, for the card with 2048 bits. */
+    char text[BASE64URL_SIZE((size_t)255) + 1];
+    memset(text, 'A', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    json_object_set_new(json_array_get(recipients, 1), "encrypted_key", json_string(text));
+}
+
 static void make_sixteen(json_t *recipients)
 {
     make_seventeen(recipients);
@@ -403,6 +415,8 @@ static void test_lists_of_recipients(void **state)
     auto_free char *seventeen = with_recipients(make_seventeen);
     auto_free char *sixteen = with_recipients(make_sixteen);
     auto_free char *one = with_recipients(keep_the_last);
+    auto_free char *shortened = with_recipients(shorten_a_key);
+    assert_damaged(shortened, key);
     assert_damaged(twice, key);
     assert_damaged(seventeen, key);
     assert_int_equal(read_record(sixteen).count, APPKEY_RECIPIENTS_MAX);

@@ -154,12 +154,13 @@ static void test_every_changed_character_is_found(void **state)
  * A record whose encryption is right and whose header is this: only the header can be why it is
  * refused.
  */
-static char *forge(const struct sample *sample, const char *header)
+static char *forge_with(const struct sample *sample, const char *header, const void *bytes,
+                        size_t size)
 {
     struct error error = {0};
-    auto_buffer struct buffer jwe = BUFFER_UP_TO(JWE_MAX);
+    auto_buffer struct buffer jwe = BUFFER_UP_TO(2 * JWE_MAX);
     auto_content struct content content = {0};
-    auto_of(secret_free) struct secret *payload = sample_text(payload_text);
+    auto_of(secret_free) struct secret *payload = sample_secret(bytes, size);
     assert_done(base64url_put(&jwe, header, strlen(header), &error), &error);
     struct piece aad = {buffer_text(&jwe), jwe.size};
     assert_done(content_seal(sample->content_key, aad, payload, &content, &error), &error);
@@ -170,6 +171,11 @@ static char *forge(const struct sample *sample, const char *header)
     assert_done(buffer_put_text(&jwe, ".", &error), &error);
     assert_done(base64url_put(&jwe, content.tag, CONTENT_TAG_SIZE, &error), &error);
     return buffer_take_text(&jwe);
+}
+
+static char *forge(const struct sample *sample, const char *header)
+{
+    return forge_with(sample, header, payload_text, strlen(payload_text));
 }
 
 /* Writes a header: # stands for the sample's epk, % for its kid, ' for a quotation mark. */
@@ -374,6 +380,16 @@ static void test_longer_than_allowed(void **state)
     const char *const texts[5] = {[3] = letters};
     auto_free char *jwe = with_parts(sample, texts);
     assert_damaged(sample, jwe);
+    /* One character too long, and sound but for that. */
+    auto_free char *header = write_header(sample, "{" ALG "," ENC "," EPK "," KID "} ");
+    size_t room = JWE_MAX + 1 - BASE64URL_SIZE(strlen(header)) - 4 - 16 - 22;
+    auto_free char *fits = forge_with(sample, header, letters, room / 4 * 3);
+    auto_free char *exceeds = forge_with(sample, header, letters, room / 4 * 3 + room % 4 - 1);
+    assert_int_equal(strlen(exceeds), JWE_MAX + 1);
+    assert_damaged(sample, exceeds);
+    auto_of(secret_free) struct secret *payload = NULL;
+    struct error error = {0};
+    assert_done(jwe_open(fits, sample->content_key, &payload, &error), &error);
 }
 
 static void test_seal_refuses(void **state)

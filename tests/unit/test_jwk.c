@@ -100,6 +100,7 @@ static void test_reading_is_strict(void **state)
         "{\"crv\":\"P-256\",\"kty\":\"EC\",\"use\":\"enc\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}",
         PRIVATE_JSON,              /* a private key is no public key */
         RSA_WITH("AAEAAQ", RSA_N), /* leading zero */
+        RSA_WITH("AQAC", RSA_N),   /* even */
         RSA_WITH("AQAA", RSA_N),   /* 65536 */
         RSA_WITH("Aw", RSA_N),     /* 3 */
         RSA_WITH("", RSA_N),
@@ -120,6 +121,30 @@ static void test_reading_is_strict(void **state)
         assert_int_equal(error.code, CODE_STOP);
         assert_int_equal(key.modulus_size, 77);
     }
+}
+
+/* RFC 7518, section 6.2.1.2: a coordinate is written whole, also when it ends with a zero. */
+static void test_short_coordinate(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct jwk key = {.type = JWK_P256};
+    uint8_t scalar[EC_SCALAR_SIZE] = {0};
+    do {
+        scalar[31]++;
+        if (scalar[31] == 0)
+            scalar[30]++;
+        auto_of(secret_free) struct secret *private = sample_secret(scalar, sizeof(scalar));
+        assert_done(ec_public(private, &key.point, &error), &error);
+    } while (key.point.bytes[EC_POINT_SIZE - 1] != 0);
+    auto_json json_t *json = NULL;
+    auto_buffer struct buffer cut = BUFFER_UP_TO(64);
+    assert_done(jwk_to_json(&key, &json, &error), &error);
+    assert_done(base64url_put(&cut, key.point.bytes + 33, 31, &error), &error);
+    assert_done(jwk_from_json(json, &key, &error), &error);
+    json_object_set_new(json, "y", json_string(buffer_text(&cut)));
+    assert_int_equal(jwk_from_json(json, &key, &error), -1);
+    assert_int_equal(error.code, CODE_STOP);
 }
 
 static void refuse_to_write(const struct jwk *key)
@@ -302,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_published_keys),
         cmocka_unit_test(test_thumbprint_form),
         cmocka_unit_test(test_reading_is_strict),
+        cmocka_unit_test(test_short_coordinate),
         cmocka_unit_test(test_writing_refuses_what_is_no_key),
         cmocka_unit_test(test_spki),
         cmocka_unit_test(test_rfc7520_keys),

@@ -77,6 +77,21 @@ static void test_split_gives_back_what_was_composed(void **state)
     check_round_trip(longest, sizeof(longest));
 }
 
+/* Only the outermost member is the value; the facts may have members of that name further in. */
+static void test_split_finds_the_outermost_value(void **state)
+{
+    (void)state;
+    static const char text[] = FACTS ",\"x\":{\"a\":1,\"secret\":\"inner\"}"
+                                     ",\"secret\":\"outer\"}";
+    struct error error = {0};
+    auto_json json_t *facts = NULL;
+    auto_of(secret_free) struct secret *payload = sample_text(text);
+    auto_of(secret_free) struct secret *value = NULL;
+    assert_done(record_split(payload, &facts, &value, &error), &error);
+    assert_true(secret_equals(value, "outer", 5));
+    assert_string_equal(json_text(json_object_get(facts, "x"), "secret"), "inner");
+}
+
 static void test_values_refused(void **state)
 {
     (void)state;
@@ -294,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_compose_is_canonical_facts_and_value),
         cmocka_unit_test(test_split_gives_back_what_was_composed),
+        cmocka_unit_test(test_split_finds_the_outermost_value),
         cmocka_unit_test(test_values_refused),
         cmocka_unit_test(test_facts_refused),
         cmocka_unit_test(test_facts_too_long_or_not_canonical),

@@ -121,17 +121,17 @@ static void file_size_is_checked(void **state)
 
     (void)state;
     write_file("", 0, 0600);
-    assert_code(typed_file(path, 8, &untouched, &error), CODE_CONFIG, &error, "nothing");
+    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error, "nothing");
     write_file("\n", 1, 0600);
-    assert_code(typed_file(path, 8, &untouched, &error), CODE_CONFIG, &error, "nothing");
+    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error, "nothing");
     write_file("123456789", 9, 0600);
-    assert_code(typed_file(path, 8, &untouched, &error), CODE_CONFIG, &error,
+    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error,
                 "longer than 8 bytes");
     write_file("123456789\r\n", 11, 0600);
-    assert_code(typed_file(path, 8, &untouched, &error), CODE_CONFIG, &error,
+    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error,
                 "longer than 8 bytes");
     write_file("12345678901234567890", 20, 0600);
-    assert_code(typed_file(path, 8, &untouched, &error), CODE_CONFIG, &error,
+    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error,
                 "longer than 8 bytes");
     assert_null(strstr(error.text, "1234567890"));
     assert_code(typed_file(path, TYPED_MAX + 1, &untouched, &error), CODE_FAULT, &error, "bytes");

@@ -32,8 +32,17 @@ int vault_entry_proof(struct vault *vault, uint64_t index, uint64_t size, struct
                       struct buffer *ret_proof, struct error *error);
 
 /*
+ * Calls `each` for the entries from `first` to the end and proves on the way that those below the signed head are the
+ * signed ones, none left out: what `each` learned counts when this returns 0.
+ */
+int vault_walk(struct vault *vault, const struct signed_head *head, uint64_t first,
+               int (*each)(void *context, uint64_t index, const char *text, size_t size,
+                           struct error *error),
+               void *context, struct error *error);
+
+/*
  * Reads an entry and proves it against the signed head; the caller drops it.  CODE_LOG when it is not covered, is of
- * another type or does not fit the head.
+ * another type, does not fit the head, or would grant trust but was declared void.
  */
 int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint64_t index,
                        enum entry_type type, json_t **ret_entry, struct error *error);

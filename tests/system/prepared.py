@@ -1,0 +1,95 @@
+"""One vault and one stand-in for all tests of a module; each test starts from the same snapshot.
+
+A module that imports these fixtures gets them in place of those of conftest.py, which make everything anew.
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from canary import Canaries
+from killing import Snapshot
+from program import Processes
+from standin import Standin
+from vaulttool import Vault
+
+
+class Prepared:
+    """A vault with a soft card, once before and once after an app and a grant came into it."""
+
+    def __init__(self, programs):
+        self._directory = Path(tempfile.mkdtemp(prefix="p11g-"))
+        self.graph = Standin(self._directory, Processes())
+        self.vault = Vault(programs, Processes())
+        self.canaries = Canaries()
+        self._snapshots = {}
+
+    def prepare(self):
+        """Make both snapshots."""
+        self.vault.make_soft()
+        self._snapshots["soft"] = Snapshot(self.vault)
+        token = self.vault.make_ready(self.graph, self.canaries.app_secret)
+        self.canaries.add("user token", token)
+        self._snapshots["ready"] = Snapshot(self.vault)
+
+    def use(self, state):
+        """The vault as it was in that state; what is started from now on is this test's."""
+        self._snapshots[state].restore()
+        self.vault.processes = Processes()
+        self.graph.tell("clear_misbehaviours")
+        self.graph.tell("set_clock", offset=0)
+        return self.vault
+
+    def check(self):
+        """Nothing of the test is left."""
+        left = self.vault.processes.left()
+        assert not left, f"processes left: {left}"
+
+    def remove(self):
+        """Everything."""
+        for snapshot in self._snapshots.values():
+            snapshot.remove()
+        self.vault.remove()
+        if self.graph.process.poll() is None:
+            self.graph.stop()
+        shutil.rmtree(self._directory)
+
+
+@pytest.fixture(scope="module")
+def prepared(programs):
+    """Made once a module and worker."""
+    made = Prepared(programs)
+    try:
+        made.prepare()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def graph(prepared):
+    """The module's stand-in, which behaves well again."""
+    prepared.graph.tell("clear_misbehaviours")
+    return prepared.graph
+
+
+@pytest.fixture
+def canaries(prepared):
+    """The module's secrets."""
+    return prepared.canaries
+
+
+@pytest.fixture
+def soft_vault(prepared):
+    """A vault with an enrolled SoftHSM card."""
+    yield prepared.use("soft")
+    prepared.check()
+
+
+@pytest.fixture
+def ready_vault(prepared):
+    """A soft vault with the app `ads` and the grant `ads/user/alice`."""
+    yield prepared.use("ready")
+    prepared.check()

@@ -1,0 +1,221 @@
+"""What the front tells a card room for one use, made from a real vault's store."""
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+
+import pytest
+
+from program import Processes
+from rooms import REFUSED, parse, receive
+from sealing import canonical, digest
+from treelog import Signer, entry, frontier, leaf, path
+from vaulttool import Vault
+
+SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
+USE = "0123456789abcdef0123456789abcdef"
+GRANT = "ads/user/alice"
+
+
+@contextlib.contextmanager
+def prepared(programs):
+    """The facts of a vault with an app and a grant.  Rooms only read it: one is enough for all."""
+    started = Processes()
+    vault = Vault(programs, started)
+    try:
+        vault.make_soft()
+        vault.done("app", "add", "ads", "--provider", "meta", "--id", "1234567890",
+                   "--secret-file", vault.write("given/secret", "0123456789abcdef" * 2 + "\n"))
+        vault.done("import", GRANT,
+                   "--token-file", vault.write("given/token", "EAAB" + "x" * 60 + "\n"))
+        yield Facts(vault)
+        assert not started.left()
+    finally:
+        vault.remove()
+
+
+class Facts:
+    """What stands in a vault's store; nothing is written to it."""
+
+    def __init__(self, vault):
+        self.vault = vault
+        self.environment = {"SOFTHSM2_CONF": str(vault.directory / "soft/softhsm2.conf")}
+        self.trust = vault.trust.read_text(encoding="utf-8")
+        store = sqlite3.connect(vault.directory / "vault.db")
+        try:
+            self._read(store)
+        finally:
+            store.close()
+
+    def _read(self, store):
+        self.origin = "p11vault/" + store.execute("SELECT id FROM vault").fetchone()[0]
+        self.entries = [text.encode() for text, in
+                        store.execute("SELECT text FROM entry ORDER BY idx")]
+        self.signed, self.note = store.execute(
+            "SELECT size, note FROM checkpoint ORDER BY size DESC").fetchone()
+        self.app_record, self.app_index, self.key_index = store.execute(
+            "SELECT key_record, entry, key_entry FROM app WHERE app = 'ads'").fetchone()
+        self.card_index, self.serial = store.execute("SELECT entry, serial FROM card").fetchone()
+        self.records = store.execute("SELECT name, version, jwe FROM record "
+                                     "WHERE state = 'current' ORDER BY name").fetchall()
+
+    def read_entry(self, index):
+        """One entry as an object."""
+        return json.loads(self.entries[index])
+
+    @property
+    def card(self):
+        """Public JWK and algorithm of the card."""
+        card = self.read_entry(self.card_index)
+        return card["jwk"], card["alg"]
+
+
+class Use:
+    """All that is said for one exchange.  A test changes one thing of it."""
+
+    def __init__(self, facts):
+        self.facts, self.origin = facts, facts.origin
+        self.pin = facts.vault.directory / "soft/pin"
+        self.trust, self.use = facts.vault.trust, USE
+        self.entries, self.signed = list(facts.entries), facts.signed
+        self.count, self.slots = len(facts.records), 1
+        self.note = facts.note
+        self.app, self.app_record, self.key_index = "ads", facts.app_record, facts.key_index
+        self.unlocks = [[n, *row] for n, row in enumerate(facts.records)]
+        self.rewrite = None
+        self.add("intent", **self.intent())
+
+    def intent(self, **changes):
+        """The members of an intent that names the records of this use."""
+        return {"use": self.use, "verb": "exchange", "name": GRANT, "card": "",
+                "origin": "https://graph.facebook.com", "seals": [GRANT],
+                "opens": [{"name": name, "version": version, "digest": digest(jwe)}
+                          for _, name, version, jwe in self.unlocks], **changes}
+
+    def set_intent(self, **changes):
+        """Another intent in the place of the one there is."""
+        self.entries[-1] = entry("intent", **self.intent(**changes))
+
+    def add(self, kind, **members):
+        """One more entry at the end of the log."""
+        self.entries.append(entry(kind, **members))
+
+    def leaves(self, count=None):
+        """The hashes of the first entries, or of those that are signed."""
+        return [leaf(data) for data in self.entries[:self.signed if count is None else count]]
+
+    def proof(self, index):
+        """That an entry is under the checkpoint."""
+        return path(index, self.leaves()) if index < self.signed else []
+
+    def set_trust(self, *lines, mode=0o600):
+        """A trust file of this test's own."""
+        text = "".join(f"{line}\n" for line in lines)
+        name = f"conf/trust-{hashlib.sha256(text.encode()).hexdigest()[:8]}-{mode:o}"
+        self.trust = self.facts.vault.write(name, text, mode)
+
+    def sign(self, signer, count=None, origin=None):
+        """The first entries, or all, signed by a key of ours."""
+        self.signed = len(self.entries) if count is None else count
+        self.note = signer.sign(self.leaves(), origin)
+
+    def sign_trusted(self, count=None):
+        """The same by one that the trust file knows beside the card's."""
+        signer = Signer(self.origin)
+        self.set_trust(self.facts.trust, signer.vkey)
+        self.sign(signer, count)
+
+    def plant(self, kind, **changes):
+        """A copy of a signed entry that was never signed itself; its index."""
+        index = {"card": self.facts.card_index, "app": self.facts.app_index,
+                 "app-key": self.facts.key_index}[kind]
+        copy = {**self.facts.read_entry(index), **changes}
+        self.entries.insert(-1, canonical(copy).encode())
+        return len(self.entries) - 2
+
+    def opening(self):
+        """The fields of `open`."""
+        return [SOFTHSM, f"pkcs11:serial={self.facts.serial}", str(self.pin), "exchange",
+                self.count, self.slots, self.use, self.origin, str(self.trust)]
+
+    def head(self):
+        """`checkpoint` and its fields."""
+        return ["checkpoint", self.note, b"".join(frontier(self.leaves()))]
+
+    def tail(self):
+        """`entry` for everything behind the checkpoint."""
+        return [["entry", index, data] for index, data in enumerate(self.entries)
+                if index >= self.signed]
+
+    def orders(self):
+        """Everything between `ready` and `sign`."""
+        key = self.entries[self.key_index]
+        orders = [self.head(), ["app", self.app, self.app_record, self.key_index, key,
+                                b"".join(self.proof(self.key_index))],
+                  *(["unlock", *unlock] for unlock in self.unlocks), *self.tail()]
+        if self.rewrite:
+            self.rewrite(orders)
+        return orders
+
+    def recipient(self):
+        """`recipient` for the enrolled card."""
+        index = self.facts.card_index
+        return ["recipient", index, self.entries[index], b"".join(self.proof(index))]
+
+
+# ---- telling it ----
+
+def begin(room, use):
+    """Up to the login."""
+    room.send("open", *use.opening())
+    room.expect("ready")
+
+
+def tell(room, orders):
+    """Send orders until the room does not listen any more."""
+    for order in orders:
+        if not room.send(*order):
+            return
+
+
+def sign(room, use):
+    """Everything up to the signature; the fields of `signed`."""
+    begin(room, use)
+    tell(room, [*use.orders(), ["sign"]])
+    return room.expect("signed")
+
+
+def hand(room, number, keys=None):
+    """The fields of a key that was asked for."""
+    room.send("hand", number)
+    assert room.expect("handed") == [number]
+    name, values = parse(receive(keys or room.keys))
+    assert (name, values[0]) == ("key", number)
+    return values
+
+
+def take_app_key(keys):
+    """The app key as it is named to the exchange room."""
+    name, values = parse(receive(keys))
+    assert name == "appkey"
+    return json.loads(values[0])
+
+
+class Deviations(list):
+    """Changes to a use, each with the error that it must lead to."""
+
+    def __call__(self, part, code=REFUSED, hint=""):
+        def register(change):
+            name = change.__name__.replace("_", "-")
+            self.append(pytest.param(change, code, part, hint, id=name))
+            return change
+        return register
+
+
+def refuse(room, use, change, expected):
+    """The room says why, ends, and neither signs nor sends anything to the exchange room."""
+    change(use)
+    begin(room, use)
+    tell(room, [*use.orders(), ["sign"]])
+    room.refuses(*expected)

@@ -1,0 +1,215 @@
+"""A server that is not the right one, or answers wrongly: each its own words, and the old grant stays."""
+
+import socket
+
+import pytest
+
+from cards import GRANT, Facts, SoftCard, grant_untouched, refused
+from prepared import canaries, graph, prepared, ready_vault  # noqa: F401  (fixtures)
+
+SHORT = "[exchange]\ndeadline = 1\nconnect-deadline = 1\n"
+INSPECT, EXCHANGE, CONFIRM = ("debug_token", 1), ("exchange", 1), ("debug_token", 2)
+IMPORT = f"hint: log in again and import the new token: p11vault import {GRANT}"
+SET_SECRET = "then: p11vault app set-secret ads"
+LOOK = "hint: check the configured origin"
+LATER, AGAIN = "hint: wait an hour", "hint: try again in a few minutes"
+
+
+@pytest.fixture
+def misled(ready_vault, graph, canaries):
+    """An exchange while the stand-in does something else; nothing secret is in what is said of it."""
+    def exchange(step, kind, **options):
+        name, which = step
+        graph.misbehave(name, kind, which, **options)
+        result = ready_vault.run("exchange", GRANT, "-v")
+        graph.tell("release")
+        assert canaries.leaks(texts=[result.out, result.err]) == []
+        return result
+    return exchange
+
+
+# ---- before anything is sent ----
+
+@pytest.mark.parametrize("kind, code, words", [
+    ("untrusted", 14, "the server's certificate is not trusted: unable to get local issuer"),
+    ("other_name", 14, "the server's certificate is for another name"),
+    ("old_tls", 14, "the TLS handshake failed: "), ("garbage", 14, "the TLS handshake failed: "),
+    ("silent", 10, "the deadline has passed"), ("reset", 10, "the connection broke during"),
+    ("cut", 10, "the connection broke during"),
+    ("close", 10, "the connection ended before an answer came"),
+])
+def test_connections(ready_vault, graph, misled, kind, code, words):
+    """No request reaches a server that has not proved to be the right one."""
+    ready_vault.configure(SHORT)
+    asked = len(graph.requests())
+    with grant_untouched(ready_vault):
+        result = misled(("connect", "all"), kind)
+        refused(result, code, words)
+        assert result.err.count(f"connect to {graph.origin}") == (kind != "close")
+    assert len(graph.requests()) == asked
+
+
+def test_nobody_listens(ready_vault):
+    """Refused by the machine."""
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        origin = f"https://localhost:{reserved.getsockname()[1]}"
+        ready_vault.done("app", "add", "gone", "--id", "1", "--origin", origin, stdin="secret-1")
+        ready_vault.done("import", "gone/user/alice", stdin="EAAB0123456789")
+        with grant_untouched(ready_vault):
+            refused(ready_vault.run("exchange", "gone/user/alice"), 10, f"connect to {origin}",
+                    "refused")
+
+
+# ---- answers that are none ----
+
+@pytest.mark.parametrize("kind, options, code, words, hint", [
+    ("redirect", {"location": "https://evil.example/"}, 15, "a redirect (302), which is never", LOOK),
+    ("garbage", {}, 15, "answer is not JSON (HTTP 200)", LOOK),
+    ("html_503", {}, 10, "the server is out of order (HTTP 503)", AGAIN),
+    ("empty_200", {}, 15, "answer is empty (HTTP 200)", LOOK),
+    ("duplicate_keys", {}, 15, "answer is not JSON", LOOK),
+    ("deep", {}, 15, "answer is not JSON", LOOK), ("trailing", {}, 15, "answer is not JSON", LOOK),
+    ("huge", {}, 15, "the answer's body is larger than 262144 bytes", ""),
+    ("huge_header", {}, 15, "a line of the answer, or its whole head, is too long", ""),
+    ("cut", {"after": 20}, 10, "the connection broke", ""),
+    ("cut", {"after": 20, "how": "notify"}, 10, "answer cut off after 20 of ", ""),
+    ("cut", {"part": "head", "after": 9}, 10, "the connection broke", ""),
+    ("until_close", {"how": "fin"}, 10, "the connection broke", ""),
+    ("silent", {}, 10, "the deadline has passed", ""),
+    ("slow", {"interval": 0.3}, 10, "the deadline has passed", ""),
+    ("both_lengths", {}, 15, "both a Content-Length and a transfer coding", ""),
+    ("extra_bytes", {}, 15, "bytes stand behind the end of the answer", ""),
+    ("content_encoding", {}, 15, "the answer has a content coding", ""),
+    ("chunked_bad", {"how": "overflow"}, 15, "a chunk's size has more than", ""),
+    ("bad_head", {"how": "fold"}, 15, "a header field of the answer is folded", ""),
+    ("early_hints", {"count": 50}, 15, "more than 8 interim answers", ""),
+    # What the provider itself reports.
+    ("http_error", {"code": 4}, 11, "has used up its calls for now (code 4, trace A", LATER),
+    ("http_error", {"code": 613, "status": 429}, 11, "faster than this call allows", LATER),
+    ("http_error", {"code": 2, "status": 500}, 10, "service is down for the moment", AGAIN),
+    ("http_error", {"code": 1, "transient": True}, 10, "that it calls temporary", AGAIN),
+    ("http_error", {"code": 10, "status": 403}, 13, "a permission was not granted", GRANT),
+    ("http_error", {"code": 200}, 13, "a permission or an accepted term of use is missing", GRANT),
+    ("http_error", {"code": 368}, 15, "blocks the action", "hint: do nothing with this user"),
+    ("http_error", {"code": 101}, 14, "does not know the app's id", "p11vault app show ads"),
+    ("error_in_200", {"code": 4}, 11, "has used up its calls for now", LATER),
+    ("echo", {"code": 4}, 11, "has used up its calls for now", LATER),
+], ids=lambda value: f"{value:.10}" if isinstance(value, str) else "")
+def test_answers(ready_vault, prepared, misled, kind, options, code, words, hint):
+    """Wherever they come; what was issued before is kept, and what was there is still current."""
+    for step, doing, kept in ((INSPECT, "inspect-input", 0), (EXCHANGE, "exchange", 0),
+                              (CONFIRM, "inspect-result", 1)):
+        prepared.use("ready").configure(SHORT if words == "the deadline has passed" else "")
+        before = Facts(ready_vault)
+        refused(misled(step, kind, **options), code, f"{GRANT}: {doing}: ", words, hint)
+        after = Facts(ready_vault)
+        assert after.versions == {GRANT: (1, bool(kept))}
+        assert after.sealed[:len(before.sealed)] == before.sealed
+        assert len(after.sealed) == len(before.sealed) + kept
+        assert (after.outcome["result"], after.outcome["step"]) == ("failed", doing)
+
+
+# ---- answers that are true, but not what was wanted ----
+
+@pytest.mark.parametrize("step, kind, options, code, words, hint", [
+    (INSPECT, "fields", {"set": {"expires_at": 1000000000}}, 12, "token expired on 2001-09-09", IMPORT),
+    (INSPECT, "fields", {"set": {"is_valid": False}}, 12, "the token is not valid", IMPORT),
+    (INSPECT, "wrong_app", {}, 15, "the stored token belongs to another app", "p11vault import"),
+    (INSPECT, "fields", {"set": {"type": "PAGE"}}, 15, "the stored token is a page token", ""),
+    (EXCHANGE, "http_error", {"code": 190, "subcode": 463}, 12, "the token has expired", IMPORT),
+    (EXCHANGE, "http_error", {"code": 190, "subcode": 460}, 12, "has changed the password", IMPORT),
+    (EXCHANGE, "echo", {"code": 1}, 14, "most likely for a wrong app secret", SET_SECRET),
+    (INSPECT, "http_error", {"code": 190}, 14, "the app secret is wrong", SET_SECRET),
+    (EXCHANGE, "query_string", {}, 15, "answer is not JSON", LOOK),
+])
+def test_refusals(ready_vault, misled, step, kind, options, code, words, hint):
+    """Nothing was issued; the person is told what to do."""
+    with grant_untouched(ready_vault):
+        refused(misled(step, kind, **options), code, words, hint)
+
+
+@pytest.mark.parametrize("step, kind, options, code, words, result", [
+    (EXCHANGE, "wrong_user", {}, 15, "the issued token belongs to another user", "failed"),
+    (CONFIRM, "wrong_user", {}, 15, "the issued token belongs to another user", "failed"),
+    (CONFIRM, "wrong_app", {}, 15, "the issued token belongs to another app", "failed"),
+    (CONFIRM, "fields", {"set": {"is_valid": False}}, 15, "that the token it issued is not valid",
+     "failed"),
+    (CONFIRM, "fields", {"remove": ["expires_at"]}, 15, "did not say when the token it issued",
+     "failed"),
+    (CONFIRM, "fields", {"set": {"type": "PAGE"}}, 15, "is of another kind", "failed"),
+    (EXCHANGE, "unchanged_expiry", {}, 11, "not-extended: the issued token expires no later",
+     "not-extended"),
+    (EXCHANGE, "unchanged_expiry", {"same_token": True}, 11, "not-extended", "not-extended"),
+])
+def test_results_that_are_not_taken(ready_vault, misled, step, kind, options, code, words, result):
+    """What was issued is rejected, the old grant stays current, and the next run succeeds."""
+    refused(misled(step, kind, **options), code, f"{GRANT}: inspect-result: ", words)
+    facts = Facts(ready_vault)
+    assert facts.versions == {GRANT: (1, False)} and facts.outcome["result"] == result
+    states = [entry["state"] for entry in facts.entries
+              if entry["type"] == "state" and entry["version"] == 2]
+    assert states == ["rejected"]
+    ready_vault.done("exchange", GRANT)
+    assert Facts(ready_vault).versions == {GRANT: (3, False)}
+
+
+def test_a_token_of_another_app_is_issued(ready_vault, misled):
+    """The provider itself refuses to speak of it."""
+    refused(misled(EXCHANGE, "wrong_app"), 15, "belongs to another app", f"p11vault import {GRANT}")
+    assert Facts(ready_vault).versions[GRANT][0] == 1
+    ready_vault.done("import", GRANT, stdin=ready_vault.token)
+    ready_vault.done("exchange", GRANT)
+
+
+def test_wrong_app_secret(ready_vault, canaries):
+    """The command that is named mends it."""
+    ready_vault.done("app", "set-secret", "ads", stdin="f" * 32)
+    with grant_untouched(ready_vault):
+        refused(ready_vault.run("exchange", GRANT), 14, "the app secret is wrong", SET_SECRET)
+    ready_vault.done("app", "set-secret", "ads", stdin=canaries.app_secret)
+    ready_vault.done("exchange", GRANT)
+
+
+# ---- odd answers that are right ----
+
+@pytest.mark.parametrize("kind, options, words", [
+    ("no_expires_in", {}, "(60 days)"), ("never_expires", {}, "never expires"),
+    ("numbers_as_strings", {}, "(60 days)"), ("chunked", {}, "(60 days)"),
+    ("chunked", {"size": 1}, "(60 days)"), ("until_close", {}, "(60 days)"),
+    ("early_hints", {}, "(60 days)"), ("slow", {"interval": 0.0001}, "(60 days)"),
+])
+def test_odd_but_right(ready_vault, misled, kind, options, words):
+    """They work."""
+    result = misled(EXCHANGE, kind, **options)
+    assert result.code == 0 and words in result.out, result
+    assert Facts(ready_vault).versions == {GRANT: (2, False)}
+
+
+def test_connection_close_after_each_answer(ready_vault, graph, misled):
+    """A new exchange room for each step, and still one login."""
+    spy, before = SoftCard(ready_vault).spy(), len(graph.requests())
+    graph.misbehave("debug_token", "close")
+    result = misled(("exchange", "all"), "close")
+    assert result.code == 0 and result.err.count("connecting again") == 2, result
+    asked = graph.requests()[before:]
+    assert [request["step"] for request in asked] == ["debug_token", "exchange", "debug_token"]
+    assert len({request["connection"] for request in asked}) == 3 and spy.logins == 1
+
+
+# ---- pending ----
+
+def test_pending_is_resolved_by_the_next_run(ready_vault, graph, misled):
+    """Issued, but the connection broke before it was confirmed: nothing is asked for twice."""
+    refused(misled(CONFIRM, "cut"), 10, f"{GRANT}: inspect-result: ")
+    assert Facts(ready_vault).versions == {GRANT: (1, True)}
+    status = ready_vault.done("status").out
+    assert "a newer version waits to be confirmed" in status
+    assert f"next: p11vault exchange {GRANT}" in status
+    graph.tell("clear_misbehaviours")
+    exchanges = len(graph.requests("exchange"))
+    result = ready_vault.done("exchange", GRANT)
+    assert "the grant that an interrupted run had been issued is confirmed" in result.err
+    assert len(graph.requests("exchange")) == exchanges
+    facts = Facts(ready_vault)
+    assert facts.versions == {GRANT: (2, False)} and facts.outcome["result"] == "done"
