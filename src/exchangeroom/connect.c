@@ -24,7 +24,7 @@ int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
         connection_library_start(error) < 0 ||
         connection_open(&room->origin, message_text(order, 1), deadline, &room->connection, error) <
             0)
-        return error_prefix(error, "connect to %s", message_text(order, 0));
+        return -1;
     if (confine_lock(error) < 0)
         return error_prefix(error, "lock the exchange room");
     log_info("connected to %s (%s), locked", connection_address(room->connection),

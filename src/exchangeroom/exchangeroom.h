@@ -21,6 +21,7 @@
 
 /* A sealed record as ordered, or a slot for one that may be issued. */
 struct ordered {
+    struct ordered *next;
     uint64_t n;
     bool is_slot;
     char digest[DIGEST_HEX_SIZE];
@@ -43,7 +44,7 @@ struct exchangeroom {
     struct ec_point app_key;
     char app_kid[THUMBPRINT_SIZE];
 
-    struct ordered ordered[ROOM_RECORDS_MAX];
+    struct ordered *ordered;
     size_t ordered_count;
 };
 

@@ -9,37 +9,64 @@
 /* The front passes the wish on to the card room: a local way, but the front may be busy writing to disk. */
 #define KEY_MS 30000
 
-/* What was issued into a slot is opened later as the record of the same number. */
-static int check_new(const struct exchangeroom *room, uint64_t n, bool is_slot, struct error *error)
+static void ordered_free(struct ordered *ordered)
 {
-    for (size_t i = 0; i < room->ordered_count; i++)
-        if (room->ordered[i].n == n && room->ordered[i].is_slot == is_slot)
-            return error_set(error, CODE_FAULT, "record %llu is ordered twice",
-                             (unsigned long long)n);
-    if (room->ordered_count == ROOM_RECORDS_MAX)
-        return error_set(error, CODE_FAULT, "more than %d records", ROOM_RECORDS_MAX);
-    return 0;
-}
-
-static void ordered_clear(struct ordered *ordered)
-{
+    if (!ordered)
+        return;
     free(ordered->app);
     free(ordered->name);
     free(ordered->kind);
     free(ordered->jwe);
     json_decref(ordered->facts);
+    free(ordered);
 }
+DEFINE_CLEANUP(struct ordered, ordered_free);
 
 void exchangeroom_forget_records(struct exchangeroom *room)
 {
-    for (size_t i = 0; i < room->ordered_count; i++)
-        ordered_clear(&room->ordered[i]);
-    room->ordered_count = 0;
+    while (room->ordered) {
+        struct ordered *first = room->ordered;
+        room->ordered = first->next;
+        ordered_free(first);
+    }
+}
+
+static struct ordered *look_up(const struct exchangeroom *room, uint64_t n, bool is_slot)
+{
+    struct ordered *ordered = room->ordered;
+    while (ordered && (ordered->n != n || ordered->is_slot != is_slot))
+        ordered = ordered->next;
+    return ordered;
+}
+
+/* What was issued into a slot is opened later as the record of the same number. */
+static int new_ordered(struct exchangeroom *room, uint64_t n, bool is_slot,
+                       struct ordered **ret_ordered, struct error *error)
+{
+    if (look_up(room, n, is_slot))
+        return error_set(error, CODE_FAULT, "record %llu is ordered twice", (unsigned long long)n);
+    if (room->ordered_count == ROOM_RECORDS_MAX)
+        return error_set(error, CODE_FAULT, "more than %d records", ROOM_RECORDS_MAX);
+    struct ordered *ordered = calloc(1, sizeof(*ordered));
+    if (!ordered)
+        return error_memory(error);
+    ordered->n = n;
+    ordered->is_slot = is_slot;
+    *ret_ordered = ordered;
+    return 0;
+}
+
+static void keep(struct exchangeroom *room, struct ordered *ordered)
+{
+    ordered->next = room->ordered;
+    room->ordered = ordered;
+    room->ordered_count++;
 }
 
 /* record: n, digest, app, name, kind, version, JWE */
 int exchangeroom_record(struct exchangeroom *room, const struct message *order, struct error *error)
 {
+    auto_of(ordered_free) struct ordered *ordered = NULL;
     char digest[DIGEST_HEX_SIZE];
     const char *jwe = message_text(order, 6);
     struct digest actual = digest_of(jwe, strlen(jwe));
@@ -47,45 +74,41 @@ int exchangeroom_record(struct exchangeroom *room, const struct message *order, 
     if (strcmp(digest, message_text(order, 1)) != 0)
         return error_set(error, CODE_LOG, "record '%s' is not the one that was ordered",
                          message_text(order, 3));
-    if (check_new(room, message_number(order, 0), false, error) < 0)
+    if (new_ordered(room, message_number(order, 0), false, &ordered, error) < 0)
         return -1;
-    struct ordered ordered = {.n = message_number(order, 0),
-                              .app = strdup(message_text(order, 2)),
-                              .name = strdup(message_text(order, 3)),
-                              .kind = strdup(message_text(order, 4)),
-                              .version = (int64_t)message_number(order, 5),
-                              .jwe = strdup(jwe)};
-    if (!ordered.app || !ordered.name || !ordered.kind || !ordered.jwe) {
-        ordered_clear(&ordered);
+    ordered->app = strdup(message_text(order, 2));
+    ordered->name = strdup(message_text(order, 3));
+    ordered->kind = strdup(message_text(order, 4));
+    ordered->version = (int64_t)message_number(order, 5);
+    ordered->jwe = strdup(jwe);
+    if (!ordered->app || !ordered->name || !ordered->kind || !ordered->jwe)
         return error_memory(error);
-    }
-    room->ordered[room->ordered_count++] = ordered;
+    keep(room, TAKE(ordered));
     return 0;
 }
 
 /* slot: n, facts */
 int exchangeroom_slot(struct exchangeroom *room, const struct message *order, struct error *error)
 {
+    auto_of(ordered_free) struct ordered *ordered = NULL;
     auto_json json_t *facts = NULL;
     const char *text = message_text(order, 1);
     if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
-        check_new(room, message_number(order, 0), true, error) < 0)
+        new_ordered(room, message_number(order, 0), true, &ordered, error) < 0)
         return -1;
-    room->ordered[room->ordered_count++] =
-        (struct ordered){.n = message_number(order, 0), .is_slot = true, .facts = TAKE(facts)};
+    ordered->facts = TAKE(facts);
+    keep(room, TAKE(ordered));
     return 0;
 }
 
-static int find_ordered(struct exchangeroom *room, uint64_t n, bool is_slot,
+static int find_ordered(const struct exchangeroom *room, uint64_t n, bool is_slot,
                         const struct ordered **ret_ordered, struct error *error)
 {
-    for (size_t i = 0; i < room->ordered_count; i++)
-        if (room->ordered[i].n == n && room->ordered[i].is_slot == is_slot) {
-            *ret_ordered = &room->ordered[i];
-            return 0;
-        }
-    return error_set(error, CODE_FAULT, "%s %llu was not ordered", is_slot ? "slot" : "record",
-                     (unsigned long long)n);
+    *ret_ordered = look_up(room, n, is_slot);
+    if (!*ret_ordered)
+        return error_set(error, CODE_FAULT, "%s %llu was not ordered", is_slot ? "slot" : "record",
+                         (unsigned long long)n);
+    return 0;
 }
 
 int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error)

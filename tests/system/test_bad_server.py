@@ -1,5 +1,7 @@
 """A server that is not the right one, or answers wrongly: each its own words, and the old grant stays."""
 
+import itertools
+import os
 import socket
 
 import pytest
@@ -63,7 +65,7 @@ def test_nobody_listens(ready_vault):
 
 # ---- answers that are none ----
 
-@pytest.mark.parametrize("kind, options, code, words, hint", [
+ANSWERS = [
     ("redirect", {"location": "https://evil.example/"}, 15, "a redirect (302), which is never", LOOK),
     ("garbage", {}, 15, "answer is not JSON (HTTP 200)", LOOK),
     ("html_503", {}, 10, "the server is out of order (HTTP 503)", AGAIN),
@@ -95,19 +97,30 @@ def test_nobody_listens(ready_vault):
     ("http_error", {"code": 101}, 14, "does not know the app's id", "p11vault app show ads"),
     ("error_in_200", {"code": 4}, 11, "has used up its calls for now", LATER),
     ("echo", {"code": 4}, 11, "has used up its calls for now", LATER),
-], ids=lambda value: f"{value:.10}" if isinstance(value, str) else "")
-def test_answers(ready_vault, prepared, misled, kind, options, code, words, hint):
+]
+PLACES = [(INSPECT, "inspect-input", 0), (EXCHANGE, "exchange", 0), (CONFIRM, "inspect-result", 1)]
+
+
+def everywhere(rows):
+    """Each answer at one of the three steps in turn; in a campaign at all of them."""
+    turns = itertools.cycle(PLACES)
+    campaign = os.environ.get("P11VAULT_CAMPAIGN") == "1"
+    for row in rows:
+        for place in PLACES if campaign else [next(turns)]:
+            yield pytest.param(*place, *row, id=f"{place[1]}-{row[0]}-{row[1].get('code', '')}")
+
+
+@pytest.mark.parametrize("step, doing, kept, kind, options, code, words, hint", everywhere(ANSWERS))
+def test_answers(ready_vault, misled, step, doing, kept, kind, options, code, words, hint):
     """Wherever they come; what was issued before is kept, and what was there is still current."""
-    for step, doing, kept in ((INSPECT, "inspect-input", 0), (EXCHANGE, "exchange", 0),
-                              (CONFIRM, "inspect-result", 1)):
-        prepared.use("ready").configure(SHORT if words == "the deadline has passed" else "")
-        before = Facts(ready_vault)
-        refused(misled(step, kind, **options), code, f"{GRANT}: {doing}: ", words, hint)
-        after = Facts(ready_vault)
-        assert after.versions == {GRANT: (1, bool(kept))}
-        assert after.sealed[:len(before.sealed)] == before.sealed
-        assert len(after.sealed) == len(before.sealed) + kept
-        assert (after.outcome["result"], after.outcome["step"]) == ("failed", doing)
+    ready_vault.configure(SHORT if words == "the deadline has passed" else "")
+    before = Facts(ready_vault)
+    refused(misled(step, kind, **options), code, f"{GRANT}: {doing}: ", words, hint)
+    after = Facts(ready_vault)
+    assert after.versions == {GRANT: (1, bool(kept))}
+    assert after.sealed[:len(before.sealed)] == before.sealed
+    assert len(after.sealed) == len(before.sealed) + kept
+    assert (after.outcome["result"], after.outcome["step"]) == ("failed", doing)
 
 
 # ---- answers that are true, but not what was wanted ----
