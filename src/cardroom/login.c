@@ -114,8 +114,7 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
         parse_uris(message_text(order, 1), uris, &uri_count, error) < 0 ||
         module_load(message_text(order, 0), &room->module, error) < 0 ||
         card_open(room->module, uris, uri_count, &room->card, error) < 0 ||
-        cardroom_login(room, message_text(order, 2), message_text(order, 3),
-                       room->count ? room->count : 1, error) < 0)
+        cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error) < 0)
         return -1;
     return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial),
                         TEXT(room->label));

@@ -3,6 +3,7 @@
  * way to the exchange room as descriptor 4.
  */
 #include "cardroom.h"
+#include "p11vault/confine/confine.h"
 
 /* The first order comes at once; whoever starts this by hand gets an answer, not a hanging process. */
 #define FIRST_ORDER_MS 30000
@@ -21,6 +22,8 @@ static int work(void *context, struct error *error)
 {
     struct cardroom *room = context;
     struct message order;
+    if (!room->inside.network && confine_offline(error) < 0)
+        return -1;
     if (channel_receive(room->inside.front, deadline_in(FIRST_ORDER_MS), &order, error) < 0)
         return -1;
     switch (order.type) {

@@ -51,6 +51,15 @@ static int set_seconds(struct config_reading *reading, const char *value, void *
 }
 
 /* "v26.0": what stands in the path of every call. */
+static int set_switch(struct config_reading *reading, const char *value, void *field)
+{
+    bool on = strcmp(value, "yes") == 0;
+    if (!on && strcmp(value, "no") != 0)
+        return config_refuse(reading, "a switch must be yes or no");
+    *(bool *)field = on;
+    return 0;
+}
+
 static int set_version(struct config_reading *reading, const char *value, void *field)
 {
     size_t major = value[0] == 'v' ? strspn(value + 1, DIGITS) : 0;
@@ -77,6 +86,7 @@ static const struct key keys[] = {
     {"module", "path", set_path, offsetof(struct config_module, path)},
     {"module", "pin-source", set_path, offsetof(struct config_module, pin_source)},
     {"module", "deadline", set_seconds, offsetof(struct config_module, deadline_s)},
+    {"module", "network", set_switch, offsetof(struct config_module, network)},
     {"exchange", "deadline", set_seconds, offsetof(struct config, exchange_deadline_s)},
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},
     {"tls", "ca", set_path, offsetof(struct config, tls_ca)},

@@ -108,6 +108,8 @@ int confine_lock(struct error *error)
 
     if (filter == NULL)
         return error_memory(error);
+    if (confine_no_files(error) < 0)
+        return -1;
     /* A call by another architecture's numbers would pass the list unseen. */
     result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     /* Threads that run already are locked in too. */

@@ -63,6 +63,8 @@ int exchangeroom_record(struct exchangeroom *room, const struct message *order,
                         struct error *error);
 int exchangeroom_slot(struct exchangeroom *room, const struct message *order, struct error *error);
 void exchangeroom_forget_records(struct exchangeroom *room);
+/* Slot n was ordered. */
+int exchangeroom_check_slot(struct exchangeroom *room, uint64_t n, struct error *error);
 /* Waits for the card room's app key when it is not known yet. */
 int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error);
 /* Asks for the key of record n. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "exchangeroom.h"
+#include "p11vault/confine/confine.h"
 #include "p11vault/pin/typed.h"
 
 /* read: file, prompt, what it is, seconds */
@@ -20,7 +21,8 @@ int exchangeroom_read(struct exchangeroom *room, const struct message *order, st
         result = typed_ask(message_text(order, 1), TYPED_MAX, deadline, &room->typed, error);
     else
         result = typed_descriptor(STDIN_FILENO, TYPED_MAX, deadline, &room->typed, error);
-    if (result < 0 || typed_check_token(room->typed, what, error) < 0)
+    /* Whatever comes next needs neither files nor sockets, as after connecting. */
+    if (result < 0 || typed_check_token(room->typed, what, error) < 0 || confine_lock(error) < 0)
         return -1;
     return channel_send_empty(room->inside.front, MESSAGE_TYPED, error);
 }

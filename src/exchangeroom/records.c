@@ -111,6 +111,12 @@ static int find_ordered(const struct exchangeroom *room, uint64_t n, bool is_slo
     return 0;
 }
 
+int exchangeroom_check_slot(struct exchangeroom *room, uint64_t n, struct error *error)
+{
+    const struct ordered *ordered;
+    return find_ordered(room, n, true, &ordered, error);
+}
+
 int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error)
 {
     struct message message;

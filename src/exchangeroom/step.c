@@ -148,6 +148,9 @@ int exchangeroom_step(struct exchangeroom *room, const struct message *order, st
     auto_of(http_response_free) struct http_response *response = NULL;
     if (read_order(order, &step, error) < 0)
         return -1;
+    /* What is issued and has no place to be sealed into would be lost. */
+    if (step.step == STEP_EXCHANGE && exchangeroom_check_slot(room, step.slot, error) < 0)
+        return -1;
     auto_free char *client_id = strdup(step.parameters.client_id);
     auto_free char *version = strdup(step.parameters.api_version);
     if (!client_id || !version)

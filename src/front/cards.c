@@ -88,7 +88,7 @@ static int ask_to_enroll(struct session *session, const char *uri, const char *k
     if (session_start_room(module, -1, &session->card, error) < 0)
         return -1;
     int sent = channel_send(room_channel(session->card), MESSAGE_ENROLL, error, TEXT(module->path),
-                            TEXT(uri), TEXT(pin_source), TEXT("card enroll"), TEXT(key),
+                            TEXT(uri), TEXT(pin_source), TEXT("enrol"), TEXT(key),
                             TEXT(front->vault->origin), TEXT(front->config->trust));
     if (session_tell(session->card, sent, error) < 0)
         return -1;

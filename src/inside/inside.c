@@ -37,7 +37,12 @@ static int begin(struct inside *inside, struct error *error)
 int inside_run(struct inside *inside, int count, char **arguments)
 {
     struct error error;
-    log_start(inside->program, count > 1 && strcmp(arguments[1], "-v") == 0);
+    bool verbose = false;
+    for (int i = 1; i < count; i++) {
+        verbose = verbose || strcmp(arguments[i], "-v") == 0;
+        inside->network = inside->network || strcmp(arguments[i], "--network") == 0;
+    }
+    log_start(inside->program, verbose);
     int result = begin(inside, &error);
     if (result == 0)
         result = inside->work(inside->context, &error);

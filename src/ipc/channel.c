@@ -285,10 +285,11 @@ static int receive_packet(struct channel *channel, struct deadline deadline, int
         struct cmsghdr align;
         char space[CMSG_SPACE(sizeof(int))];
     } control = {0};
+    /* Without the padding, where a second descriptor would fit in unseen. */
     struct msghdr header = {.msg_iov = &packet,
                             .msg_iovlen = 1,
                             .msg_control = &control,
-                            .msg_controllen = sizeof(control)};
+                            .msg_controllen = CMSG_LEN(sizeof(int))};
     /* A peer that ended with orders unread resets the socket once; what it said before that can still be read. */
     bool reset = false;
     ssize_t received;

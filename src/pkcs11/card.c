@@ -133,8 +133,10 @@ static void fail_several(const struct scan *scan, const struct card_uri *uris, s
     }
     error_set(error, CODE_NO_CARD, "more than one card fits%s: %s", buffer_text(&wanted),
               buffer_text(&found));
-    error_hint(error, "choose one by its serial, as in 'pkcs11:serial=...'; the serials are "
-                      "shown by: p11vault card list");
+    error_hint(
+        error,
+        "choose one by its serial: --card SERIAL, or 'pkcs11:serial=SERIAL' to enrol it; the "
+        "serials are shown by: p11vault card list");
 }
 
 /* NULL, with the error set, when none or several fit. */

@@ -37,7 +37,7 @@ as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo)
 fi
-echo "${as_root[*]:-}" apt-get install -y --no-install-recommends "${missing# }"
+echo "${as_root[@]}" apt-get install -y --no-install-recommends "${missing# }"
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -q || exit 1
 # The list is split on purpose: one word a package.

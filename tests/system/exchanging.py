@@ -48,7 +48,7 @@ class Work:
         self.ordered = [dict(payload) for payload in self.payloads]
         self.sealed = [None, None]
         self.named = canonical(jwk(self.app_key.public_key()))
-        self.give = self.key
+        self.give, self.first = self.key, None
         self.asked_before = len(graph.requests())
 
     def payload(self, name, kind, value):
@@ -83,7 +83,9 @@ class Work:
 
     def tell(self, room):
         """All orders, and the app key as the card room names it."""
-        if self.named is not None:
+        if self.first:
+            room.keys.send(self.first)
+        if self.named:
             room.keys.send(packet(rule("card", "exchange", "appkey"), self.named))
         for order in self.orders():
             if not room.send(*order):

@@ -4,6 +4,7 @@ The table of messages is read from the sources, so that a message added there is
 """
 
 import array
+import contextlib
 import fcntl
 import os
 import re
@@ -185,9 +186,12 @@ class Room:
 
     def sockets(self):
         """Its descriptors that are sockets."""
-        directory = f"/proc/{self.pid}/fd"
-        return {int(name) for name in os.listdir(directory)
-                if os.readlink(f"{directory}/{name}").startswith("socket:")}
+        found = set()
+        for link in Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed while we look
+                if os.readlink(link).startswith("socket:"):
+                    found.add(int(link.name))
+        return found
 
     def on_keys(self):
         """What an ended card room has sent to the exchange room, as names and fields."""
@@ -205,8 +209,7 @@ class Room:
 
     def refuses(self, code, part, hint="", keys=()):
         """The room says `fail` with this code and text, ends with it, and has sent no key."""
-        while (answer := self.receive()) and answer[0] not in ("fail", "signed", "issued"):
-            pass
+        answer = self.receive()
         assert answer and answer[0] == "fail", f"{answer} where 'fail' belongs"
         said = answer[1]
         assert (said[0], part in said[1], hint in said[2]) == (code, True, True), said

@@ -7,7 +7,7 @@ from prepared import (canaries, graph, prepared,  # noqa: F401  (fixtures)
                       ready_vault, soft_vault)
 
 AT_TERMINAL = (GRANT, "--ask-pin")
-PROMPT = r"PIN for vault [0-9a-f]{16} \(exchange ads/user/alice, 2 uses\): $"
+PROMPT = r"PIN for vault [0-9a-f]{16} \(exchange ads/user/alice, 1 use\): $"
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_two_cards(soft_vault):
     serials = {card.serial, card.add_second()}
     spy = card.spy()
     refused(soft_vault.run("card", "enroll"), 20, "more than one card fits any card",
-            *serials, "'pkcs11:serial=...'", "p11vault card list")
+            *serials, "'pkcs11:serial=SERIAL'", "p11vault card list")
     assert spy.logins == 0
     assert soft_vault.done("app", "list").out == ""
 

@@ -6,7 +6,7 @@ Each deviation changes one thing of the log that a front tells, or of the keys t
 import pytest
 
 from rooms import FAULT, Room
-from telling import Deviations, Use, begin, prepared, refuse, sign, tell
+from telling import Deviations, Use, begin, prepared, refuse, sign
 from treelog import Signer, entry, frontier
 
 OTHER = "p11vault/" + "0" * 32

@@ -265,12 +265,62 @@ static void descriptors_are_closed(void **state)
     in_child(standard_descriptors_stay);
 }
 
+/* The machine's own sockets stay: pcscd is behind one. */
+static const char *offline_card_room(void)
+{
+    struct error error;
+    int ends[2];
+    static const int families[] = {AF_INET, AF_INET6, AF_PACKET};
+    if (confine_offline(&error) < 0)
+        return error.text;
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        int descriptor = socket(families[i], SOCK_DGRAM, 0);
+        if (descriptor >= 0 || errno != EAFNOSUPPORT)
+            return "a network socket was made";
+    }
+    if (socket(AF_UNIX, SOCK_STREAM, 0) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+        return "no socket of the machine itself";
+    if (open("/dev/null", O_RDONLY) < 0)
+        return "no files";
+    if (syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0) != -1 || errno != EPERM)
+        return "another process can be read";
+    return NULL;
+}
+
+static void card_room_is_offline(void **state)
+{
+    (void)state;
+    in_child(offline_card_room);
+}
+
+static const char *landlock_alone(void)
+{
+    struct error error;
+    if (confine_no_files(&error) < 0)
+        return error.text;
+    if (confine_landlock_version() == 0)
+        return open("/etc/passwd", O_RDONLY) >= 0 ? NULL : "a wall stands that the kernel lacks";
+    if (open("/etc/passwd", O_RDONLY) >= 0 || errno != EACCES)
+        return "a file was opened";
+    if (open("/tmp/p11vault-landlock", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EACCES)
+        return "a file was made";
+    return NULL;
+}
+
+static void landlock_stands_without_the_filter(void **state)
+{
+    (void)state;
+    in_child(landlock_alone);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lock_denies),
         cmocka_unit_test(lock_leaves_the_rest),
         cmocka_unit_test(lock_can_be_repeated),
+        cmocka_unit_test(card_room_is_offline),
+        cmocka_unit_test(landlock_stands_without_the_filter),
         cmocka_unit_test(process_walls_stand),
         cmocka_unit_test(process_is_not_tied_unasked),
         cmocka_unit_test(descriptors_are_closed),

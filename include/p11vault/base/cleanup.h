@@ -11,6 +11,7 @@
 #define P11VAULT_BASE_CLEANUP_H
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Gives `free_function` (void f(type *), NULL allowed) a form that the attribute can call. */
@@ -39,9 +40,12 @@
         taken_;                                                                                    \
     })
 
+/* The pointer can be of any type, so it is copied, not read through another one. */
 static inline void cleanup_free(void *pointer)
 {
-    free(*(void **)pointer);
+    void *held;
+    memcpy(&held, pointer, sizeof(held));
+    free(held);
 }
 
 static inline void cleanup_close(const int *descriptor)

@@ -8,7 +8,8 @@
  * silence; our reader refuses them first.
  *
  *     [vault]              dir = DIR, trust = FILE, module = NAME
- *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, env.VARIABLE = VALUE
+ *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no,
+ *                          env.VARIABLE = VALUE
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [tls]                ca = FILE
  *     [origin URL]         ca = FILE
@@ -17,6 +18,7 @@
 #ifndef P11VAULT_CONFIG_CONFIG_H
 #define P11VAULT_CONFIG_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "p11vault/base/cleanup.h"
@@ -31,6 +33,7 @@ struct config_module {
     char *name;
     char *path;                    /* absolute */
     char *pin_source;              /* file, or NULL: ask */
+    bool network;                  /* the module may reach the network (a network HSM) */
     int deadline_s;                /* for one call of the card room without a person: default 30 */
     char *env[CONFIG_ENV_MAX + 1]; /* "VARIABLE=VALUE", ends with NULL */
     size_t env_count;

@@ -26,4 +26,19 @@ int confine_descriptors(int first_to_close, struct error *error);
  */
 int confine_lock(struct error *error);
 
+/*
+ * The second half of the lock, called by confine_lock(): no file by any name and no TCP, by Landlock, as far as the
+ * kernel's version of it goes.  A kernel without it is said once (-v) and is no failure: the filter stands alone then.
+ */
+int confine_no_files(struct error *error);
+
+/* The kernel's version of Landlock; 0: it has none. */
+int confine_landlock_version(void);
+
+/*
+ * The card room's wall, before a module is loaded: no sockets but those of the machine itself, and no way into other
+ * processes (seccomp).  CODE_CONFIG when the kernel has no seccomp filters.
+ */
+int confine_offline(struct error *error);
+
 #endif
