@@ -12,7 +12,6 @@ PKCS11_TOOL = "/usr/bin/pkcs11-tool"
 SOFTHSM_UTIL = "/usr/bin/softhsm2-util"
 WRONG_PIN = "000000000000"
 GRANT = "ads/user/alice"
-SANITIZED = "sanitize" in os.environ.get("P11VAULT_BUILD", "") or "ASAN_OPTIONS" in os.environ
 
 
 class SoftCard:

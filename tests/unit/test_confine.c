@@ -268,7 +268,7 @@ static void descriptors_are_closed(void **state)
 /* The machine's own sockets stay: pcscd is behind one. */
 static const char *offline_card_room(void)
 {
-    struct error error;
+    static struct error error;
     int ends[2];
     static const int families[] = {AF_INET, AF_INET6, AF_PACKET};
     if (confine_offline(&error) < 0)
@@ -295,7 +295,7 @@ static void card_room_is_offline(void **state)
 
 static const char *landlock_alone(void)
 {
-    struct error error;
+    static struct error error;
     if (confine_no_files(&error) < 0)
         return error.text;
     if (confine_landlock_version() == 0)
