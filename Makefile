@@ -124,6 +124,10 @@ valgrind: $(UNITS)
 system: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/system
 
+# Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
+bench: all
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
+
 # Fuzzers.  With clang they fuzz; with any compiler they also run their seeds as a plain test.
 $(FUZZERS): $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/driver.o $(LIBRARY)
 	$(call say,LINK)
@@ -208,12 +212,13 @@ help:
 	@echo 'headers    each compiles alone       floors    who may include whom'
 	@echo 'links      who may link what         analyze   gcc -fanalyzer and clang-tidy'
 	@echo 'check      all of these              demo      a first run against local stand-ins'
+	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system fuzz fuzz-seeds fuzz-run headers floors links analyze check demo \
-        deps install uninstall clean help FORCE
+.PHONY: all unit valgrind system bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
+        demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -1,40 +1,93 @@
 /*
- * secret.c: one mapping a secret: guard page, locked pages, guard page.
+ * secret.c: one mapping a secret: guard page, hidden or locked pages, guard page.
  *
  * Everything behind `size` is zero at all times but for what a caller wrote through secret_room()
- * and has not yet declared; freeing therefore wipes the whole of the locked pages.
+ * and has not yet declared; freeing therefore wipes the whole of the pages.
  */
 #include "p11vault/base/secret.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 struct secret {
-    uint8_t *data; /* the first locked byte */
+    enum secret_kind kind;
+    uint8_t *data; /* the first byte between the guard pages */
     size_t size;
     size_t capacity;
     size_t locked; /* bytes in whole pages, at least the capacity */
     uint8_t *mapping;
-    size_t mapped; /* the locked pages and both guard pages */
+    size_t mapped; /* those pages and both guard pages */
 };
 
-static int map_pages(struct secret *secret, struct error *error)
+static size_t page_size(void)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    secret->locked = (secret->capacity + page - 1) / page * page;
-    secret->mapped = secret->locked + 2 * page;
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void take_mapping(struct secret *secret, enum secret_kind kind, void *mapping)
+{
+    secret->kind = kind;
+    secret->mapping = mapping;
+    secret->data = secret->mapping + page_size();
+}
+
+/*
+ * A descriptor of hidden memory, as large as the mapping; -1 where there is none.  A limit on the
+ * size of files counts here too, and going beyond it is a signal.
+ */
+static int open_hidden(size_t size)
+{
+#ifdef SYS_memfd_secret
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < size)
+        return -1;
+    auto_close int descriptor = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+    if (descriptor < 0 || ftruncate(descriptor, (off_t)size) < 0)
+        return -1;
+    return TAKE_FD(descriptor);
+#else
+    (void)size;
+    return -1;
+#endif
+}
+
+/*
+ * The guard pages belong to the same mapping: the kernel counts them as locked, but as nobody can
+ * touch them there is no memory behind them.  Any refusal means that the secret is locked instead.
+ */
+static bool map_hidden(struct secret *secret)
+{
+    auto_close int descriptor = open_hidden(secret->mapped);
+    if (descriptor < 0)
+        return false;
+    void *mapping = mmap(NULL, secret->mapped, PROT_NONE, MAP_SHARED, descriptor, 0);
+    if (mapping == MAP_FAILED)
+        return false;
+    if (madvise(mapping, secret->mapped, MADV_DONTFORK) < 0 ||
+        mprotect((uint8_t *)mapping + page_size(), secret->locked, PROT_READ | PROT_WRITE) < 0) {
+        munmap(mapping, secret->mapped);
+        return false;
+    }
+    take_mapping(secret, SECRET_HIDDEN, mapping);
+    return true;
+}
+
+static int map_locked(struct secret *secret, struct error *error)
+{
     void *mapping =
         mmap(NULL, secret->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapping == MAP_FAILED)
         return error_errno(error, CODE_FAULT, "map memory for a secret");
-    secret->mapping = mapping;
-    secret->data = secret->mapping + page;
+    take_mapping(secret, SECRET_LOCKED, mapping);
     return 0;
 }
 
-static int protect_pages(const struct secret *secret, struct error *error)
+static int lock_pages(const struct secret *secret, struct error *error)
 {
     if (mprotect(secret->data, secret->locked, PROT_READ | PROT_WRITE) < 0)
         return error_errno(error, CODE_FAULT, "open memory for a secret");
@@ -63,7 +116,11 @@ int secret_new(size_t capacity, struct secret **ret_secret, struct error *error)
     if (secret == NULL)
         return error_memory(error);
     secret->capacity = capacity;
-    if (map_pages(secret, error) < 0 || protect_pages(secret, error) < 0)
+    secret->locked = (capacity + page_size() - 1) / page_size() * page_size();
+    secret->mapped = secret->locked + 2 * page_size();
+    bool is_small = secret->locked <= SECRET_HIDDEN_PAGES * page_size();
+    if (!(is_small && map_hidden(secret)) &&
+        (map_locked(secret, error) < 0 || lock_pages(secret, error) < 0))
         return -1;
     *ret_secret = TAKE(secret);
     return 0;
@@ -74,7 +131,10 @@ void secret_free(struct secret *secret)
     if (secret == NULL)
         return;
     if (secret->data != NULL) {
-        /* The pages may still be closed when secret_new() failed half-way. */
+        /*
+         * The pages may still be closed when secret_new() failed half-way, and hidden ones are not
+         * there in a forked child.
+         */
         if (mprotect(secret->data, secret->locked, PROT_READ | PROT_WRITE) == 0)
             explicit_bzero(secret->data, secret->locked);
         munmap(secret->mapping, secret->mapped);
@@ -95,6 +155,11 @@ size_t secret_size(const struct secret *secret)
 size_t secret_capacity(const struct secret *secret)
 {
     return secret->capacity;
+}
+
+enum secret_kind secret_kind(const struct secret *secret)
+{
+    return secret->kind;
 }
 
 int secret_append(struct secret *secret, const void *bytes, size_t size, struct error *error)

@@ -7,6 +7,7 @@
 #include "cardroom.h"
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/log.h"
+#include "p11vault/base/scrub.h"
 #include "p11vault/pin/typed.h"
 
 #define PIN_TYPING_MS 120000
@@ -41,7 +42,10 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     }
     if (result < 0)
         return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
-    if (card_login(room->card, pin, error) < 0) {
+    result = card_login(room->card, pin, error);
+    secret_free(TAKE(pin));
+    scrub_stack_and_registers();
+    if (result < 0) {
         if (!attended && error->code == CODE_PIN_WRONG)
             error_hint(error, "correct %s, then run the same command once with --ask-pin",
                        pin_source);

@@ -5,6 +5,7 @@
 
 #include "cardroom.h"
 #include "p11vault/base/log.h"
+#include "p11vault/base/scrub.h"
 
 /* The front waits for a provider between two orders; it ends this room by closing the channel. */
 #define ORDER_MS (15 * 60 * 1000)
@@ -21,6 +22,7 @@ static int sign_and_unwrap(struct cardroom *room, struct error *error)
     card_logout(room->card);
     card_free(TAKE(room->card));
     module_free(TAKE(room->module));
+    scrub_stack_and_registers();
     log_info("logged out, module finalised");
     return channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size));
 }
@@ -57,6 +59,8 @@ static int hand(struct cardroom *room, const struct message *order, struct error
         channel_send(room->inside.keys, MESSAGE_KEY, error, NUMBER(n),
                      BYTES(epk->bytes, EC_POINT_SIZE), SECRET(content_key)) < 0)
         return -1;
+    secret_free(TAKE(content_key));
+    scrub_stack_and_registers();
     return channel_send(room->inside.front, MESSAGE_HANDED, error, NUMBER(n));
 }
 

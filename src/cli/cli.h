@@ -68,7 +68,7 @@ void arguments_usage(const struct verb *verbs, size_t verb_count, const struct v
 /* The verbs. */
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
     cli_app_set_secret, cli_import, cli_exchange, cli_status, cli_audit_show, cli_audit_verify,
-    cli_audit_key;
+    cli_audit_key, cli_doctor;
 
 /* Results go to standard output, what is said to people to standard error. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -17,6 +17,7 @@
 /* clang-format off */
 static const struct verb verbs[] = {
     {"init", "", "make a vault", 0, 0, OPTION_SOFT, NEEDS_CONFIG, cli_init},
+    {"doctor", "", "what is wrong here, and how to mend it", 0, 0, OPTION_JSON, 0, cli_doctor},
     {"card list", "", "the cards that are there", 0, 0, OPTION_JSON | OPTION_MODULE, NEEDS_CONFIG, cli_card_list},
     {"card enroll", "[URI]", "trust a card: prove or make its keys", 0, 1,
      OPTION_MODULE | OPTION_KEY | OPTION_ASK_PIN, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_card_enroll},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "exchangeroom.h"
+#include "p11vault/base/scrub.h"
 #include "p11vault/confine/confine.h"
 #include "p11vault/pin/typed.h"
 
@@ -24,6 +25,7 @@ int exchangeroom_read(struct exchangeroom *room, const struct message *order, st
     /* Whatever comes next needs neither files nor sockets, as after connecting. */
     if (result < 0 || typed_check_token(room->typed, what, error) < 0 || confine_lock(error) < 0)
         return -1;
+    scrub_stack_and_registers();
     return channel_send_empty(room->inside.front, MESSAGE_TYPED, error);
 }
 
@@ -56,7 +58,9 @@ int exchangeroom_seal(struct exchangeroom *room, const struct message *order, st
         record_compose(facts, room->typed, &payload, error) < 0 ||
         jwe_seal_to(&room->app_key, payload, &jwe, error) < 0)
         return -1;
+    secret_free(TAKE(payload));
     secret_free(TAKE(room->typed));
+    scrub_stack_and_registers();
     return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(0), TEXT(jwe),
                         TEXT(facts_text));
 }

@@ -5,6 +5,7 @@
 
 #include "exchangeroom.h"
 #include "p11vault/base/log.h"
+#include "p11vault/base/scrub.h"
 #include "p11vault/http/request.h"
 #include "p11vault/http/response.h"
 #include "p11vault/oauth/facts.h"
@@ -72,6 +73,7 @@ static int send_request(struct exchangeroom *room, const struct step *step,
     int result = connection_send(room->connection, secret_data(request), secret_size(request),
                                  deadline, error);
     secret_free(TAKE(request));
+    scrub_stack_and_registers();
     *ret_us = clock_monotonic_us() - begin;
     return result;
 }
@@ -138,6 +140,7 @@ static int take_answer(struct exchangeroom *room, const struct step *step,
     }
     secret_free(TAKE(answer.grant));
     http_response_free(TAKE(response));
+    scrub_stack_and_registers();
     return tell_outcome(room, step, &answer, sent_us + clock_monotonic_us() - begin, lives, error);
 }
 

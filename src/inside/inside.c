@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "p11vault/base/log.h"
+#include "p11vault/base/scrub.h"
 #include "p11vault/confine/confine.h"
 #include "p11vault/ipc/room.h"
 
@@ -46,6 +47,8 @@ int inside_run(struct inside *inside, int count, char **arguments)
     int result = begin(inside, &error);
     if (result == 0)
         result = inside->work(inside->context, &error);
+    /* Whatever the work was broken off in the middle of. */
+    scrub_stack_and_registers();
     if (result < 0 && inside->front && !channel_peer_gone(inside->front))
         channel_send_fail(inside->front, &error);
     else if (result < 0)

@@ -33,7 +33,10 @@ struct room {
 
 static const char *program_name(enum party who)
 {
-    return who == PARTY_CARD ? "p11vault-card" : "p11vault-exchange";
+    static const char *const names[] = {[PARTY_FRONT] = "p11vault",
+                                        [PARTY_CARD] = "p11vault-card",
+                                        [PARTY_EXCHANGE] = "p11vault-exchange"};
+    return names[who];
 }
 
 /* Nobody but root and this user may be able to write it: else anybody could put another program in its place. */
@@ -63,7 +66,7 @@ static int own_directory(char ret_path[PATH_MAX], struct error *error)
     return 0;
 }
 
-static int find_program(enum party who, char ret_path[PATH_MAX], struct error *error)
+int room_find_program(enum party who, char ret_path[PATH_MAX], struct error *error)
 {
     char directory[PATH_MAX];
     if (own_directory(directory, error) < 0)
@@ -152,7 +155,7 @@ int room_start(const struct room_start *how, struct room **ret_room, struct erro
 {
     char path[PATH_MAX];
     int ends[2];
-    if (find_program(how->who, path, error) < 0 || channel_pair(ends, false, error) < 0)
+    if (room_find_program(how->who, path, error) < 0 || channel_pair(ends, false, error) < 0)
         return -1;
     auto_close int ours = ends[0];
     auto_close int theirs = ends[1];

@@ -1,4 +1,4 @@
-"""What tests do to a soft card behind p11vault's back: count its logins, add a second, take keys away."""
+"""What tests do to a soft card behind p11vault's back, and how they look at what came of it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ GRANT = "ads/user/alice"
 
 
 class SoftCard:
-    """The SoftHSM directory that `init --soft` made, and the module's section in the configuration."""
+    """The SoftHSM directory that `init --soft` made, and its section in the configuration."""
 
     def __init__(self, vault):
         self.vault = vault
@@ -33,7 +33,8 @@ class SoftCard:
         text = self.vault.config.read_text()
         old = f"{key} = {self.setting(key)}\n"
         assert text.count(old) == 1
-        self.vault.config.write_text(text.replace(old, "" if value is None else f"{key} = {value}\n"))
+        new = "" if value is None else f"{key} = {value}\n"
+        self.vault.config.write_text(text.replace(old, new))
 
     @property
     def pin(self):
@@ -71,7 +72,7 @@ class SoftCard:
         (self.directory / "tokens").mkdir(mode=0o700)
 
     def spy(self):
-        """Put a module between that writes down each call.  It writes PINs, too: not into the vault."""
+        """Put a module between that writes down each call: PINs, too, so not into the vault."""
         spy = Spy(self.vault.base / "spy")
         self.change("path", SPY)
         text = self.vault.config.read_text()
@@ -103,11 +104,11 @@ class Spy:
 class Facts:
     """What a vault says of itself: entries, grants; and all of it verified."""
 
-    def __init__(self, vault):
-        vault.done("audit", "verify")
-        lines = vault.done("audit", "show", "--json").out.splitlines()
+    def __init__(self, vault, *options):
+        vault.done(*options, "audit", "verify")
+        lines = vault.done(*options, "audit", "show", "--json").out.splitlines()
         self.entries = [json.loads(line)["entry"] for line in lines]
-        self.grants = json.loads(vault.done("status", "--json").out)
+        self.grants = json.loads(vault.done(*options, "status", "--json").out)
         self.sealed = [entry["digest"] for entry in self.entries if entry["type"] == "seal"]
 
     @property

@@ -1,6 +1,7 @@
 """One vault and one stand-in for all tests of a module; each test starts from the same snapshot.
 
-A module that imports these fixtures gets them in place of those of conftest.py, which make everything anew.
+A module that imports these fixtures gets them in place of those of conftest.py, which make
+everything anew.
 """
 
 import shutil
@@ -57,8 +58,8 @@ class Prepared:
         shutil.rmtree(self._directory)
 
 
-@pytest.fixture(scope="module")
-def prepared(programs):
+@pytest.fixture(name="prepared", scope="module")
+def fixture_prepared(programs):
     """Made once a module and worker."""
     made = Prepared(programs)
     try:
@@ -68,28 +69,28 @@ def prepared(programs):
         made.remove()
 
 
-@pytest.fixture
-def graph(prepared):
+@pytest.fixture(name="graph")
+def fixture_graph(prepared):
     """The module's stand-in, which behaves well again."""
     prepared.graph.tell("clear_misbehaviours")
     return prepared.graph
 
 
-@pytest.fixture
-def canaries(prepared):
+@pytest.fixture(name="canaries")
+def fixture_canaries(prepared):
     """The module's secrets."""
     return prepared.canaries
 
 
-@pytest.fixture
-def soft_vault(prepared):
+@pytest.fixture(name="soft_vault")
+def fixture_soft_vault(prepared):
     """A vault with an enrolled SoftHSM card."""
     yield prepared.use("soft")
     prepared.check()
 
 
-@pytest.fixture
-def ready_vault(prepared):
+@pytest.fixture(name="ready_vault")
+def fixture_ready_vault(prepared):
     """A soft vault with the app `ads` and the grant `ads/user/alice`."""
     yield prepared.use("ready")
     prepared.check()

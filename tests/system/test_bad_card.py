@@ -1,10 +1,10 @@
-"""Wrong PINs and wrong cards: one try at most, and the words that help; the grant stays as it was."""
+"""Wrong PINs and wrong cards: one try at most, words that help, and the grant stays as it was."""
 
 import pytest
 
 from cards import GRANT, WRONG_PIN, Facts, SoftCard, grant_untouched, refused, untouched
-from prepared import (canaries, graph, prepared,  # noqa: F401  (fixtures)
-                      ready_vault, soft_vault)
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
 AT_TERMINAL = (GRANT, "--ask-pin")
 PROMPT = r"PIN for vault [0-9a-f]{16} \(exchange ads/user/alice, 1 use\): $"

@@ -1,20 +1,26 @@
-"""A log that cannot be written refuses before the card is asked: without an entry there is no key."""
+"""A log that cannot be written refuses before the card is asked: no entry, no key."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
 
 from cards import GRANT, Facts, SoftCard, refused
-from prepared import graph, prepared, ready_vault  # noqa: F401  (fixtures)
+from prepared import fixture_graph, fixture_prepared, fixture_ready_vault  # noqa: F401
 from program import Program
 
 
 def in_namespace(vault, script, *arguments):
-    """p11vault in a mount namespace of its own, after a script has changed what it sees there."""
-    command = ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec", f'{script}\nexec "$@"', "sh",
+    """p11vault in a mount namespace of its own, after a script has changed what it sees there.
+
+    What the vault is in there afterwards is copied to `after`.
+    """
+    run = 'set +e; "$@"; code=$?; rm -f "$VAULT/fill"; cp -a "$VAULT" "$AFTER"; exit $code'
+    command = ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec", f"{script}\n{run}", "sh",
                vault.programs / "p11vault", "--config", vault.config, "--vault", vault.directory]
-    environment = vault.environment(VAULT=str(vault.directory), SIDE=str(vault.base / "side"))
+    environment = vault.environment(VAULT=str(vault.directory), SIDE=str(vault.base / "side"),
+                                    AFTER=str(vault.base / "after"))
     return Program([*command, *arguments], environment, vault.processes).finish()
 
 
@@ -52,8 +58,9 @@ def test_log_unwritable(ready_vault, spy, graph, script, words, verb):
     refused(result, 30)
     assert any(word in result.err for word in words), result
     assert spy.logins == 0 and len(graph.requests()) == asked
-    after = Facts(ready_vault)
-    assert (after.entries, after.grants) == (before.entries, before.grants)
+    for vault in (ready_vault.directory, ready_vault.base / "after"):
+        after = Facts(ready_vault, "--vault", vault)
+        assert (after.entries, after.grants) == (before.entries, before.grants)
 
 
 def test_room_enough(ready_vault, spy):
@@ -65,13 +72,14 @@ def test_room_enough(ready_vault, spy):
 def test_reading_what_cannot_be_written(ready_vault, spy):
     """Looking still works: auditors have no right to write."""
     for verb in (("status",), ("audit", "show"), ("audit", "verify"), ("app", "list")):
+        shutil.rmtree(ready_vault.base / "after", ignore_errors=True)
         there = in_namespace(ready_vault, READ_ONLY, *verb)
         assert (there.code, there.out) == (0, ready_vault.done(*verb).out)
     assert spy.logins == 0
 
 
 def test_configuration_read_only(ready_vault, spy):
-    """The newest head is kept beside the trust file; when it cannot be, nothing is lost silently."""
+    """The newest head is kept beside the trust file; when it cannot be, that is said."""
     before = Facts(ready_vault)
     script = 'mount --bind "$SIDE/../conf" "$SIDE/../conf"; ' \
              'mount -o remount,bind,ro "$SIDE/../conf"'

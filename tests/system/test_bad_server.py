@@ -1,13 +1,15 @@
-"""A server that is not the right one, or answers wrongly: each its own words, and the old grant stays."""
+"""A server that is the wrong one, or answers wrongly: words for each, and the old grant stays."""
 
 import itertools
 import os
+import re
 import socket
 
 import pytest
 
 from cards import GRANT, Facts, SoftCard, grant_untouched, refused
-from prepared import canaries, graph, prepared, ready_vault  # noqa: F401  (fixtures)
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault)
 
 SHORT = "[exchange]\ndeadline = 1\nconnect-deadline = 1\n"
 INSPECT, EXCHANGE, CONFIRM = ("debug_token", 1), ("exchange", 1), ("debug_token", 2)
@@ -19,7 +21,7 @@ LATER, AGAIN = "hint: wait an hour", "hint: try again in a few minutes"
 
 @pytest.fixture
 def misled(ready_vault, graph, canaries):
-    """An exchange while the stand-in does something else; nothing secret is in what is said of it."""
+    """An exchange while the stand-in misbehaves; nothing secret is in what is said of it."""
     def exchange(step, kind, **options):
         name, which = step
         graph.misbehave(name, kind, which, **options)
@@ -36,9 +38,10 @@ def misled(ready_vault, graph, canaries):
     ("untrusted", 14, "the server's certificate is not trusted: unable to get local issuer"),
     ("other_name", 14, "the server's certificate is for another name"),
     ("old_tls", 14, "the TLS handshake failed: "), ("garbage", 14, "the TLS handshake failed: "),
-    ("silent", 10, "the deadline has passed"), ("reset", 10, "the connection broke during"),
-    ("cut", 10, "the connection broke during"),
-    ("close", 10, "the connection ended before an answer came"),
+    ("silent", 10, "the deadline has passed"), ("cut", 10, "the connection broke during"),
+    # A reset may come so soon that there was never a connection.
+    ("reset", 10, "connection broke during the TLS handshake|Connection (reset by peer|refused)"),
+    ("close", 10, "the connection ended before an answer came|the connection broke"),
 ])
 def test_connections(ready_vault, graph, misled, kind, code, words):
     """No request reaches a server that has not proved to be the right one."""
@@ -46,7 +49,8 @@ def test_connections(ready_vault, graph, misled, kind, code, words):
     asked = len(graph.requests())
     with grant_untouched(ready_vault):
         result = misled(("connect", "all"), kind)
-        refused(result, code, words)
+        refused(result, code)
+        assert re.search(words, result.err), result
         assert result.err.count(f"connect to {graph.origin}") == (kind != "close")
     assert len(graph.requests()) == asked
 
@@ -66,7 +70,8 @@ def test_nobody_listens(ready_vault):
 # ---- answers that are none ----
 
 ANSWERS = [
-    ("redirect", {"location": "https://evil.example/"}, 15, "a redirect (302), which is never", LOOK),
+    ("redirect", {"location": "https://evil.example/"}, 15, "a redirect (302), which is never",
+     LOOK),
     ("garbage", {}, 15, "answer is not JSON (HTTP 200)", LOOK),
     ("html_503", {}, 10, "the server is out of order (HTTP 503)", AGAIN),
     ("empty_200", {}, 15, "answer is empty (HTTP 200)", LOOK),
@@ -126,7 +131,8 @@ def test_answers(ready_vault, misled, step, doing, kept, kind, options, code, wo
 # ---- answers that are true, but not what was wanted ----
 
 @pytest.mark.parametrize("step, kind, options, code, words, hint", [
-    (INSPECT, "fields", {"set": {"expires_at": 1000000000}}, 12, "token expired on 2001-09-09", IMPORT),
+    (INSPECT, "fields", {"set": {"expires_at": 1000000000}}, 12, "token expired on 2001-09-09",
+     IMPORT),
     (INSPECT, "fields", {"set": {"is_valid": False}}, 12, "the token is not valid", IMPORT),
     (INSPECT, "wrong_app", {}, 15, "the stored token belongs to another app", "p11vault import"),
     (INSPECT, "fields", {"set": {"type": "PAGE"}}, 15, "the stored token is a page token", ""),

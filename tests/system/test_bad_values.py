@@ -1,4 +1,4 @@
-"""Secrets, names, options, files and stores that are wrong: refused with words that help, and nothing written."""
+"""Wrong secrets, names, options, files, stores: refused with words that help; nothing written."""
 
 import fcntl
 import os
@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from cards import GRANT, SoftCard, refused, untouched
-from prepared import graph, prepared, ready_vault  # noqa: F401  (fixtures)
+from prepared import fixture_graph, fixture_prepared, fixture_ready_vault  # noqa: F401
 
 APP_ID = "1234567890"
 ADD = ("app", "add", "new", "--id", APP_ID)
@@ -76,7 +76,8 @@ def test_the_longest_value(ready_vault):
     (("exchange", "ads/user/a\x1b[2J"), "the label must be", ""),
     (("exchange", "ads/page/1"), "a grant of kind 'page' cannot be exchanged", ""),
     (("app", "add", "a/b", "--id", APP_ID), "the app must be", ""),
-    (("app", "add", "ads", "--id", APP_ID), "there is an app 'ads' already", "p11vault app show ads"),
+    (("app", "add", "ads", "--id", APP_ID), "there is an app 'ads' already",
+     "p11vault app show ads"),
     (("app", "add", "new"), "the app id at the provider is missing",
      "p11vault app add new --id APP_ID"),
     (("app", "add", "new", "--id", "12x"), "'12x' cannot be an app id of meta", ""),

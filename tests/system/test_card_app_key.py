@@ -1,4 +1,4 @@
-"""The card room, driven directly: only signed entries say what cards, apps and app keys there are."""
+"""The card room, driven directly: cards, apps and app keys are what signed entries say."""
 
 import json
 

@@ -6,26 +6,27 @@ import re
 import pytest
 
 from cards import GRANT, Facts, SoftCard
-from prepared import (canaries, graph, prepared,  # noqa: F401  (fixtures)
-                      ready_vault, soft_vault)
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
+USER = "10153848260347724"
 LATER = 60  # seconds by which the stand-in's clock goes on between two exchanges
-ISSUED = re.compile(r"ads/user/alice: user 10153848260347724, "
-                    r"expires \d{4}-\d\d-\d\d \(60 days\)\n")
+ISSUED = re.compile(rf"{GRANT}: user {USER}, expires \d{{4}}-\d\d-\d\d \(60 days\)\n")
 
 
-def add_app(vault, graph, *options, **how):
-    """The app `ads` as the stand-in knows it."""
+def add_app(vault, graph):
+    """The app `ads` as the stand-in knows it, and a grant; what was said of the app."""
     facts = graph.tell("add_app")
-    token = graph.tell("add_token", app_id=facts["app_id"], user_id="10153848260347724")["token"]
+    token = graph.tell("add_token", app_id=facts["app_id"], user_id=USER)["token"]
     vault.configure(f"[origin {graph.origin}]\nca = {graph.ca}\n")
-    vault.done("app", "add", "ads", "--id", facts["app_id"], "--origin", graph.origin, *options,
-               stdin=facts["secret"], **how)
+    added = vault.done("app", "add", "ads", "--id", facts["app_id"], "--origin", graph.origin,
+                       stdin=facts["secret"])
     vault.done("import", GRANT, stdin=token)
+    return added
 
 
 def exchange_again(vault, graph, *options):
-    """An exchange that can succeed: the provider's clock has gone on, so the new expiry is later."""
+    """One that can succeed: the clock of the provider has gone on, so the new expiry is later."""
     graph.tell("set_clock", offset=LATER * (1 + Facts(vault).versions[GRANT][0]))
     result = vault.done("exchange", GRANT, *options)
     vault.done("audit", "verify")
@@ -43,7 +44,7 @@ def test_everything_typed(vault, graph, canaries):
     facts = graph.tell("add_app")
     secret = canaries.add("typed secret", facts["secret"])
     token = canaries.add("typed token", graph.tell("add_token", app_id=facts["app_id"],
-                                                   user_id="10153848260347724")["token"])
+                                                   user_id=USER)["token"])
     vault.configure(f"[origin {graph.origin}]\nca = {graph.ca}\n")
 
     def asks(purpose):
@@ -135,10 +136,9 @@ def test_two_cards(soft_vault, graph):
     soft_vault.done("card", "enroll", f"pkcs11:serial={second}")
     added = (set((card.directory / "tokens").iterdir()) - before).pop()
     away = added.rename(soft_vault.base / "away")  # in a drawer while the app is added
-    add_app(soft_vault, graph)
+    assert "one card opens" not in add_app(soft_vault, graph).err
     shown = json.loads(soft_vault.done("app", "show", "ads", "--json").out)
     assert sorted(shown["cards"]) == sorted([first, second])
-    assert "one card opens" not in soft_vault.done("status").err
     away.rename(added)
     spy = card.spy()
     assert soft_vault.run("exchange", GRANT).code == 20 and spy.logins == 0

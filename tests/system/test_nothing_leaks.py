@@ -1,4 +1,4 @@
-"""The app secret, the tokens and the PIN stand nowhere but sealed: not in files, output, or /proc."""
+"""App secret, tokens and PIN stand nowhere in clear: not in files, not in output, not in /proc."""
 
 import os
 import shutil
@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from cards import GRANT, SoftCard
-from prepared import (canaries, graph, prepared,  # noqa: F401  (fixtures)
-                      ready_vault, soft_vault)
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from program import Program
 from watching import Watched, look
 

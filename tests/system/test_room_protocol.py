@@ -9,13 +9,12 @@ import struct
 import pytest
 
 from exchanging import INSPECT_INPUT, Work, running_graph
-from program import Program
-from rooms import (CARD_FAILED, FAULT, PACKET_MAX, PROGRAMS, TABLE, VERSION, Room, field, harmless,
+from rooms import (CARD_FAILED, FAULT, PACKET_MAX, TABLE, VERSION, Room, field, harmless,
                    packet, rule)
 from sealing import canonical, jwk, new_key
 from telling import Use, begin, prepared, sign
 
-USAGE, RETRY = 2, 10
+RETRY = 10
 BOTH = pytest.mark.parametrize("who", ["card", "exchange"])
 FIRST = {"card": rule("front", "card", "list"), "exchange": rule("front", "exchange", "connect")}
 
@@ -261,41 +260,3 @@ def test_a_new_way_that_is_none(states, count):
         assert (name, values[0]) == ("fail", FAULT), values
         assert room.wait() == FAULT
         assert [name for name, _ in room.on_keys()] == sent
-
-
-# ---- started by hand ----
-
-@BOTH
-def test_started_by_hand(programs, processes, who):
-    """Without channels the program says who starts it."""
-    result = Program([programs / PROGRAMS[who]], {}, processes).finish()
-    assert result.code == USAGE
-    assert "this program is started by p11vault, not by hand" in result.err
-
-
-@BOTH
-def test_a_way_for_keys_is_no_channel(programs, who):
-    """One descriptor of two is not enough."""
-    with Room(programs, who, channel=False) as room:
-        assert room.wait() == USAGE
-        assert "this program is started by p11vault, not by hand" in room.said
-
-
-# ---- the way for keys ----
-
-def test_nothing_but_keys_on_their_way(programs, graph):
-    """What comes on the one-way channel is checked against the same table."""
-    for row in TABLE:
-        if row.sender == "card" and row.receiver == "exchange":
-            continue
-        work = Work(graph)
-        with Room(programs, "exchange") as room:
-            work.named, work.first = None, harmless(row)
-            work.connect(room)
-            work.tell(room)
-            work.step(room, INSPECT_INPUT)
-            answer = work.follow(room)[2]
-            assert (answer[0], answer[1][0]) == ("fail", FAULT), answer
-            assert "not allowed now" in answer[1][1]
-            assert room.wait() == FAULT
-        assert work.not_asked()

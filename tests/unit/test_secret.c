@@ -3,16 +3,22 @@
  */
 #include "p11vault/base/secret.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <openssl/crypto.h>
+#include <seccomp.h>
 
 #include <cmocka.h>
 
@@ -154,16 +160,91 @@ static void read_smaps(const void *address, const char *key, char *ret_line, siz
     fclose(file);
 }
 
+#define LARGE ((SECRET_HIDDEN_PAGES + 1) * 4096) /* too large to be hidden */
+
+static bool kernel_hides(void)
+{
+    int descriptor = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+    if (descriptor >= 0)
+        close(descriptor);
+    return descriptor >= 0;
+}
+
+static void skip_unless_hidden(void)
+{
+    skip_unless_bare(); /* valgrind does not know the call */
+    if (!kernel_hides())
+        skip();
+}
+
 static void test_pages_are_locked_undumped_and_not_inherited(void **state)
 {
     (void)state;
     skip_unless_bare(); /* a sanitizer's mlock() does nothing, valgrind shows its own maps */
-    auto_of(secret_free) struct secret *secret = secret_of(16, "abc");
+    auto_of(secret_free) struct secret *secret = secret_of(LARGE, "abc");
+    assert_int_equal(secret_kind(secret), SECRET_LOCKED);
     char flags[512];
     read_smaps(secret_data(secret), "VmFlags:", flags, sizeof(flags));
     assert_non_null(strstr(flags, " lo")); /* locked */
     assert_non_null(strstr(flags, " dd")); /* not in a core dump */
     assert_non_null(strstr(flags, " wf")); /* wiped in a forked child */
+}
+
+static void test_small_secrets_are_hidden_and_large_ones_locked(void **state)
+{
+    (void)state;
+    skip_unless_hidden();
+    static const size_t sizes[] = {1, 4096, SECRET_HIDDEN_PAGES * 4096};
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        int before = dup(0);
+        close(before);
+        auto_of(secret_free) struct secret *secret = secret_of(sizes[i], "a");
+        assert_int_equal(secret_kind(secret), SECRET_HIDDEN);
+        char flags[512];
+        read_smaps(secret_data(secret), "VmFlags:", flags, sizeof(flags));
+        assert_non_null(strstr(flags, " lo")); /* locked */
+        assert_non_null(strstr(flags, " dd")); /* not in a core dump */
+        assert_non_null(strstr(flags, " dc")); /* not in a forked child */
+        /* The descriptor is gone. */
+        int after = dup(0);
+        close(after);
+        assert_int_equal(after, before);
+    }
+    auto_of(secret_free) struct secret *large = secret_of(SECRET_HIDDEN_PAGES * 4096 + 1, "a");
+    assert_int_equal(secret_kind(large), SECRET_LOCKED);
+}
+
+/* 0 when the bytes could be read in the way debuggers and scanners read them, else why not. */
+static int peek(const struct secret *secret, char *ret_bytes, size_t size)
+{
+    int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+    assert_true(memory >= 0);
+    ssize_t got = pread(memory, ret_bytes, size, (off_t)(uintptr_t)secret_data(secret));
+    int reason = got == (ssize_t)size ? 0 : errno;
+    close(memory);
+    return reason;
+}
+
+static void test_hidden_secrets_cannot_be_read_from_outside(void **state)
+{
+    (void)state;
+    skip_unless_hidden();
+    auto_of(secret_free) struct secret *hidden = secret_of(16, "abc");
+    auto_of(secret_free) struct secret *locked = secret_of(LARGE, "abc");
+    char bytes[3] = "";
+    assert_int_equal(peek(locked, bytes, sizeof(bytes)), 0);
+    assert_memory_equal(bytes, "abc", 3);
+    assert_int_equal(peek(hidden, bytes, sizeof(bytes)), EIO);
+
+    const struct iovec here = {bytes, sizeof(bytes)};
+    union {
+        const uint8_t *data;
+        void *base;
+    } there = {.data = secret_data(hidden)};
+    const struct iovec remote = {there.base, sizeof(bytes)};
+    assert_int_equal(process_vm_readv(getpid(), &here, 1, &remote, 1, 0), -1);
+    assert_int_equal(errno, EFAULT);
+    assert_true(secret_equals(hidden, "abc", 3));
 }
 
 static int status_of_child(void (*run)(struct secret *), struct secret *secret)
@@ -193,36 +274,69 @@ static void expect_zero(struct secret *secret)
 static void test_a_forked_child_sees_zeros(void **state)
 {
     (void)state;
-    auto_of(secret_free) struct secret *secret = secret_of(16, "abc");
+    auto_of(secret_free) struct secret *secret = secret_of(LARGE, "abc");
     int status = status_of_child(expect_zero, secret);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
     assert_true(secret_equals(secret, "abc", 3));
 }
 
+static void test_a_forked_child_has_no_hidden_pages(void **state)
+{
+    (void)state;
+    skip_unless_hidden();
+    struct secret *secret = secret_of(16, "abc");
+    int status = status_of_child(expect_zero, secret);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSEGV);
+    /* Freeing it there is fine, and does not reach into the parent. */
+    status = status_of_child(secret_free, secret);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_true(secret_equals(secret, "abc", 3));
+    secret_free(secret);
+}
+
+static size_t capacity_to_leave;
+
+/* The secret is the child's own: it would not have its parent's hidden one. */
+static volatile const uint8_t *make_and_use(void)
+{
+    struct error error = {0};
+    struct secret *secret = NULL;
+    if (secret_new(capacity_to_leave, &secret, &error) < 0)
+        _exit(1);
+    size_t room = 0;
+    memset(secret_room(secret, &room), 'x', capacity_to_leave);
+    return secret_data(secret);
+}
+
 static void read_below(struct secret *secret)
 {
-    volatile const uint8_t *data = secret_data(secret);
-    (void)*(data - 1);
+    (void)secret;
+    (void)*(make_and_use() - 1);
 }
 
 static void read_above(struct secret *secret)
 {
-    volatile const uint8_t *data = secret_data(secret);
-    (void)data[(secret_capacity(secret) + 4095) / 4096 * 4096];
+    (void)secret;
+    (void)make_and_use()[(capacity_to_leave + 4095) / 4096 * 4096];
 }
 
 static void test_guard_pages_end_the_process(void **state)
 {
     (void)state;
     skip_unless_bare(); /* valgrind reports the reads that are meant to end the child */
-    auto_of(secret_free) struct secret *secret = secret_of(4097, "abc");
-    int status = status_of_child(read_below, secret);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGSEGV);
-    status = status_of_child(read_above, secret);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGSEGV);
+    static const size_t capacities[] = {4096, 4097, LARGE, LARGE + 1};
+    for (size_t i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
+        capacity_to_leave = capacities[i];
+        int status = status_of_child(read_below, NULL);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGSEGV);
+        status = status_of_child(read_above, NULL);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGSEGV);
+    }
 }
 
 static void grow_too_far(struct secret *secret)
@@ -252,19 +366,96 @@ static void test_impossible_sizes_end_the_process(void **state)
     }
 }
 
+/* In a child: a small secret can be had and holds what it should, but is of the other kind. */
+static void expect_locked(void)
+{
+    struct error error = {0};
+    struct secret *secret = NULL;
+    if (secret_new(16, &secret, &error) < 0)
+        _exit(2);
+    if (secret_kind(secret) != SECRET_LOCKED)
+        _exit(3);
+    if (secret_append_text(secret, "abc", &error) < 0 || !secret_equals(secret, "abc", 3))
+        _exit(4);
+    char byte = 0;
+    if (peek(secret, &byte, 1) != 0 || byte != 'a')
+        _exit(5);
+    secret_free(secret);
+}
+
+static int refusal;
+
+static void with_refused_call(struct secret *secret)
+{
+    (void)secret;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (filter == NULL ||
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(refusal), SYS_memfd_secret, 0) < 0 ||
+        seccomp_load(filter) < 0)
+        _exit(1);
+    seccomp_release(filter);
+    expect_locked();
+}
+
+static void test_without_the_call_secrets_are_locked(void **state)
+{
+    (void)state;
+    skip_unless_bare(); /* a filter would bind valgrind itself */
+    static const int refusals[] = {ENOSYS, EPERM, ENOMEM, EMFILE};
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        refusal = refusals[i];
+        int status = status_of_child(with_refused_call, NULL);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+}
+
+static void with_short_files(struct secret *secret)
+{
+    (void)secret;
+    if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){4096, 4096}) < 0)
+        _exit(1);
+    expect_locked();
+}
+
+static void with_a_limit_of_two_pages(struct secret *secret)
+{
+    (void)secret;
+    /* One page can be locked; the hidden kind counts its guard pages too. */
+    if (setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){8192, 8192}) < 0 ||
+        (geteuid() == 0 && setuid(65534) < 0) || prctl(PR_SET_DUMPABLE, 1) < 0)
+        _exit(1);
+    expect_locked();
+}
+
+static void test_what_cannot_be_hidden_is_locked(void **state)
+{
+    (void)state;
+    skip_unless_bare(); /* a sanitizer's mlock() does nothing */
+    int status = status_of_child(with_short_files, NULL);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    status = status_of_child(with_a_limit_of_two_pages, NULL);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void without_limit(struct secret *secret)
 {
     (void)secret;
-    struct error error = {0};
-    struct secret *other = NULL;
     /* Root is not bound by the limit. */
     setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){0, 0});
     if (geteuid() == 0 && setuid(65534) < 0)
         _exit(2);
-    if (secret_new(16, &other, &error) != -1 || other != NULL)
-        _exit(3);
-    if (error.code != CODE_CONFIG || strstr(error.hint, "ulimit -l") == NULL)
-        _exit(4);
+    static const size_t capacities[] = {16, LARGE};
+    for (size_t i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
+        struct error error = {0};
+        struct secret *other = NULL;
+        if (secret_new(capacities[i], &other, &error) != -1 || other != NULL)
+            _exit(3);
+        if (error.code != CODE_CONFIG || strstr(error.hint, "ulimit -l") == NULL)
+            _exit(4);
+    }
 }
 
 static void test_memory_that_cannot_be_locked_is_refused(void **state)
@@ -414,9 +605,14 @@ int main(void)
         cmocka_unit_test(test_cut_wipes_undeclared_bytes_too),
         cmocka_unit_test(test_equals),
         cmocka_unit_test(test_pages_are_locked_undumped_and_not_inherited),
+        cmocka_unit_test(test_small_secrets_are_hidden_and_large_ones_locked),
+        cmocka_unit_test(test_hidden_secrets_cannot_be_read_from_outside),
         cmocka_unit_test(test_a_forked_child_sees_zeros),
+        cmocka_unit_test(test_a_forked_child_has_no_hidden_pages),
         cmocka_unit_test(test_guard_pages_end_the_process),
         cmocka_unit_test(test_impossible_sizes_end_the_process),
+        cmocka_unit_test(test_without_the_call_secrets_are_locked),
+        cmocka_unit_test(test_what_cannot_be_hidden_is_locked),
         cmocka_unit_test(test_memory_that_cannot_be_locked_is_refused),
         cmocka_unit_test(test_heap_keeps_alignment_and_content),
         cmocka_unit_test(test_heap_realloc_moves_the_content),

@@ -1,9 +1,15 @@
 /*
  * secret.h: the only home of secrets.
  *
- * A struct secret owns pages between two guard pages, locked into memory (mlock), left out of core dumps
- * (MADV_DONTDUMP) and emptied in a forked child (MADV_WIPEONFORK).  It has a fixed capacity, is never copied when it
- * fills, has no printf form, and is wiped by its own free.  No other file calls a wipe.
+ * A struct secret owns pages between two guard pages.  Where the kernel has memfd_secret, a small one is hidden: its pages
+ * are taken out of the kernel's own view of memory, so that no debugger, core dump or other process can read them, root's
+ * included.  Elsewhere, and when it is larger, its pages are locked into memory (mlock), left out of core dumps
+ * (MADV_DONTDUMP) and emptied in a forked child (MADV_WIPEONFORK).  Hidden pages would be shared with a forked child, so
+ * it does not get them at all (MADV_DONTFORK): reading them there ends it, freeing the secret there is fine.  Programs
+ * do not fork once they hold a secret; only a foreign module might.
+ *
+ * A secret has a fixed capacity, is never copied when it fills, has no printf form, and is wiped by its own free.
+ * No other file calls a wipe; scrub.h is for what foreign code leaves on the stack and in registers.
  */
 #ifndef P11VAULT_BASE_SECRET_H
 #define P11VAULT_BASE_SECRET_H
@@ -17,11 +23,18 @@
 
 #define SECRET_MAX ((size_t)1 << 20) /* bytes; a larger capacity is refused */
 
+#define SECRET_HIDDEN_PAGES 4 /* a hidden page costs some twenty microseconds: larger ones are locked */
+
 struct secret;
+
+enum secret_kind {
+    SECRET_HIDDEN, /* memfd_secret */
+    SECRET_LOCKED, /* mlock */
+};
 
 /*
  * Makes an empty secret that can hold `capacity` bytes (1 to SECRET_MAX).  The caller frees it.
- * CODE_CONFIG when the memory cannot be locked (RLIMIT_MEMLOCK), with the hint that mends it.
+ * CODE_CONFIG when the memory can be neither hidden nor locked (RLIMIT_MEMLOCK bounds both), with the hint that mends it.
  */
 int secret_new(size_t capacity, struct secret **ret_secret, struct error *error);
 
@@ -33,6 +46,7 @@ DEFINE_CLEANUP(struct secret, secret_free);
 const uint8_t *secret_data(const struct secret *secret);
 size_t secret_size(const struct secret *secret);
 size_t secret_capacity(const struct secret *secret);
+enum secret_kind secret_kind(const struct secret *secret);
 
 /* Appends.  CODE_STOP when it does not fit; the secret is unchanged then. */
 int secret_append(struct secret *secret, const void *bytes, size_t size, struct error *error);

@@ -5,6 +5,8 @@
 #ifndef P11VAULT_IPC_ROOM_H
 #define P11VAULT_IPC_ROOM_H
 
+#include <limits.h>
+
 #include "p11vault/base/cleanup.h"
 #include "p11vault/base/clock.h"
 #include "p11vault/base/error.h"
@@ -25,9 +27,12 @@ struct room_start {
 };
 
 /*
- * Starts it.  CODE_FAULT when the program is missing or others could have written it (the text names the path).
- * Where it is looked for: beside this program, when that directory has one (a build), else LIBEXECDIR.
+ * Where the program is: beside this one, when that directory has one (a build), else in LIBEXECDIR.  CODE_FAULT when it
+ * is missing, CODE_CONFIG when others could have written it or its directory (the text names the path).
  */
+int room_find_program(enum party who, char ret_path[PATH_MAX], struct error *error);
+
+/* Starts it; fails as above. */
 int room_start(const struct room_start *how, struct room **ret_room, struct error *error);
 
 /* Ends it: closes the channel, waits to the deadline for it to go, then kills it.  NULL is fine. */

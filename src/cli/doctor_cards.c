@@ -1,0 +1,146 @@
+/*
+ * What `doctor` looks at behind the PKCS#11 modules: whether they load and answer, and the cards and their PINs.
+ *
+ * Each module is loaded in a card room, which ends with it: one that hangs or crashes takes nothing along.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "doctor.h"
+
+#define LIST_SECONDS 5
+
+struct modules {
+    struct doctor *doctor;
+    const struct config_module *module;
+    size_t cards; /* of this module */
+};
+
+/* What the card room says of a PIN; anything else is told as it is. */
+static const struct {
+    const char *pin;
+    enum code code; /* CODE_DONE: it can be used */
+    const char *fix;
+} pins[] = {
+    {"PIN ok", CODE_DONE, ""},
+    {"PIN locked", CODE_PIN_LOCKED, "unblock it with the SO PIN or PUK, with the card's own tool"},
+    {"one PIN try left", CODE_DONE, "p11vault exchange NAME --ask-pin, with the right PIN"},
+    {"a wrong PIN was given", CODE_DONE, "p11vault exchange NAME --ask-pin, with the right PIN"},
+    {"PIN is the factory's: change it", CODE_DONE, "pkcs11-tool --login --change-pin"},
+    {"no PIN set", CODE_DONE, "pkcs11-tool --login --login-type so --init-pin"},
+};
+
+static int take_card(void *context, const struct front_card *card)
+{
+    struct modules *modules = context;
+    struct doctor *doctor = modules->doctor;
+    const char *name = modules->module->name;
+    modules->cards++;
+    if (doctor->serial_count < DOCTOR_CARDS_MAX)
+        (void)snprintf(doctor->serials[doctor->serial_count++], DOCTOR_SERIAL_SIZE, "%s",
+                       card->serial);
+    size_t i = 0;
+    while (i < sizeof(pins) / sizeof(pins[0]) && strcmp(pins[i].pin, card->pin) != 0)
+        i++;
+    bool known = i < sizeof(pins) / sizeof(pins[0]);
+    const char *fix = known ? pins[i].fix : "p11vault card list";
+    if (known && pins[i].code != CODE_DONE)
+        doctor_problem(doctor, pins[i].code, fix, "%s: %s %s: %s", name, card->label, card->serial,
+                       card->pin);
+    else if (i > 0)
+        doctor_warn(doctor, fix, "%s: %s %s: %s", name, card->label, card->serial, card->pin);
+    else
+        doctor_ok(doctor, "%s: %s %s: %s", name, card->label, card->serial, card->pin);
+    return 0;
+}
+
+/* Only its owner and mode are looked at: the file is opened for nothing else. */
+static void check_pin_file(struct doctor *doctor, const struct config_module *module)
+{
+    struct error error;
+    auto_close int file = open(module->pin_source, O_PATH | O_CLOEXEC);
+    doctor->check = "pin";
+    if (file < 0)
+        error_errno(&error, CODE_CONFIG, "module '%s': PIN file %s", module->name,
+                    module->pin_source);
+    else if (file_check(file, FILE_PRIVATE, module->pin_source, &error) < 0)
+        error_prefix(&error, "module '%s': PIN file", module->name);
+    else {
+        doctor_ok(doctor, "%s: %s is private", module->name, module->pin_source);
+        return;
+    }
+    doctor_failure(doctor, &error,
+                   "take pin-source out of the configuration: the PIN is asked "
+                   "for then");
+}
+
+static void check_module(struct modules *modules)
+{
+    struct error error;
+    struct doctor *doctor = modules->doctor;
+    struct config_module hurried = *modules->module;
+    if (hurried.deadline_s > LIST_SECONDS)
+        hurried.deadline_s = LIST_SECONDS;
+    modules->cards = 0;
+    doctor->check = "card";
+    int listed = front_list_cards(&hurried, take_card, modules, &error);
+    doctor->check = "module";
+    if (listed < 0) {
+        error_prefix(&error, "%s", hurried.name);
+        doctor_failure(doctor, &error,
+                       "check path in its section, and that its reader and "
+                       "services are there: p11vault -v card list");
+    } else if (modules->cards == 0) {
+        doctor_warn(doctor, "put a card in, then: p11vault card list", "%s: %s has no card",
+                    hurried.name, hurried.path);
+    } else {
+        doctor_ok(doctor, "%s: %s answers, %zu %s", hurried.name, hurried.path, modules->cards,
+                  modules->cards == 1 ? "card" : "cards");
+    }
+    if (modules->module->pin_source)
+        check_pin_file(doctor, modules->module);
+}
+
+/* Whether a card that this vault trusts is there; nothing can be opened without. */
+static void check_enrolled(struct doctor *doctor)
+{
+    struct error error;
+    auto_cards struct vault_cards cards = {0};
+    struct vault *vault = doctor->cli->vault;
+    doctor->check = "card";
+    if (!vault || doctor->head.checkpoint.size == 0)
+        return;
+    if (vault_cards_find(vault, &doctor->head, &cards, &error) < 0) {
+        doctor_failure(doctor, &error, "p11vault audit verify");
+        return;
+    }
+    for (size_t i = 0; i < cards.count; i++)
+        for (size_t j = 0; j < doctor->serial_count; j++)
+            if (strcmp(json_text(cards.cards[i].entry, "card"), doctor->serials[j]) == 0)
+                return;
+    if (cards.count > 0)
+        doctor_problem(doctor, CODE_NO_CARD, "put one in, then: p11vault card list",
+                       "none of the %zu cards that this vault trusts is there, as %s %s",
+                       cards.count, json_text(cards.cards[0].entry, "label"),
+                       json_text(cards.cards[0].entry, "card"));
+}
+
+void doctor_modules(struct doctor *doctor)
+{
+    struct error error;
+    struct modules modules = {.doctor = doctor};
+    const struct config *config = doctor->cli->config;
+    const struct config_module *module;
+    if (!config)
+        return;
+    if (config->module_count == 0) {
+        config_find_module(config, NULL, &module, &error);
+        doctor_failure(doctor, &error, "man p11vault.conf");
+    }
+    for (size_t i = 0; i < config->module_count; i++) {
+        modules.module = &config->modules[i];
+        check_module(&modules);
+    }
+    check_enrolled(doctor);
+}

@@ -1,0 +1,83 @@
+"""One run of p11vault under the scanner's eyes: looked at whenever it waits, and when a process ends."""
+
+import os
+import signal
+from pathlib import Path
+
+from program import Program
+from scanning import Watcher
+
+MEMFD_SECRET = "447"  # nobody can look into its pages, so here the programs must do without
+
+SECONDS = 30
+
+
+class Scene(Program):
+    """The front is watched from its first instruction, a room from the first time it waits for something.
+
+    `talk` is what happens at the terminal: pairs of what is waited for and what is typed then; before it is typed, all
+    processes are looked at under the moment that the third member names.
+    """
+
+    def __init__(self, vault, build, needles, *arguments, talk=None):
+        self._watcher = Watcher(build, needles)
+        dialogue = talk and [(prompt, (typed, moment)) for prompt, typed, moment in talk]
+        super().__init__(
+            [build / "exposure/without", "--stop", MEMFD_SECRET, build / "p11vault", "--config",
+             vault.config, "--vault", vault.directory, *arguments], vault.environment(),
+            vault.processes, dialogue=dialogue)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+        self._watcher.attach(self.pid)
+        os.kill(self.pid, signal.SIGCONT)
+
+    def look(self, moment):
+        """Look at every process now."""
+        rooms = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        self._watcher.attach(*rooms)
+        self._watcher.look(moment)
+
+    def talk_through(self):
+        """Go on until everything that was to be typed has been."""
+        while self._dialogue:
+            ready = self._selector.select(SECONDS)
+            assert ready, "nothing happens"
+            for key, _ in ready:
+                self._handle(key)
+
+    def _converse(self):
+        while self._dialogue:
+            pattern, (typed, moment) = self._dialogue[0]
+            found = pattern.search(self._texts["terminal"], self._seen)
+            if not found:
+                return
+            self._seen = found.end()
+            self._dialogue.pop(0)
+            self.look(moment)
+            os.write(self._master, typed.encode() + b"\n")
+
+    def seen(self):
+        """What was looked at; after finish()."""
+        return [Look(data) for data in self._watcher.finish()]
+
+
+class Look:
+    """What one process held at one moment."""
+
+    def __init__(self, data):
+        self.data, self.program = data, data["program"]
+        self.bytes, self.unread = data["bytes"], data["unread"]
+        self.moment = data["moment"]
+        if self.moment.startswith("exit"):
+            self.moment = "exit" if self.moment == f"exit {data['pid']}" else "another's exit"
+
+    @property
+    def places(self):
+        """Needle, form, and whether it stands in a locked page."""
+        return [(hit["needle"], hit["form"], hit["locked"] and not hit["dumped"])
+                for hit in self.data["hits"]]
+
+    def __repr__(self):
+        hits = "".join(f"\n    {hit['needle']} as {hit['form']}, {hit['length']} bytes, in "
+                       f"'{hit['map']}' at {hit['start']}+{hit['offset']}"
+                       f"{' (locked)' if hit['locked'] else ''}" for hit in self.data["hits"])
+        return f"{self.program}, {self.moment}: {len(self.places)} copies{hits}"
