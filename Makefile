@@ -68,6 +68,7 @@ LINK    := $(CC) -pie $(CHECKED) $(CFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack -W
 
 objects  = $(patsubst %.c,$B/%.o,$(sort $(wildcard $1)))
 LIBRARY := $B/libp11vault.a
+LOOKERS := $(patsubst %,$B/exposure/%,scan plant without)
 UNITS   := $(patsubst tests/unit/%.c,$B/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 HEADERS := $(sort $(wildcard include/p11vault/*/*.h src/*/*.h))
@@ -125,6 +126,20 @@ system: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/system
 
 # Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
+# The scanner of memory and registers, what it proves itself on, and what takes system calls away.
+$B/exposure/scan: $(call objects,tests/exposure/scan.c tests/exposure/needles.c tests/exposure/process.c)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^
+$B/exposure/plant: $B/tests/exposure/plant.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,libcrypto jansson)
+$B/exposure/without: $B/tests/exposure/without.o
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^
+
+exposure: all $(LOOKERS)
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
+
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
 
@@ -212,12 +227,13 @@ help:
 	@echo 'headers    each compiles alone       floors    who may include whom'
 	@echo 'links      who may link what         analyze   gcc -fanalyzer and clang-tidy'
 	@echo 'check      all of these              demo      a first run against local stand-ins'
+	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
+.PHONY: all unit valgrind system exposure bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
         demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

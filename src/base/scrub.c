@@ -104,10 +104,12 @@ INLINED void clear_vectors(void)
 INLINED void clear_near_stack_and_registers(void)
 {
     clear_vectors();
-    __asm__ volatile("leaq -%c0(%%rsp), %%rdi\n\t"
+    __asm__ volatile("subq %0, %%rsp\n\t"
+                     "movq %%rsp, %%rdi\n\t"
                      "movl %1, %%ecx\n\t"
                      "xorl %%eax, %%eax\n\t"
                      "rep stosq\n\t"
+                     "addq %0, %%rsp\n\t"
                      ".irp r,edx,esi,edi,r8d,r9d,r10d,r11d\n\t"
                      "xorl %%\\r, %%\\r\n\t"
                      ".endr" ::"i"(NEAR_BYTES),
@@ -126,11 +128,13 @@ INLINED void clear_near_stack_and_registers(void)
                      ".irp n,8,9,10,11,12,13,14,15\n\t"
                      "mov v\\n\\().d[1], xzr\n\t"
                      ".endr");
-    __asm__ volatile("sub x9, sp, %0\n\t"
+    __asm__ volatile("sub sp, sp, %0\n\t"
+                     "mov x9, sp\n\t"
                      "mov x10, %1\n\t"
                      "1: stp xzr, xzr, [x9], #16\n\t"
                      "subs x10, x10, #1\n\t"
                      "b.ne 1b\n\t"
+                     "add sp, sp, %0\n\t"
                      ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17\n\t"
                      "mov x\\n, xzr\n\t"
                      ".endr" ::"i"(NEAR_BYTES),

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -43,10 +44,12 @@ static void take_mapping(struct secret *secret, enum secret_kind kind, void *map
 static int open_hidden(size_t size)
 {
 #ifdef SYS_memfd_secret
+    static atomic_bool is_missing; /* asked once: a kernel does not learn it */
     struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < size)
+    if (is_missing || getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < size)
         return -1;
     auto_close int descriptor = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+    is_missing = descriptor < 0 && errno == ENOSYS;
     if (descriptor < 0 || ftruncate(descriptor, (off_t)size) < 0)
         return -1;
     return TAKE_FD(descriptor);

@@ -96,6 +96,25 @@ static int parse_uris(const char *text, struct card_uri *ret_uris, size_t *ret_c
     return 0;
 }
 
+/*
+ * Records open with the one card that is there, and two are an error.  For a signature alone any trusted card will do:
+ * the first that is there, in the order of their enrolment.
+ */
+static int open_card(struct cardroom *room, const struct card_uri *uris, size_t count,
+                     struct error *error)
+{
+    if (room->count > 0)
+        return card_open(room->module, uris, count, &room->card, error);
+    for (size_t i = 0; i < count; i++) {
+        if (card_open(room->module, &uris[i], 1, &room->card, error) == 0)
+            return 0;
+        if (error->code != CODE_NO_CARD)
+            return -1;
+    }
+    /* None is there: this says so of all of them. */
+    return card_open(room->module, uris, count, &room->card, error);
+}
+
 /* open: module, URIs, PIN source, purpose, count, slots, use, origin, trust file */
 int cardroom_open(struct cardroom *room, const struct message *order, struct error *error)
 {
@@ -117,7 +136,7 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
         read_trust(room, message_text(order, 8), error) < 0 ||
         parse_uris(message_text(order, 1), uris, &uri_count, error) < 0 ||
         module_load(message_text(order, 0), &room->module, error) < 0 ||
-        card_open(room->module, uris, uri_count, &room->card, error) < 0 ||
+        open_card(room, uris, uri_count, error) < 0 ||
         cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error) < 0)
         return -1;
     return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial),

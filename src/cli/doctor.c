@@ -118,8 +118,7 @@ void doctor_failure(struct doctor *doctor, const struct error *failure, const ch
 int cli_doctor(struct cli *cli, struct error *error)
 {
     auto_json json_t *findings = cli->arguments.json ? json_array() : NULL;
-    struct doctor doctor = {
-        .cli = cli, .findings = findings, .head = {.note = BUFFER_UP_TO(NOTE_MAX)}};
+    struct doctor doctor = {.cli = cli, .findings = findings, .head = {.note = BUFFER_UP_TO(0)}};
     if (cli->arguments.json && !findings)
         return error_memory(error);
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {

@@ -22,7 +22,7 @@ struct doctor {
     size_t problems;
     struct error worst;
     bool store_opens;
-    struct signed_head head;            /* of the vault, when it is open */
+    struct signed_head head;            /* the vault's, once its log was found good */
     char newest_entry[CLOCK_TEXT_SIZE]; /* the time that the log's last entry says, or "" */
     char serials[DOCTOR_CARDS_MAX][DOCTOR_SERIAL_SIZE]; /* of the cards that are there */
     size_t serial_count;

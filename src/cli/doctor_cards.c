@@ -15,6 +15,7 @@ struct modules {
     struct doctor *doctor;
     const struct config_module *module;
     size_t cards; /* of this module */
+    bool failed;  /* one of them: its cards are not known */
 };
 
 /* What the card room says of a PIN; anything else is told as it is. */
@@ -87,6 +88,7 @@ static void check_module(struct modules *modules)
     int listed = front_list_cards(&hurried, take_card, modules, &error);
     doctor->check = "module";
     if (listed < 0) {
+        modules->failed = true;
         error_prefix(&error, "%s", hurried.name);
         doctor_failure(doctor, &error,
                        "check path in its section, and that its reader and "
@@ -137,10 +139,12 @@ void doctor_modules(struct doctor *doctor)
     if (config->module_count == 0) {
         config_find_module(config, NULL, &module, &error);
         doctor_failure(doctor, &error, "man p11vault.conf");
+        return;
     }
     for (size_t i = 0; i < config->module_count; i++) {
         modules.module = &config->modules[i];
         check_module(&modules);
     }
-    check_enrolled(doctor);
+    if (!modules.failed)
+        check_enrolled(doctor);
 }

@@ -199,15 +199,17 @@ static int keep_time(void *context, uint64_t index, const char *text, size_t siz
 static int check_log(struct doctor *doctor, uint64_t *ret_size, bool *ret_seen, struct error *error)
 {
     struct vault *vault = doctor->cli->vault;
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     auto_buffer struct buffer seen = BUFFER_UP_TO(NOTE_MAX);
-    if (vault_signed_head(vault, &doctor->head, error) < 0)
+    if (vault_signed_head(vault, &head, error) < 0)
         return -1;
-    uint64_t head_size = doctor->head.checkpoint.size;
+    uint64_t last = head.checkpoint.size > 0 ? head.checkpoint.size - 1 : 0;
     if (store_log_size(vault->store, ret_size, error) < 0 ||
-        vault_walk(vault, &doctor->head, head_size > 0 ? head_size - 1 : 0, keep_time, doctor,
-                   error) < 0 ||
+        vault_walk(vault, &head, last, keep_time, doctor, error) < 0 ||
         vault_check_seen(vault, error) < 0 || vault_seen_head(vault, &seen, error) < 0)
         return -1;
+    doctor->head = head;
+    head.note = BUFFER_UP_TO(0);
     *ret_seen = seen.size > 0;
     return 0;
 }
@@ -217,8 +219,7 @@ void doctor_log(struct doctor *doctor)
     struct error error;
     uint64_t size;
     bool seen;
-    struct vault *vault = doctor->cli->vault;
-    if (!vault)
+    if (!doctor->cli->vault)
         return;
     if (check_log(doctor, &size, &seen, &error) < 0) {
         doctor_failure(doctor, &error, "p11vault audit verify");

@@ -169,6 +169,29 @@ static int carry_out(struct adding *adding, const struct signed_head *head,
     return session_sign(session, error);
 }
 
+/* The trusted cards, or the one that --card names: those the app is sealed to. */
+static int find_cards(struct front *front, const struct signed_head *head,
+                      struct vault_cards *cards, struct error *error)
+{
+    if (vault_cards_find(front->vault, head, cards, error) < 0)
+        return -1;
+    if (!front->card)
+        return 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < cards->count; i++) {
+        if (strcmp(json_text(cards->cards[i].entry, "card"), front->card) == 0)
+            cards->cards[kept++] = cards->cards[i];
+        else
+            json_decref(cards->cards[i].entry);
+    }
+    cards->count = kept;
+    if (kept > 0)
+        return 0;
+    error_set(error, CODE_NO_CARD, "card '%s' is not a trusted card of this vault", front->card);
+    return error_hint(error, "p11vault card list; p11vault card enroll 'pkcs11:serial=%s'",
+                      front->card);
+}
+
 static int add(struct adding *adding, size_t *ret_cards, struct error *error)
 {
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
@@ -176,8 +199,7 @@ static int add(struct adding *adding, size_t *ret_cards, struct error *error)
     struct front *front = adding->front;
     struct session *session = adding->session;
     if (vault_signed_head(front->vault, &head, error) < 0 ||
-        vault_cards_find(front->vault, &head, &cards, error) < 0 ||
-        session_make_way(session, error) < 0 ||
+        find_cards(front, &head, &cards, error) < 0 || session_make_way(session, error) < 0 ||
         typing_read(session->keys_out, adding->what->secret_file, "app secret: ", "app secret",
                     &adding->reader, error) < 0)
         return -1;

@@ -156,6 +156,13 @@ static int inspect_input(struct job *job, struct error *error)
     return job->verdict.action == CODE_DONE ? 0 : verdict_error(job, error);
 }
 
+/* The provider itself says that the grant is none of ours; an answer that nobody can read says nothing. */
+static bool refused(const struct oauth_verdict *verdict)
+{
+    return verdict->action == CODE_LOGIN ||
+           (verdict->action == CODE_STOP && verdict->provider_code != 0);
+}
+
 /*
  * Asks what the provider says of a pending grant.  *ret_taken: it is current now.  A grant that is not taken is
  * rejected, unless the provider could not be asked: then it stays pending for the next run.
@@ -166,7 +173,7 @@ static int confirm(struct job *job, size_t number, struct store_record *grant, b
     *ret_taken = false;
     if (job_step(job, STEP_INSPECT_RESULT, number, &job->result, error) < 0)
         return -1;
-    if (job->verdict.action != CODE_DONE && job->verdict.action != CODE_LOGIN)
+    if (job->verdict.action != CODE_DONE && !refused(&job->verdict))
         return verdict_error(job, error);
     if (job->verdict.action == CODE_DONE) {
         struct oauth_verdict judged = {0};

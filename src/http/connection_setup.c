@@ -191,8 +191,10 @@ static int refused_certificate(const struct connection *connection, struct error
         error_set(error, CODE_CONFIG, "the server's certificate is not valid yet");
         return error_hint(error, "check this machine's clock");
     }
-    return error_set(error, CODE_CONFIG, "the server's certificate is not trusted: %s",
-                     X509_verify_cert_error_string(verdict));
+    error_set(error, CODE_CONFIG, "the server's certificate is not trusted: %s",
+              X509_verify_cert_error_string(verdict));
+    return error_hint(error,
+                      "a CA of your own is named in the configuration: [origin URL] ca = FILE");
 }
 
 /* A connection that broke, or a server in trouble, may be better next time; disagreement is not. */

@@ -270,6 +270,19 @@ static int rolled_back(const struct checkpoint *seen, struct error *error)
     return error_hint(error, "find the newer store, or compare: p11vault audit verify");
 }
 
+/* The newest head is kept beside the trust file once a card has signed: that this will work is known before. */
+int vault_check_head_writable(struct vault *vault, struct error *error)
+{
+    const char *trust = vault->config->trust;
+    const char *slash = strrchr(trust, '/');
+    auto_free char *directory = slash ? strndup(trust, (size_t)(slash - trust + 1)) : strdup(".");
+    if (!directory)
+        return error_memory(error);
+    if (access(directory, W_OK) == 0 || errno == ENOENT)
+        return 0;
+    return error_errno(error, CODE_CONFIG, "directory of the trust file '%s'", directory);
+}
+
 int vault_check_seen(struct vault *vault, struct error *error)
 {
     auto_buffer struct buffer note = BUFFER_UP_TO(NOTE_MAX);

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from program import Program
@@ -10,6 +11,14 @@ from scanning import Watcher
 MEMFD_SECRET = "447"  # nobody can look into its pages, so here the programs must do without
 
 SECONDS = 30
+
+
+def let_it_rest(pid):
+    """The peer of what a process has sent may know it before the process has gone to sleep."""
+    until = time.monotonic() + SECONDS
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "SZ":
+        assert time.monotonic() < until, "it does not come to rest"
+        os.sched_yield()
 
 
 class Scene(Program):
@@ -33,6 +42,8 @@ class Scene(Program):
     def look(self, moment):
         """Look at every process now."""
         rooms = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for room in rooms:
+            let_it_rest(room)
         self._watcher.attach(*rooms)
         self._watcher.look(moment)
 

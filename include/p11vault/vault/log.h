@@ -59,4 +59,7 @@ int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *
  */
 int vault_check_seen(struct vault *vault, struct error *error);
 
+/* Refuses, before a card is asked, when the newest head could not be kept afterwards: CODE_CONFIG. */
+int vault_check_head_writable(struct vault *vault, struct error *error);
+
 #endif
