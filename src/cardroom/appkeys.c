@@ -9,6 +9,20 @@
 #include "p11vault/base/log.h"
 #include "p11vault/base/name.h"
 
+/* A card whose line was taken out of the trust file opens no new app. */
+static bool is_trusted(const struct cardroom *room, const json_t *entry)
+{
+    struct error ignored;
+    struct note_key key;
+    if (note_key_parse(json_text(entry, "sign"), &key, &ignored) < 0)
+        return false;
+    for (size_t i = 0; i < room->trust.count; i++)
+        if (room->trust.keys[i].spki_size == key.spki_size &&
+            memcmp(room->trust.keys[i].spki, key.spki, key.spki_size) == 0)
+            return true;
+    return false;
+}
+
 /* recipient: index, card entry, proof */
 int cardroom_recipient(struct cardroom *room, const struct message *order, struct error *error)
 {
@@ -20,6 +34,9 @@ int cardroom_recipient(struct cardroom *room, const struct message *order, struc
     if (cardroom_signed_entry(room, message_number(order, 0), &order->fields[1], &order->fields[2],
                               "card", &entry, error) < 0)
         return -1;
+    if (!is_trusted(room, entry))
+        return error_set(error, CODE_LOG, "card entry %llu is of a card that is not trusted",
+                         (unsigned long long)message_number(order, 0));
     char *kid = room->recipient_kids[room->recipient_count];
     if (jwk_from_json(json_object_get(entry, "jwk"), &card.key, error) < 0 ||
         appkey_alg_from(json_text(entry, "alg"), &card.alg) < 0 ||

@@ -23,10 +23,10 @@
 #define GRANTING_MAX 64
 #define APP_NAME_SIZE 65
 
-/* An entry behind the checkpoint that grants trust: it must be void or this session's own. */
+/* An entry behind the checkpoint that grants trust and is not void: it must be this session's own. */
 struct granting {
     uint64_t index;
-    bool voided, own;
+    bool own;
 };
 
 /* A record this use is to open. */

@@ -79,16 +79,17 @@ static int note_granting(struct cardroom *room, uint64_t index, enum entry_type 
     if (room->granting_count == GRANTING_MAX)
         return error_set(error, CODE_LOG, "too many unsigned entries that grant trust");
     room->granting[room->granting_count++] =
-        (struct granting){index, false, is_own(room, type, entry)};
+        (struct granting){index, is_own(room, type, entry)};
     return 0;
 }
 
+/* Struck off, so that any number of runs that failed leaves room for this one. */
 static void note_void(struct cardroom *room, const json_t *entry)
 {
     uint64_t index = (uint64_t)json_number(entry, "entry", -1);
     for (size_t i = 0; i < room->granting_count; i++)
         if (room->granting[i].index == index)
-            room->granting[i].voided = true;
+            room->granting[i--] = room->granting[--room->granting_count];
 }
 
 /* Marks the records that this intent names: by name, version and digest. */
@@ -164,14 +165,14 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error)
         return error_set(error, CODE_FAULT, "nothing is known of the log");
     bool own_seen = !room->enrolling && !room->app_made;
     for (size_t i = 0; i < room->granting_count; i++) {
-        if (!room->granting[i].own && !room->granting[i].voided) {
+        if (!room->granting[i].own) {
             error_set(
                 error, CODE_LOG,
                 "entry %llu grants trust and was never signed: this card does not sign for it",
                 (unsigned long long)room->granting[i].index);
             return error_hint(error, "p11vault audit show");
         }
-        own_seen = own_seen || (room->granting[i].own && !room->granting[i].voided);
+        own_seen = true;
     }
     if (!own_seen)
         return error_set(error, CODE_LOG, "what this session made is not in the log");

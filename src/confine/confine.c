@@ -4,6 +4,7 @@
 #include "p11vault/confine/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -24,13 +25,23 @@ static int refuse_dumps(struct error *error)
 #endif
 }
 
+/* A program that was started with one of them closed would say its messages into the next file that it opens. */
+static int fill_standard_descriptors(struct error *error)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        if (fcntl(i, F_GETFD) < 0 && open("/dev/null", O_RDWR) != i)
+            return error_errno(error, CODE_FAULT, "open /dev/null as descriptor %d", i);
+    }
+    return 0;
+}
+
 int confine_process(bool dies_with_parent, struct error *error)
 {
     const struct rlimit no_core = {0, 0};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     umask(077);
-    if (refuse_dumps(error) < 0)
+    if (fill_standard_descriptors(error) < 0 || refuse_dumps(error) < 0)
         return -1;
     if (setrlimit(RLIMIT_CORE, &no_core) < 0)
         return error_errno(error, CODE_FAULT, "forbid core dumps");

@@ -132,8 +132,9 @@ static int take_made(const struct message *message, struct made *made, struct er
     const char *kids = message_text(message, 3);
     made->record = strdup(message_text(message, 0));
     made->kid = strdup(message_text(message, 2));
-    if (!made->record || !made->kid ||
-        json_parse(jwk, strlen(jwk), "app key", &made->jwk, error) < 0)
+    if (!made->record || !made->kid)
+        return error_memory(error);
+    if (json_parse(jwk, strlen(jwk), "app key", &made->jwk, error) < 0)
         return -1;
     made->kids = json_loads(kids, JSON_REJECT_DUPLICATES, NULL);
     return made->kids ? 0 : error_set(error, CODE_FAULT, "the card room named no cards");

@@ -32,6 +32,8 @@ int front_list_cards(const struct config_module *module,
                                         message_text(&message, 4)};
         if (each(context, &card) != 0)
             return error_set(error, CODE_FAULT, "the list was cut short");
+        if (deadline_passed(deadline))
+            return error_set(error, CODE_CARD, "the card room did not answer in time");
     }
 }
 
@@ -107,6 +109,19 @@ static void keep_enrolled(const struct message *message, struct front_enrolled *
                    message_text(message, 8));
 }
 
+/* A signature by this key is there: whoever reads the trust file later can rely on that. */
+static int trust(struct session *session, const char *vkey, const struct message *message,
+                 struct error *error)
+{
+    struct vault *vault = session->front->vault;
+    struct trust new_key = {.count = 1};
+    if (note_key_parse(vkey, &new_key.keys[0], error) < 0 ||
+        vault_check_note(vault, &new_key, message_text(message, 0), message_number(message, 1),
+                         error) < 0)
+        return error_prefix(error, "the new card's checkpoint");
+    return vault_trust_add(vault, vkey, error);
+}
+
 /* Signed by the new card itself; the trust file is told first, or nobody could check that signature. */
 static int sign_enrolment(struct session *session, const struct signed_head *head, const char *vkey,
                           struct error *error)
@@ -119,7 +134,7 @@ static int sign_enrolment(struct session *session, const struct signed_head *hea
     if (session_tell(card, sent, error) < 0 ||
         session_expect(card, MESSAGE_SIGNED, session_deadline(session->front->module), &message,
                        error) < 0 ||
-        vault_trust_add(session->front->vault, vkey, error) < 0)
+        trust(session, vkey, &message, error) < 0)
         return -1;
     session->signed_size = message_number(&message, 1);
     return vault_keep_checkpoint(session->front->vault, message_text(&message, 0),

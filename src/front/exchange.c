@@ -96,6 +96,28 @@ static int tell_app(struct job *job, struct error *error)
     return 0;
 }
 
+/*
+ * While a person typed a PIN, others may have enrolled a card or added an app.  The card is told the newest head, or it
+ * would take theirs for unsigned; what really is unsigned yet belongs to a run that is not over.
+ */
+static int renew_head(struct job *job, struct error *error)
+{
+    struct vault *vault = job->front->vault;
+    struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    size_t count;
+    if (vault_count_unsigned(vault, &count, error) < 0)
+        return -1;
+    if (count > 0) {
+        error_set(error, CODE_BUSY, "another process is enrolling a card or adding an app");
+        return error_hint(error, "wait for it to end, then run this again");
+    }
+    if (vault_signed_head(vault, &head, error) < 0)
+        return -1;
+    signed_head_clear(&job->head);
+    job->head = head;
+    return 0;
+}
+
 /* Login, connection and lock, then the signature over the intent: only after it can keys flow. */
 static int open_rooms(struct job *job, struct error *error)
 {
@@ -107,8 +129,8 @@ static int open_rooms(struct job *job, struct error *error)
         session_make_way(session, error) < 0 ||
         session_open(session, &cards, json_object_get(job->app.key_entry, "cards"), purpose,
                      job->record_count, 1, error) < 0 ||
-        job_connect(job, error) < 0 || session_tell_head(session, &job->head, error) < 0 ||
-        tell_app(job, error) < 0 || session_tell_tail(session, &job->head, error) < 0)
+        job_connect(job, error) < 0 || renew_head(job, error) < 0 ||
+        session_tell_head(session, &job->head, error) < 0 || tell_app(job, error) < 0 || session_tell_tail(session, &job->head, error) < 0)
         return -1;
     return session_sign(session, error);
 }
@@ -195,6 +217,11 @@ static int confirm(struct job *job, size_t number, struct store_record *grant, b
     return job_promote(job, grant, error);
 }
 
+static const struct oauth_facts nothing_known = {.valid = FACT_UNKNOWN,
+                                                 .expires = FACT_UNKNOWN,
+                                                 .data_expires = FACT_UNKNOWN,
+                                                 .issued = FACT_UNKNOWN};
+
 static int exchange(struct job *job, bool *ret_resolved, struct error *error)
 {
     bool taken = false;
@@ -207,6 +234,7 @@ static int exchange(struct job *job, bool *ret_resolved, struct error *error)
         *ret_resolved = taken;
         if (taken)
             return 0;
+        job->result = nothing_known; /* what was said of it is not said of the next one */
     }
     if (job_step(job, STEP_EXCHANGE, JOB_GRANT, NULL, error) < 0)
         return -1;
@@ -264,12 +292,11 @@ int front_exchange(struct front *front, const struct name *name,
                    struct front_exchanged *ret_exchanged, struct error *error)
 {
     auto_close int lock = -1;
-    struct oauth_facts unknown = {.valid = FACT_UNKNOWN,
-                                  .expires = FACT_UNKNOWN,
-                                  .data_expires = FACT_UNKNOWN,
-                                  .issued = FACT_UNKNOWN};
-    __attribute__((cleanup(job_clear))) struct job job = {
-        .front = front, .name = name, .session = SESSION_NONE, .input = unknown, .result = unknown};
+    __attribute__((cleanup(job_clear))) struct job job = {.front = front,
+                                                          .name = name,
+                                                          .session = SESSION_NONE,
+                                                          .input = nothing_known,
+                                                          .result = nothing_known};
     job.head.note = BUFFER_UP_TO(NOTE_MAX);
     job.session.front = front;
     if (vault_lock(front->vault, name->full, "working on this grant", &lock, error) < 0 ||

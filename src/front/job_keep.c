@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "job.h"
+#include "p11vault/seal/jwe.h"
 
 static int scopes_text(const struct oauth_facts *facts, char **ret_text, struct error *error)
 {
@@ -83,17 +84,32 @@ static int append_outcome(struct job *job, const char *result, const struct erro
     return vault_append(job->front->vault, ENTRY_OUTCOME, job->session.use, members, &index, error);
 }
 
+/* The room's word is not enough: another version would overwrite what is there, another key hide what was issued. */
+static int check_issued(struct job *job, const struct message *issued, const json_t *facts,
+                        struct error *error)
+{
+    struct jwe_header header;
+    if (json_number(facts, "version", 0) != job->slot_version)
+        return error_set(error, CODE_FAULT, "the exchange room issued another version");
+    if (jwe_read_header(message_text(issued, 1), &header, error) < 0)
+        return -1;
+    if (strcmp(header.kid, vault_app_kid(&job->app)) != 0)
+        return error_set(error, CODE_FAULT, "the exchange room sealed to another app key");
+    return 0;
+}
+
 static int issued_row(struct job *job, const struct message *issued, struct store_record *row,
                       struct error *error)
 {
     auto_json json_t *facts = NULL;
     const char *text = message_text(issued, 2);
-    if (json_parse(text, strlen(text), "facts", &facts, error) < 0)
+    if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
+        check_issued(job, issued, facts, error) < 0)
         return -1;
     *row = (struct store_record){.name = strdup(job->name->full),
                                  .app = strdup(job->name->app),
                                  .kind = strdup(job->name->kind),
-                                 .version = json_number(facts, "version", 0),
+                                 .version = job->slot_version,
                                  .state = strdup("pending"),
                                  .jwe = strdup(message_text(issued, 1)),
                                  .expires = json_number(facts, "expires", STORE_UNKNOWN),
@@ -107,7 +123,8 @@ static int issued_row(struct job *job, const struct message *issued, struct stor
 int job_keep_issued(struct job *job, const struct message *issued, struct error *error)
 {
     struct store *store = job->front->vault->store;
-    if (job->has_issued || message_number(issued, 0) != job->record_count)
+    if (job->has_issued || job->step != STEP_EXCHANGE ||
+        message_number(issued, 0) != job->record_count)
         return error_set(error, CODE_FAULT, "the exchange room issued what nobody asked for");
     if (issued_row(job, issued, &job->issued, error) < 0 || store_begin(store, error) < 0)
         return -1;

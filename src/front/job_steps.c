@@ -11,6 +11,9 @@
 /* The room's own deadline ends first, with a better message. */
 #define ROOM_GRACE_MS 5000
 
+#define HTTP_STATUS_MAX 999
+#define CLEAR_US_MAX (UINT64_C(3600) * 1000000)
+
 static int tell_record(struct job *job, uint64_t n, const struct store_record *row,
                        struct error *error)
 {
@@ -23,11 +26,10 @@ static int tell_record(struct job *job, uint64_t n, const struct store_record *r
 /* The facts that whatever is issued will be sealed with. */
 static int tell_slot(struct job *job, struct error *error)
 {
-    int64_t version;
     auto_free char *text = NULL;
-    if (vault_next_version(job->front->vault, job->name->full, &version, error) < 0)
+    if (vault_next_version(job->front->vault, job->name->full, &job->slot_version, error) < 0)
         return -1;
-    auto_json json_t *facts = typing_facts(job->name, version, job->provider->name,
+    auto_json json_t *facts = typing_facts(job->name, job->slot_version, job->provider->name,
                                            json_object_get(job->app.app_entry, "origins"));
     if (!facts)
         return error_memory(error);
@@ -87,11 +89,24 @@ static int reconnect(struct job *job, struct error *error)
     return job_connect(job, error);
 }
 
+/* The log takes no other: a room that tells one could keep its outcome out of it. */
+static int check_outcome(const struct message *outcome, struct error *error)
+{
+    static const char trace[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const char *text = message_text(outcome, 5);
+    if (message_number(outcome, 2) > HTTP_STATUS_MAX || message_number(outcome, 9) > CLEAR_US_MAX ||
+        strspn(text, trace) != strlen(text))
+        return error_set(error, CODE_FAULT, "the exchange room told an outcome that cannot be");
+    return 0;
+}
+
 static int take_outcome(struct job *job, const struct message *outcome,
                         struct oauth_facts *ret_facts, struct error *error)
 {
     auto_json json_t *facts = NULL;
     const char *text = message_text(outcome, 8);
+    if (check_outcome(outcome, error) < 0)
+        return -1;
     job->verdict = (struct oauth_verdict){
         .action = message_number(outcome, 1) == 0
                       ? CODE_DONE
@@ -131,6 +146,9 @@ static int follow(struct job *job, struct oauth_facts *ret_facts, struct error *
             return take_outcome(job, &message, ret_facts, error);
         if (result < 0)
             return -1;
+        /* A room that only ever wants more does not run into a deadline by itself. */
+        if (deadline_passed(deadline))
+            return error_set(error, CODE_RETRY, "the exchange room did not answer in time");
     }
 }
 

@@ -12,6 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+
+/* A peer that reads nothing any more, because its module hangs or it was stopped, must not hold us for good. */
+#define SEND_SECONDS 20
 
 struct channel {
     int descriptor;
@@ -32,6 +36,9 @@ int channel_new(int descriptor, enum party self, enum party peer, enum state sta
         return error_memory(error);
     }
     channel->descriptor = descriptor;
+    const struct timeval patience = {.tv_sec = SEND_SECONDS};
+    if (setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+        return error_errno(error, CODE_FAULT, "bound the waits of a channel");
     channel->self = self;
     channel->peer = peer;
     channel->state = state;
@@ -69,6 +76,12 @@ static int peer_ended(struct channel *channel, struct error *error)
     channel->gone = true;
     return error_set(error, channel->peer == PARTY_CARD ? CODE_CARD : CODE_RETRY,
                      "the %s ended in the middle of its work", party_names[channel->peer]);
+}
+
+static int too_late(const struct channel *channel, struct error *error)
+{
+    return error_set(error, channel->peer == PARTY_CARD ? CODE_CARD : CODE_RETRY,
+                     "the %s did not answer in time", party_names[channel->peer]);
 }
 
 static bool allowed(const struct channel *channel, const struct message_rule *rule, enum party from,
@@ -154,6 +167,10 @@ static int transmit(struct channel *channel, int descriptor, struct error *error
     while (sent < 0 && errno == EINTR);
     if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
         return peer_ended(channel, error);
+    if (sent < 0 && errno == EAGAIN) {
+        channel->state = STATE_OVER;
+        return too_late(channel, error);
+    }
     if (sent != (ssize_t)packet.iov_len)
         return error_errno(error, CODE_FAULT, "send to the %s", party_names[channel->peer]);
     return 0;
@@ -254,8 +271,7 @@ static int wait_readable(struct channel *channel, struct deadline deadline, stru
         if (ready > 0)
             return 0;
         if (ready == 0)
-            return error_set(error, channel->peer == PARTY_CARD ? CODE_CARD : CODE_RETRY,
-                             "the %s did not answer in time", party_names[channel->peer]);
+            return too_late(channel, error);
         if (errno != EINTR)
             return error_errno(error, CODE_FAULT, "wait for the %s", party_names[channel->peer]);
     }

@@ -100,6 +100,8 @@ static int plan_descriptors(posix_spawn_file_actions_t *plan, const struct room_
     result |= posix_spawn_file_actions_adddup2(plan, channel, ROOM_CHANNEL_FD);
     if (how->keys >= 0)
         result |= posix_spawn_file_actions_adddup2(plan, how->keys, ROOM_KEYS_FD);
+    else /* whoever started the front may have left something there */
+        result |= posix_spawn_file_actions_addclose(plan, ROOM_KEYS_FD);
     return result;
 }
 

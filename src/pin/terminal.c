@@ -3,7 +3,9 @@
  *
  * The line is edited here and not by the kernel, whose own line editing ends at 4095 bytes, less
  * than a token may have.  Signals that would end the process wait until the terminal is as it was
- * before: they are let in only while this code sleeps, noted, and raised again at the end.
+ * before: they are let in only while this code sleeps, noted, and raised again at the end.  A room
+ * is killed with its parent, and ^C ends both: until the terminal is as it was, that end comes as a
+ * signal that can wait, too.
  */
 #include "p11vault/pin/typed.h"
 
@@ -12,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <termios.h>
 
 #define TERMINAL "/dev/tty"
@@ -29,6 +32,7 @@ struct terminal {
     int descriptor;
     struct termios before; /* what is put back */
     sigset_t mask_before;
+    int death_before; /* the signal that comes when the parent ends, 0 for none */
     struct sigaction action_before[HELD_COUNT];
     struct deadline deadline;
 };
@@ -52,6 +56,8 @@ static void hold_signals(struct terminal *terminal)
     sigemptyset(&note.sa_mask);
     for (size_t i = 0; i < HELD_COUNT; i++)
         sigaddset(&mask, held[i]);
+    /* Putting the terminal back is allowed in the background, too, where a shell may have sent us by then. */
+    sigaddset(&mask, SIGTTOU);
     pthread_sigmask(SIG_BLOCK, &mask, &terminal->mask_before);
     for (size_t i = 0; i < HELD_COUNT; i++) {
         sigaction(held[i], NULL, &terminal->action_before[i]);
@@ -59,10 +65,16 @@ static void hold_signals(struct terminal *terminal)
         if (terminal->action_before[i].sa_handler != SIG_IGN)
             sigaction(held[i], &note, NULL);
     }
+    if (prctl(PR_GET_PDEATHSIG, &terminal->death_before, 0, 0, 0) < 0)
+        terminal->death_before = 0;
+    if (terminal->death_before != 0)
+        prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 }
 
 static void release_signals(struct terminal *terminal)
 {
+    if (terminal->death_before != 0)
+        prctl(PR_SET_PDEATHSIG, terminal->death_before, 0, 0, 0);
     for (size_t i = 0; i < HELD_COUNT; i++)
         sigaction(held[i], &terminal->action_before[i], NULL);
     if (arrived != 0)

@@ -175,9 +175,14 @@ int vault_next_version(struct vault *vault, const char *name, int64_t *ret_versi
     bool found;
     if (store_record_get(vault->store, name, NULL, &row, &found, error) < 0)
         return -1;
-    *ret_version = found ? row.version + 1 : 1;
+    int64_t newest = found ? row.version : 0;
     if (found)
         store_record_clear(&row);
+    if (newest == INT64_MAX) {
+        error_set(error, CODE_LOG, "record '%s': its version is none of ours", name);
+        return error_hint(error, "p11vault audit verify");
+    }
+    *ret_version = newest + 1;
     return 0;
 }
 
@@ -240,6 +245,30 @@ static int note_dead(void *context, const char *use, struct error *error)
     return 0;
 }
 
+/* Another process may have found the same dead use: one outcome is enough. */
+static int close_dead(struct vault *vault, const char *use, struct error *error)
+{
+    json_t *members =
+        json_pack("{s:s, s:s, s:s, s:s}", "use", use, "result", "unknown", "code", "fault",
+                  "message", "the run ended before its outcome was known");
+    uint64_t index;
+    bool answered;
+    if (store_begin(vault->store, error) < 0) {
+        json_decref(members);
+        return -1;
+    }
+    int result = store_entry_newest(vault->store, entry_type_name(ENTRY_OUTCOME), use, &index,
+                                    &answered, error);
+    if (result == 0 && !answered)
+        result = vault_append(vault, ENTRY_OUTCOME, use, json_incref(members), &index, error);
+    json_decref(members);
+    if (result < 0 || store_commit(vault->store, error) < 0) {
+        store_rollback(vault->store);
+        return -1;
+    }
+    return 0;
+}
+
 int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *error)
 {
     struct dead_search search = {.vault = vault};
@@ -247,9 +276,7 @@ int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *
                                entry_type_name(ENTRY_OUTCOME), note_dead, &search, error) != 0)
         return -1;
     for (size_t i = 0; i < search.count; i++) {
-        json_t *members = json_pack("{s:s, s:s, s:s}", "result", "unknown", "code", "fault",
-                                    "message", "the run ended before its outcome was known");
-        if (vault_outcome(vault, search.uses[i], members, error) < 0)
+        if (close_dead(vault, search.uses[i], error) < 0)
             return -1;
         char lock[USE_SIZE + 8];
         (void)snprintf(lock, sizeof(lock), "use-%s", search.uses[i]);

@@ -224,6 +224,26 @@ static int seen_path(struct vault *vault, char **ret_path, struct error *error)
     return 0;
 }
 
+int vault_check_note(struct vault *vault, const struct trust *trust, const char *note,
+                     uint64_t size, struct error *error)
+{
+    struct checkpoint checkpoint;
+    struct merkle_frontier frontier;
+    uint64_t entries;
+    if (checkpoint_verify(note, vault->origin, trust, &checkpoint, NULL, error) < 0 ||
+        store_log_size(vault->store, &entries, error) < 0)
+        return -1;
+    if (checkpoint.size != size || size > entries)
+        return error_set(error, CODE_LOG, "it is not for the %llu entries that were told",
+                         (unsigned long long)size);
+    if (merkle_load(size, read_node, vault, &frontier, error) < 0)
+        return -1;
+    struct digest root = merkle_root(&frontier);
+    return digest_equal(&root, &checkpoint.root)
+               ? 0
+               : error_set(error, CODE_LOG, "it is for another log than ours");
+}
+
 /* Two processes may keep theirs in either order: the newer one stays. */
 static bool seen_newer(struct vault *vault, uint64_t size)
 {
@@ -241,14 +261,16 @@ int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size, 
     auto_free char *path = NULL;
     if (seen_path(vault, &path, error) < 0 || store_begin(vault->store, error) < 0)
         return -1;
-    if (store_checkpoint_put(vault->store, size, note, error) < 0 ||
+    /* Inside the change nobody else writes the file either; what it names are entries that are there already. */
+    if (vault_check_note(vault, &vault->trust, note, size, error) < 0 ||
+        store_checkpoint_put(vault->store, size, note, error) < 0 ||
+        (!seen_newer(vault, size) &&
+         buffer_write_file(path, note, strlen(note), 0600, error) < 0) ||
         store_commit(vault->store, error) < 0) {
         store_rollback(vault->store);
         return error_prefix(error, "keep the checkpoint");
     }
-    if (seen_newer(vault, size))
-        return 0;
-    return buffer_write_file(path, note, strlen(note), 0600, error);
+    return 0;
 }
 
 int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *error)

@@ -181,8 +181,17 @@ int vault_trust_add(struct vault *vault, const char *vkey, struct error *error)
 {
     const char *path = vault->config->trust;
     auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
+    struct note_key key;
     if (vault_trusts(vault, vkey))
         return 0;
+    /* A line that cannot be read, or one too many, would spoil the file for every vault. */
+    if (note_key_parse(vkey, &key, error) < 0)
+        return error_prefix(error, "trust file");
+    if (strcmp(key.name, vault->origin) != 0)
+        return error_set(error, CODE_LOG, "trust file: the new key is named for another vault");
+    if (vault->trust.count == TRUST_KEYS_MAX)
+        return error_set(error, CODE_CONFIG, "trust file: more than %d keys for one vault",
+                         TRUST_KEYS_MAX);
     if (access(path, F_OK) == 0) {
         if (buffer_read_file(path, TRUST_FILE_MAX, FILE_TRUSTED, &text, error) < 0)
             return error_prefix(error, "trust file");

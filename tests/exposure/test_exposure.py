@@ -75,9 +75,9 @@ class Stage:
         """p11vault, watched."""
         return Scene(self.vault, self.build, self.needles, *arguments, talk=talk)
 
-    def hold(self):
-        """The server keeps each answer until it is told to send it."""
-        for step, which in STEPS:
+    def hold(self, count=3):
+        """The server keeps each of the first answers until it is told to send it."""
+        for step, which in STEPS[:count]:
             self.graph.misbehave(step, "silent", which)
 
     def learn(self):
@@ -183,22 +183,45 @@ def test_app_add(stage):
     stage.judge(scene, 0, waits("wait for the PIN"), typed)
 
 
-ANSWERS = [
-    ("chunked", 2, [("exchange", 1, "chunked", {})], 0, 3),
-    ("close", 2, [("debug_token", 1, "close", {}), ("exchange", 1, "close", {})], 0, 3),
-    ("error", 1, [("debug_token", 1, "http_error", {"code": 190, "status": 400})], 12, 1),
-    ("echo", 2, [("exchange", 1, "echo", {})], 10, 2),
-    ("echo at last", 3, [("debug_token", 2, "echo", {})], 10, 3),
-    ("garbage", 2, [("exchange", 1, "garbage", {})], 15, 2),
-    ("cut", 2, [("exchange", 1, "cut", {"after": 120})], 10, 2),
-]
+CASES = {
+    "chunked": (("chunked", {}), 0, 3), "close": (("close", {}), 0, 3),
+    "until close": (("until_close", {}), 0, 3),
+    "error": (("http_error", {"code": 190}), 12, 2), "echo": (("echo", {}), 10, 2),
+    "garbage": (("garbage", {}), 15, 2), "cut": (("cut", {"after": 120}), 10, 1),
+    "cut by TLS": (("cut", {"after": 120, "how": "notify"}), 10, 1),
+}
 
 
-@pytest.mark.parametrize("orders, code, held", [case[2:] for case in ANSWERS],
-                         ids=[case[0] for case in ANSWERS])
-def test_answers(stage, orders, code, held):
+@pytest.mark.parametrize("order, code, held", CASES.values(), ids=CASES)
+def test_answers(stage, order, code, held):
     """Answers that come in pieces, are none, repeat what was sent, or end in the middle."""
-    del code
+    kind, options = order
+    stage.graph.misbehave("exchange", kind, 1, **options)
+    stage.hold(held)
+    scene = stage.start("exchange", GRANT)
+    stage.at_each_answer(scene, held)
+    stage.judge(scene, code, waits(*AWAITED[:held]))
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_error_at_an_inspection(stage, which):
+    """The token inspected first is the input, the one inspected last the one that was issued."""
+    stage.graph.misbehave("debug_token", "echo", which)
+    stage.hold()
+    scene = stage.start("exchange", GRANT)
+    stage.at_each_answer(scene, 2 * which - 1)
+    stage.judge(scene, 10, waits(*AWAITED[:2 * which - 1]))
+
+
+def test_connecting(stage):
+    """Nothing has been opened yet, but the card is logged in."""
+    stage.graph.misbehave("connect", "silent")
+    count = stage.graph.tell("wait", event="connection", count=0)["count"]
+    scene = stage.start("exchange", GRANT)
+    stage.graph.wait("connection", count + 1)
+    scene.look("wait for the handshake")
+    stage.graph.tell("release")
+    stage.judge(scene, 0, waits("wait for the handshake"))
 
 
 def test_timeout(stage):
@@ -207,7 +230,7 @@ def test_timeout(stage):
     stage.hold()
     scene = stage.start("exchange", GRANT)
     stage.at_each_answer(scene, 1)
-    stage.graph.wait(f"request:exchange", stage.before["exchange"] + 1)
+    stage.graph.wait("request:exchange", stage.before["exchange"] + 1)
     scene.look(AWAITED[1])
     stage.judge(scene, 10, waits(*AWAITED[:2]))
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cards import SANITIZED
-from examining import Examined, compiled, examine
+from examining import Examined, compiled, examine, is_sanitized
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_soft_vault)
 from program import Program
@@ -117,7 +116,7 @@ def test_no_filters(soft_vault):
 def test_build(soft_vault):
     """A build with sanitizers says what it is."""
     found = examine(soft_vault)
-    if SANITIZED:
+    if is_sanitized(soft_vault):
         found.has("warning", "build", "for tests only, without walls", "SANITIZE")
         found.has("warning", "process", "can be traced and dumped", "SANITIZE")
     else:
@@ -175,7 +174,7 @@ def test_read_only(soft_vault):
 
 def test_clock(soft_vault):
     """A clock that lost its battery."""
-    if SANITIZED:
+    if is_sanitized(soft_vault):
         pytest.skip("a library that must come first cannot be put before the sanitizers'")
     source = soft_vault.write("clock.c", CLOCK)
     library = compiled(source, soft_vault.base / "clock.so", "-shared", "-fPIC", "-ldl")

@@ -14,13 +14,13 @@ LATER = 60  # seconds by which the stand-in's clock goes on between two exchange
 ISSUED = re.compile(rf"{GRANT}: user {USER}, expires \d{{4}}-\d\d-\d\d \(60 days\)\n")
 
 
-def add_app(vault, graph):
+def add_app(vault, graph, *options):
     """The app `ads` as the stand-in knows it, and a grant; what was said of the app."""
     facts = graph.tell("add_app")
     token = graph.tell("add_token", app_id=facts["app_id"], user_id=USER)["token"]
     vault.configure(f"[origin {graph.origin}]\nca = {graph.ca}\n")
     added = vault.done("app", "add", "ads", "--id", facts["app_id"], "--origin", graph.origin,
-                       stdin=facts["secret"])
+                       *options, stdin=facts["secret"])
     vault.done("import", GRANT, stdin=token)
     return added
 
@@ -148,6 +148,20 @@ def test_two_cards(soft_vault, graph):
     used = [entry["card"] for entry in Facts(soft_vault).entries
             if entry["type"] == "intent" and entry["verb"] == "exchange"]
     assert used[-2:] == [second, first]
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_two_cards_are_in_while_an_app_is_added(soft_vault, graph, chosen):
+    """Any trusted card signs; --card says which one alone the app is sealed to."""
+    card = SoftCard(soft_vault)
+    first, second = card.serial, card.add_second()
+    soft_vault.done("card", "enroll", f"pkcs11:serial={second}")
+    spy = card.spy()
+    added = add_app(soft_vault, graph, *(["--card", second] if chosen else []))
+    assert spy.logins == 1 and ("one card opens" in added.err) is chosen
+    shown = json.loads(soft_vault.done("app", "show", "ads", "--json").out)
+    assert sorted(shown["cards"]) == ([second] if chosen else sorted([first, second]))
+    soft_vault.done("audit", "verify")
 
 
 # ---- what is said ----

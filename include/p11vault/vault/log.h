@@ -48,6 +48,8 @@ int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint
                        enum entry_type type, json_t **ret_entry, struct error *error);
 
 /* Keeps a checkpoint that a card has signed, and beside the trust file as the newest head seen on this machine. */
+int vault_check_note(struct vault *vault, const struct trust *trust, const char *note,
+                     uint64_t size, struct error *error);
 int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size,
                           struct error *error);
 
