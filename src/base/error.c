@@ -64,7 +64,7 @@ static size_t printable_size(const uint8_t *bytes)
     return point < lowest[size] || point > 0x10ffff || surrogate ? 0 : size;
 }
 
-static void clean(char *text)
+void error_clean(char *text)
 {
     uint8_t *at = (uint8_t *)text;
     while (*at != '\0') {
@@ -84,7 +84,7 @@ format_clean(char *target, size_t room, const char *format, va_list arguments)
         text[0] = '\0';
     /* Cut before cleaning: a character that the cut divides becomes a question mark. */
     text[room - 1] = '\0';
-    clean(text);
+    error_clean(text);
     memcpy(target, text, strlen(text) + 1);
 }
 
@@ -93,7 +93,7 @@ static void append_text(struct error *error, const char *tail)
 {
     size_t used = strlen(error->text);
     snprintf(error->text + used, sizeof(error->text) - used, ": %s", tail);
-    clean(error->text);
+    error_clean(error->text);
 }
 
 int error_set(struct error *error, enum code code, const char *format, ...)

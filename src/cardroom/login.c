@@ -19,7 +19,12 @@ static int ask_pin(const struct card_info *info, const char *purpose, uint64_t c
     char prompt[512];
     (void)snprintf(prompt, sizeof(prompt), "PIN for %s %s (%s, %llu use%s): ", info->label,
                    info->serial, purpose, (unsigned long long)count, count == 1 ? "" : "s");
-    return typed_ask(prompt, PIN_MAX, deadline_in(PIN_TYPING_MS), ret_pin, error);
+    if (typed_ask(prompt, PIN_MAX, deadline_in(PIN_TYPING_MS), ret_pin, error) == 0)
+        return 0;
+    if (error->code == CODE_CONFIG)
+        error_hint(error, "run it at a terminal, or give the module a pin-source in the "
+                          "configuration");
+    return -1;
 }
 
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,

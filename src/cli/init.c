@@ -64,10 +64,6 @@ static int write_profile(const char *file, const char *module, const char *soft,
     auto_buffer struct buffer text = BUFFER_UP_TO(1 << 20);
     if (access(file, F_OK) == 0 && buffer_read_file(file, 1 << 20, FILE_TRUSTED, &text, error) < 0)
         return -1;
-    if (strstr(buffer_text(&text), "[module soft]")) {
-        error_set(error, CODE_CONFIG, "'%s' has a [module soft] already", file);
-        return error_hint(error, "remove that section, or use another --config FILE");
-    }
     if ((text.size > 0 && text.data[text.size - 1] != '\n' &&
          buffer_put_text(&text, "\n", error) < 0) ||
         buffer_put_format(&text, error,
@@ -94,12 +90,29 @@ static int make_parents(const char *file, struct error *error)
     return 0;
 }
 
+static const char *config_file(const struct cli *cli)
+{
+    return cli->arguments.config ? cli->arguments.config : cli->config->user_file;
+}
+
+/* Before there is a vault: one without its card could not be begun anew. */
+static int check_soft(const struct cli *cli, struct error *error)
+{
+    const char *softhsm;
+    for (size_t i = 0; i < cli->config->module_count; i++)
+        if (strcmp(cli->config->modules[i].name, "soft") == 0) {
+            error_set(error, CODE_CONFIG, "'%s' has a [module soft] already", config_file(cli));
+            return error_hint(error, "remove that section, or use another --config FILE");
+        }
+    return find_softhsm(&softhsm, error);
+}
+
 static int make_soft_card(struct cli *cli, const char *directory, struct error *error)
 {
     const char *softhsm;
     const struct config_module *module;
     char soft[PATH_MAX];
-    const char *file = cli->arguments.config ? cli->arguments.config : cli->config->user_file;
+    const char *file = config_file(cli);
     auto_of(config_free) struct config *config = NULL;
     if (find_softhsm(&softhsm, error) < 0 || make_soft_directory(directory, soft, error) < 0 ||
         make_parents(file, error) < 0 || write_profile(file, softhsm, soft, error) < 0 ||
@@ -115,6 +128,8 @@ static int make_soft_card(struct cli *cli, const char *directory, struct error *
 int cli_init(struct cli *cli, struct error *error)
 {
     auto_free char *whole = NULL;
+    if (cli->arguments.soft && check_soft(cli, error) < 0)
+        return error_prefix(error, "make a SoftHSM card");
     if (vault_create(cli->config, cli->directory, &cli->vault, error) < 0)
         return -1;
     whole = realpath(cli->directory, NULL);

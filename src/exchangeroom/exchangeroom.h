@@ -28,7 +28,7 @@ struct ordered {
     char *app, *name, *kind;
     int64_t version;
     char *jwe;
-    json_t *facts; /* slots */
+    json_t *facts; /* of a slot; of a record once it was opened */
 };
 
 struct exchangeroom {
@@ -73,9 +73,9 @@ int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secre
 /* Opens record n and checks that it is the one ordered: its value. */
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
                              struct secret **ret_value, struct error *error);
-/* Seals a value into slot n with these facts added, and tells the front. */
-int exchangeroom_issue(struct exchangeroom *room, uint64_t n, const struct secret *value,
-                       int64_t expires, struct error *error);
+/* Seals a value into slot n with its expiry added, and tells the front; it may go where record `from` may go. */
+int exchangeroom_issue(struct exchangeroom *room, uint64_t n, uint64_t from,
+                       const struct secret *value, int64_t expires, struct error *error);
 
 /* One step (step.c). */
 int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error);

@@ -165,33 +165,56 @@ int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secre
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
                              struct secret **ret_value, struct error *error)
 {
-    const struct ordered *ordered;
     auto_of(secret_free) struct secret *payload = NULL;
     auto_of(secret_free) struct secret *value = NULL;
     auto_json json_t *facts = NULL;
-    if (find_ordered(room, n, false, &ordered, error) < 0)
-        return -1;
+    struct ordered *ordered = look_up(room, n, false);
+    if (!ordered)
+        return error_set(error, CODE_FAULT, "record %llu was not ordered", (unsigned long long)n);
     const struct record_expectation expected = {ordered->app, ordered->name, ordered->kind,
                                                 ordered->version, room->origin.text};
     if (jwe_open(ordered->jwe, key, &payload, error) < 0 ||
         record_split(payload, &facts, &value, error) < 0 ||
         record_check(facts, &expected, error) < 0)
         return error_prefix(error, "open '%s'", ordered->name);
+    json_decref(ordered->facts);
+    ordered->facts = TAKE(facts);
     *ret_value = TAKE(value);
     return 0;
 }
 
-int exchangeroom_issue(struct exchangeroom *room, uint64_t n, const struct secret *value,
-                       int64_t expires, struct error *error)
+/* What the front says of a slot is no secret's own word: a new grant may go nowhere that the old one may not. */
+static int check_origins(const json_t *slot, const json_t *opened, struct error *error)
+{
+    const json_t *allowed = json_object_get(opened, "origins");
+    const json_t *origin;
+    size_t index;
+    json_array_foreach (json_object_get(slot, "origins"), index, origin) {
+        size_t i = 0;
+        while (i < json_array_size(allowed) && !json_equal(json_array_get(allowed, i), origin))
+            i++;
+        if (i == json_array_size(allowed))
+            return error_set(error, CODE_STOP, "it would be allowed to go where the old one is not");
+    }
+    return 0;
+}
+
+int exchangeroom_issue(struct exchangeroom *room, uint64_t n, uint64_t from,
+                       const struct secret *value, int64_t expires, struct error *error)
 {
     const struct ordered *ordered;
+    const struct ordered *opened;
     auto_of(secret_free) struct secret *key = NULL;
     auto_of(secret_free) struct secret *payload = NULL;
     auto_free char *jwe = NULL;
     auto_free char *text = NULL;
     struct jwe_header header;
     if (find_ordered(room, n, true, &ordered, error) < 0 ||
-        want(room, n, &header.epk, &key, error) < 0)
+        find_ordered(room, from, false, &opened, error) < 0)
+        return -1;
+    if (check_origins(ordered->facts, opened->facts, error) < 0)
+        return error_prefix(error, "seal what was issued");
+    if (want(room, n, &header.epk, &key, error) < 0)
         return -1;
     memcpy(header.kid, room->app_kid, sizeof(header.kid));
     auto_json json_t *facts = json_deep_copy(ordered->facts);

@@ -135,7 +135,7 @@ static int take_answer(struct exchangeroom *room, const struct step *step,
         int64_t expires = answer.expires_in == FACT_UNKNOWN
                               ? EXPIRES_UNKNOWN
                               : step->parameters.now + answer.expires_in;
-        if (exchangeroom_issue(room, step->slot, answer.grant, expires, error) < 0)
+        if (exchangeroom_issue(room, step->slot, step->grant, answer.grant, expires, error) < 0)
             return -1;
     }
     secret_free(TAKE(answer.grant));

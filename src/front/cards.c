@@ -7,6 +7,22 @@
 #include "p11vault/pkcs11/uri.h"
 #include "session.h"
 
+#define LISTED_FIELDS 5
+#define LISTED_TEXT_SIZE 256
+
+/* The texts go to a terminal, and a module may have written them. */
+static int tell_found(const struct message *message,
+                      int (*each)(void *context, const struct front_card *), void *context)
+{
+    char texts[LISTED_FIELDS][LISTED_TEXT_SIZE];
+    for (size_t i = 0; i < LISTED_FIELDS; i++) {
+        (void)snprintf(texts[i], sizeof(texts[i]), "%s", message_text(message, i));
+        error_clean(texts[i]);
+    }
+    const struct front_card card = {texts[0], texts[1], texts[2], texts[3], texts[4]};
+    return each(context, &card);
+}
+
 int front_list_cards(const struct config_module *module,
                      int (*each)(void *context, const struct front_card *), void *context,
                      struct error *error)
@@ -27,10 +43,7 @@ int front_list_cards(const struct config_module *module,
         }
         if (message.type == MESSAGE_LISTED)
             return 0;
-        const struct front_card card = {message_text(&message, 0), message_text(&message, 1),
-                                        message_text(&message, 2), message_text(&message, 3),
-                                        message_text(&message, 4)};
-        if (each(context, &card) != 0)
+        if (tell_found(&message, each, context) != 0)
             return error_set(error, CODE_FAULT, "the list was cut short");
         if (deadline_passed(deadline))
             return error_set(error, CODE_CARD, "the card room did not answer in time");

@@ -85,9 +85,10 @@ static void copy_field(const unsigned char *field, size_t size, char ret_text[CA
     size = strnlen((const char *)field, size);
     while (size > 0 && field[size - 1] == ' ')
         size--;
-    for (size_t i = 0; i < size; i++)
-        ret_text[i] = field[i] < 0x20 || field[i] == 0x7f ? '?' : (char)field[i];
+    memcpy(ret_text, field, size);
     ret_text[size] = '\0';
+    /* Labels come in the code page of whoever wrote them, cut at 32 bytes; the log takes UTF-8 only. */
+    error_clean(ret_text);
 }
 
 CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info *ret_info)

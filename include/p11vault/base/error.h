@@ -80,6 +80,9 @@ int error_memory(struct error *error);
         -1;                                                                                        \
     })
 
+/* What must not reach a terminal or the log (control characters, what is no UTF-8) becomes '?'. */
+void error_clean(char *text);
+
 /* The name of an exit code for logs and JSON: "done", "pin-wrong", ...; "unknown" for a number that is none. */
 const char *error_code_name(enum code code);
 

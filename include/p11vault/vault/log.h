@@ -47,9 +47,14 @@ int vault_walk(struct vault *vault, const struct signed_head *head, uint64_t fir
 int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint64_t index,
                        enum entry_type type, json_t **ret_entry, struct error *error);
 
-/* Keeps a checkpoint that a card has signed, and beside the trust file as the newest head seen on this machine. */
+/* Whether a note is a checkpoint by one of these keys over the first `size` entries of this very log.  CODE_LOG. */
 int vault_check_note(struct vault *vault, const struct trust *trust, const char *note,
                      uint64_t size, struct error *error);
+
+/*
+ * Keeps a checkpoint that a card has signed, and beside the trust file as the newest head seen on this machine; checked
+ * first, because one that does not verify would shut the vault.
+ */
 int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size,
                           struct error *error);
 
