@@ -9,7 +9,7 @@
 #include "entry_check.h"
 #include "p11vault/base/json.h"
 
-#define MEMBERS_MAX 14 /* of a type, with the one that ends the list */
+#define MEMBERS_MAX 16 /* of a type, with the one that ends the list */
 
 struct schema {
     const char *name;
@@ -149,6 +149,8 @@ static const struct schema schemas[] = {
         MAY("expires_before", INTEGER),
         MAY("expires_after", INTEGER),
         MAY("plaintext_us", COUNT),
+        MAY("request_us", COUNT),
+        MAY("answer_us", COUNT),
         MAY("checkpoint", COUNT), /* size of the one signed for this use */
         END
     }},

@@ -70,7 +70,8 @@ static void tell_problem(struct doctor *doctor, const struct error *finding)
 }
 
 /* The text of a finding goes through an error: that is what keeps it one line. */
-static struct error found(enum code code, const char *fix, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static struct error
+found(enum code code, const char *fix, const char *format, va_list arguments)
 {
     struct error made;
     char text[ERROR_TEXT_MAX];

@@ -123,8 +123,8 @@ static void check_enrolled(struct doctor *doctor)
                 return;
     if (cards.count > 0)
         doctor_problem(doctor, CODE_NO_CARD, "put one in, then: p11vault card list",
-                       "none of the %zu cards that this vault trusts is there, as %s %s",
-                       cards.count, json_text(cards.cards[0].entry, "label"),
+                       "no card that this vault trusts is there, such as %s %s",
+                       json_text(cards.cards[0].entry, "label"),
                        json_text(cards.cards[0].entry, "card"));
 }
 

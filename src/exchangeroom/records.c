@@ -194,7 +194,8 @@ static int check_origins(const json_t *slot, const json_t *opened, struct error 
         while (i < json_array_size(allowed) && !json_equal(json_array_get(allowed, i), origin))
             i++;
         if (i == json_array_size(allowed))
-            return error_set(error, CODE_STOP, "it would be allowed to go where the old one is not");
+            return error_set(error, CODE_STOP,
+                             "it would be allowed to go where the old one is not");
     }
     return 0;
 }

@@ -103,8 +103,8 @@ static const char *look_up(void *context, const char *name)
 }
 
 static int tell_outcome(struct exchangeroom *room, const struct step *step,
-                        const struct oauth_answer *answer, int64_t us, bool lives,
-                        struct error *error)
+                        const struct oauth_answer *answer, int64_t sent_us, int64_t answer_us,
+                        bool lives, struct error *error)
 {
     const struct oauth_verdict *verdict = &answer->verdict;
     auto_json json_t *facts = oauth_facts_to_json(&answer->facts);
@@ -117,7 +117,7 @@ static int tell_outcome(struct exchangeroom *room, const struct step *step,
                         NUMBER(verdict->action), NUMBER(verdict->http),
                         NUMBER(verdict->provider_code), NUMBER(verdict->subcode),
                         TEXT(verdict->trace), TEXT(verdict->message), TEXT(verdict->hint),
-                        TEXT(text), NUMBER(us), NUMBER(lives));
+                        TEXT(text), NUMBER(sent_us), NUMBER(answer_us), NUMBER(lives));
 }
 
 /* What was issued is sealed and told before the outcome, so that the front has kept it by then. */
@@ -141,7 +141,7 @@ static int take_answer(struct exchangeroom *room, const struct step *step,
     secret_free(TAKE(answer.grant));
     http_response_free(TAKE(response));
     scrub_stack_and_registers();
-    return tell_outcome(room, step, &answer, sent_us + clock_monotonic_us() - begin, lives, error);
+    return tell_outcome(room, step, &answer, sent_us, clock_monotonic_us() - begin, lives, error);
 }
 
 int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error)

@@ -130,7 +130,8 @@ static int open_rooms(struct job *job, struct error *error)
         session_open(session, &cards, json_object_get(job->app.key_entry, "cards"), purpose,
                      job->record_count, 1, error) < 0 ||
         job_connect(job, error) < 0 || renew_head(job, error) < 0 ||
-        session_tell_head(session, &job->head, error) < 0 || tell_app(job, error) < 0 || session_tell_tail(session, &job->head, error) < 0)
+        session_tell_head(session, &job->head, error) < 0 || tell_app(job, error) < 0 ||
+        session_tell_tail(session, &job->head, error) < 0)
         return -1;
     return session_sign(session, error);
 }

@@ -33,7 +33,7 @@ struct job {
     struct oauth_verdict verdict; /* of the last step or judgement */
     enum oauth_step step;
     bool stepped; /* a step has begun */
-    int64_t plaintext_us;
+    int64_t request_us, answer_us; /* in clear: before sending, and of the answers */
 };
 
 void job_clear(struct job *job);

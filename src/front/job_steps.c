@@ -118,8 +118,9 @@ static int take_outcome(struct job *job, const struct message *outcome,
     (void)snprintf(job->verdict.message, sizeof(job->verdict.message), "%s",
                    message_text(outcome, 6));
     (void)snprintf(job->verdict.hint, sizeof(job->verdict.hint), "%s", message_text(outcome, 7));
-    job->plaintext_us += (int64_t)message_number(outcome, 9);
-    job->connection_lives = message_number(outcome, 10) != 0;
+    job->request_us += (int64_t)message_number(outcome, 9);
+    job->answer_us += (int64_t)message_number(outcome, 10);
+    job->connection_lives = message_number(outcome, 11) != 0;
     if (json_parse(text, strlen(text), "facts", &facts, error) < 0)
         return -1;
     return ret_facts ? oauth_facts_from_json(facts, ret_facts, error) : 0;

@@ -62,7 +62,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_WANT,      "want",      EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   STATE_SAME,      "u"},
     {MESSAGE_ISSUED,    "issued",    EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING) | IN(EXCHANGE_SEALING),
                                                                                  STATE_SAME,      "uss"},
-    {MESSAGE_OUTCOME,   "outcome",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "uuuuussssuu"},
+    {MESSAGE_OUTCOME,   "outcome",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "uuuuussssuuu"},
     {MESSAGE_EXCHANGE_FAIL, "fail",  EXCHANGE_TO_FRONT, EXCHANGE_BUSY,           STATE_OVER,      "uss"},
 };
 /* clang-format on */

@@ -129,12 +129,12 @@ class Bench:
         shown = self.vault.done("audit", "show", "--json").out.splitlines()
         return [json.loads(line)["entry"] for line in shown]
 
-    def lives(self, count):
-        """`plaintext_us` of the last exchanges."""
+    def lives(self, count, member="plaintext_us"):
+        """How long anything stood in clear in each of the last exchanges."""
         entries = self.entries()
         uses = {entry["use"] for entry in entries
                 if entry["type"] == "intent" and entry["verb"] == "exchange"}
-        return [entry["plaintext_us"] for entry in entries
+        return [entry[member] for entry in entries
                 if entry["type"] == "outcome" and entry["use"] in uses][-count:]
 
     def exposed(self, kind):
@@ -212,13 +212,15 @@ def report(bench, rounds):
     bench.measure(rounds)
     # Two of the ways are ours, and each exchange leaves one outcome.
     lives = bench.lives(2 * rounds)
+    requests = bench.lives(2 * rounds, "request_us")
+    answers = bench.lives(2 * rounds, "answer_us")
     after = len(bench.entries())
     bench.measure_memory()
     print_times(bench)
     print(f"log: {before} entries at the start, {after} at the end")
     print(f"plaintext life of an exchange, its three steps together: {life_line(lives)}")
-    print("  the log holds one sum an exchange: the parts before send and of the answer are not "
-          "in it apart")
+    print(f"  until the requests were sent and wiped: {life_line(requests)}")
+    print(f"  of the answers, until they were wiped: {life_line(answers)}")
     print(f"secrets in argv or environment, pipeline: {exposure(bench, 1)}")
     print(f"secrets in argv or environment, p11vault: {exposure(bench, 'p11vault')}")
     print(f"load average at the end: {os.getloadavg()[0]:.2f}")

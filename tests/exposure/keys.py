@@ -45,11 +45,17 @@ def _ask_card(vault, header):
     return shared
 
 
+def has_app(vault, app):
+    """The store knows it."""
+    return bool(_rows(vault, "SELECT 1 FROM app WHERE app = ?", app))
+
+
 class Keys:
     """All that opens one app, and every needle that follows from it."""
 
     def __init__(self, vault, app="ads"):
         self._vault = vault
+        self._app = app
         [[text]] = _rows(vault, "SELECT key_record FROM app WHERE app = ?", app)
         record = json.loads(text)
         [recipient] = record["recipients"]
@@ -67,7 +73,7 @@ class Keys:
         """What each record of the store was agreed on and is sealed with, also the newest."""
         found = {}
         for name, version, jwe in _rows(self._vault, "SELECT name, version, jwe FROM record "
-                                                     "WHERE jwe IS NOT NULL"):
+                                                     "WHERE app = ? AND jwe IS NOT NULL", self._app):
             shared = self._private.exchange(ec.ECDH(), epk(jwe))
             found[f"record-agreed:{name}:{version}"] = shared
             found[f"record-key:{name}:{version}"] = _stretch(shared, "A256GCM")

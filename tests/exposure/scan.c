@@ -8,6 +8,8 @@
  *                                            look MOMENT      look at all that are watched
  *                                        When one of them ends, all are looked at while it can still be read, under
  *                                        the moment "exit PID".  Ends with its input, or when its last process has.
+ *     scan --needles FILE --ask PID…     the same, but at an end it says so, with an empty line, and waits for a line "go"
+ *                                        before it looks: what is secret by now may be written into the needle file.
  *
  * A needle file has lines NAME HEX and mode 0600; it is read anew for each look.  Nothing that is found is ever printed:
  * only whose it is, its form, its place and its length.
@@ -39,6 +41,7 @@ struct thread {
 static struct thread threads[THREADS_MAX];
 static size_t thread_count;
 static const char *needle_file;
+static bool asks;
 
 static struct thread *find(pid_t id)
 {
@@ -100,6 +103,19 @@ static void let_go(struct thread *thread)
         ptrace(PTRACE_CONT, thread->id, NULL, (void *)(long)(event == 0 ? signal_number : 0));
 }
 
+static void ask(pid_t ending)
+{
+    char go[3];
+    printf("{\"ending\": %d}\n\n", ending);
+    fflush(stdout);
+    for (size_t got = 0; got < sizeof(go);) {
+        ssize_t more = read(STDIN_FILENO, go + got, sizeof(go) - got);
+        if (more <= 0)
+            errx(2, "nobody says that we may look");
+        got += (size_t)more;
+    }
+}
+
 static void take_stop(pid_t id, int status)
 {
     struct thread *thread = find(id);
@@ -113,6 +129,8 @@ static void take_stop(pid_t id, int status)
     thread->status = status;
     if (is_exit(status) && id == thread->process) {
         char moment[32];
+        if (asks)
+            ask(id);
         snprintf(moment, sizeof(moment), "exit %d", id);
         look_all(moment);
         thread = find(id);
@@ -243,9 +261,10 @@ int main(int count, char **arguments)
     bool stays = false;
     int next = 3;
     if (count < 3 || strcmp(arguments[1], "--needles") != 0)
-        errx(2, "usage: scan --needles FILE [--stay] PID…");
+        errx(2, "usage: scan --needles FILE [--stay|--ask] PID…");
     needle_file = arguments[2];
-    if (count > 3 && strcmp(arguments[3], "--stay") == 0) {
+    asks = count > 3 && strcmp(arguments[3], "--ask") == 0;
+    if (asks || (count > 3 && strcmp(arguments[3], "--stay") == 0)) {
         stays = true;
         next++;
     }

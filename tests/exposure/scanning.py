@@ -37,43 +37,73 @@ def scan(build, needles, *pids):
 
 
 class Watcher:
-    """A scanner that stays with some processes to their ends."""
+    """A scanner that stays with some processes to their ends.
 
-    def __init__(self, build, needles):
+    With `learn` each end waits for that function, which may add to the needles.
+    """
+
+    def __init__(self, build, needles, learn=None):
         self._process = subprocess.Popen(
-            [build / "exposure/scan", "--needles", needles.path, "--stay"], text=True,
+            [build / "exposure/scan", "--needles", needles.path, "--ask" if learn else "--stay"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        self._learn, self._pending = learn, b""
         self.looks = []
 
+    def fileno(self):
+        """Can be read from when the scanner says something that it was not asked for."""
+        return self._process.stdout.fileno()
+
+    def _say(self, text):
+        self._process.stdin.write(text.encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _block(self):
+        """Lines up to an empty one; None when the scanner has ended."""
+        while not (self._pending.startswith(b"\n") or b"\n\n" in self._pending):
+            data = os.read(self.fileno(), 65536)
+            if not data:
+                assert not self._pending
+                return None
+            self._pending += data
+        text, _, self._pending = self._pending.partition(
+            b"\n" if self._pending.startswith(b"\n") else b"\n\n")
+        return [json.loads(line) for line in text.splitlines()]
+
+    def listen(self):
+        """Take what it says by itself; false when it has ended."""
+        while (block := self._block()) is not None:
+            if "ending" in block[0]:
+                self._learn()
+                self._say("go")
+            else:
+                self.looks += block
+            if not self._pending:
+                return True
+        return False
+
     def _answer(self, moment=None):
-        """Reads up to the answer; looks at ends may stand before it."""
-        while True:
-            found = []
-            while (line := self._process.stdout.readline()) not in ("\n", ""):
-                found.append(json.loads(line))
-            self.looks += found
-            if moment is None and not found:
+        """Read up to the answer; looks at ends may stand before it."""
+        while (block := self._block()) is not None:
+            assert not block or "ending" not in block[0]
+            self.looks += block
+            if not block or block[0]["moment"] == moment:
                 return
-            if any(look["moment"] == moment for look in found):
-                return
-            assert line, "the scanner has ended"
+        raise AssertionError("the scanner has ended")
 
     def attach(self, *pids):
         """Watch these, too."""
-        self._process.stdin.write(f"attach {' '.join(map(str, pids))}\n")
-        self._process.stdin.flush()
+        self._say(f"attach {' '.join(map(str, pids))}")
         self._answer()
 
     def look(self, moment):
         """Look at all of them now."""
-        self._process.stdin.write(f"look {moment}\n")
-        self._process.stdin.flush()
+        self._say(f"look {moment}")
         self._answer(moment)
 
     def finish(self):
         """All that was seen, once all have ended."""
-        rest = self._process.stdout.read()
+        while self.listen():
+            pass
         self._process.communicate()
         assert self._process.returncode == 0
-        self.looks += [json.loads(line) for line in rest.split("\n") if line]
         return self.looks

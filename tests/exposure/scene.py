@@ -1,6 +1,7 @@
 """One run of p11vault under the scanner's eyes: looked at whenever it waits, and when a process ends."""
 
 import os
+import selectors
 import signal
 import time
 from pathlib import Path
@@ -25,16 +26,18 @@ class Scene(Program):
     """The front is watched from its first instruction, a room from the first time it waits for something.
 
     `talk` is what happens at the terminal: pairs of what is waited for and what is typed then; before it is typed, all
-    processes are looked at under the moment that the third member names.
+    processes are looked at under the moment that the third member names.  `learn` is called before a process is looked at that
+    ends.
     """
 
-    def __init__(self, vault, build, needles, *arguments, talk=None):
-        self._watcher = Watcher(build, needles)
+    def __init__(self, vault, build, needles, *arguments, talk=None, learn=None):
+        self._watcher = Watcher(build, needles, learn)
         dialogue = talk and [(prompt, (typed, moment)) for prompt, typed, moment in talk]
         super().__init__(
             [build / "exposure/without", "--stop", MEMFD_SECRET, build / "p11vault", "--config",
              vault.config, "--vault", vault.directory, *arguments], vault.environment(),
             vault.processes, dialogue=dialogue)
+        self._selector.register(self._watcher, selectors.EVENT_READ, "scanner")
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
         self._watcher.attach(self.pid)
         os.kill(self.pid, signal.SIGCONT)
@@ -47,6 +50,11 @@ class Scene(Program):
         self._watcher.attach(*rooms)
         self._watcher.look(moment)
 
+    def newest(self, program):
+        """The last look at it."""
+        return next(look for look in map(Look, reversed(self._watcher.looks))
+                    if look.program == program)
+
     def talk_through(self):
         """Go on until everything that was to be typed has been."""
         while self._dialogue:
@@ -54,6 +62,12 @@ class Scene(Program):
             assert ready, "nothing happens"
             for key, _ in ready:
                 self._handle(key)
+
+    def _handle(self, key):
+        if key.data != "scanner":
+            super()._handle(key)
+        elif not self._watcher.listen():
+            self._selector.unregister(self._watcher)
 
     def _converse(self):
         while self._dialogue:

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from cards import GRANT, WRONG_PIN, SoftCard
-from keys import Keys
+from keys import Keys, has_app
 from killing import Snapshot
 from program import Processes
 from scene import Scene
@@ -15,6 +15,8 @@ from vaulttool import Vault
 FRONT, CARD, EXCHANGE = "p11vault", "p11vault-card", "p11vault-exchange"
 STEPS = [("debug_token", 1), ("exchange", 1), ("debug_token", 2)]
 AWAITED = [f"wait for answer {number}" for number in (1, 2, 3)]
+APP_KEY = [("app-key", "raw", True)]
+ANY_LOCKED = object()
 SHORT = "[exchange]\ndeadline = 1\n"
 
 
@@ -71,9 +73,9 @@ class Stage:
         for name, value in {**self.keys.needles, **self.keys.of_records()}.items():
             needles.add(name, value)
 
-    def start(self, *arguments, talk=None):
+    def start(self, *arguments, talk=None, learn=None):
         """p11vault, watched."""
-        return Scene(self.vault, self.build, self.needles, *arguments, talk=talk)
+        return Scene(self.vault, self.build, self.needles, *arguments, talk=talk, learn=learn)
 
     def hold(self, count=3):
         """The server keeps each of the first answers until it is told to send it."""
@@ -113,13 +115,15 @@ class Stage:
 
 def is_right(look, allowed):
     """The card room has the app key in one locked page until the outcome; nothing else is anywhere."""
-    if (look.program, look.moment) in allowed:
-        return look.places == allowed[look.program, look.moment]
-    key = [("app-key", "raw", True)]
+    wanted = allowed.get((look.program, look.moment))
+    if wanted is ANY_LOCKED:
+        return all(place[2] for place in look.places)
+    if wanted is not None:
+        return look.places == wanted
     if look.program == CARD and look.moment in AWAITED:
-        return look.places == key
+        return look.places == APP_KEY
     if look.program == CARD and look.moment == "another's exit":
-        return look.places in ([], key)
+        return look.places in ([], APP_KEY)
     return look.places == []
 
 
@@ -172,21 +176,37 @@ def test_typed_secret(stage, verb):
 
 
 def test_app_add(stage):
-    """The typed secret waits in its one locked page for the PIN to be typed."""
+    """The typed secret waits in its one locked page for the PIN; the app key that is made is sealed and gone."""
     stage.card.change("pin-source", None)
     secret = stage.needles.add("typed", a_secret())
+    learned = {}
+
+    def learn():
+        if not learned and has_app(stage.vault, "more"):
+            keys = Keys(stage.vault, "more")
+            learned.update({**keys.needles, **keys.of_records()})
+            for name, value in learned.items():
+                stage.needles.add(f"more:{name}", value)
+
     scene = stage.start("app", "add", "more", "--id", "1", "--origin", stage.graph.origin,
                         talk=[("app secret: $", secret, "wait for a secret"),
-                              (r"\): $", stage.pin, "wait for the PIN")])
-    typed = {(EXCHANGE, moment): [("typed", "raw", True)]
-             for moment in ("wait for the PIN",)}
+                              (r"\): $", stage.pin, "wait for the PIN")], learn=learn)
+    typed = {(EXCHANGE, "wait for the PIN"): [("typed", "raw", True)]}
     stage.judge(scene, 0, waits("wait for the PIN"), typed)
+    assert len(learned) == 6
+
+
+def test_enroll(stage):
+    """A card is proved: what was unwrapped for that is gone, and so is the PIN."""
+    stage.card.change("pin-source", None)
+    scene = stage.start("card", "enroll", talk=[(r"\): $", stage.pin, "wait for the PIN")])
+    stage.judge(scene, 0, waits("wait for the PIN", rooms=(CARD,)))
 
 
 CASES = {
     "chunked": (("chunked", {}), 0, 3), "close": (("close", {}), 0, 3),
     "until close": (("until_close", {}), 0, 3),
-    "error": (("http_error", {"code": 190}), 12, 2), "echo": (("echo", {}), 10, 2),
+    "error": (("http_error", {"code": 190}), 12, 2), "echo": (("echo", {}), 15, 2),
     "garbage": (("garbage", {}), 15, 2), "cut": (("cut", {"after": 120}), 10, 1),
     "cut by TLS": (("cut", {"after": 120, "how": "notify"}), 10, 1),
 }
@@ -210,7 +230,24 @@ def test_error_at_an_inspection(stage, which):
     stage.hold()
     scene = stage.start("exchange", GRANT)
     stage.at_each_answer(scene, 2 * which - 1)
-    stage.judge(scene, 10, waits(*AWAITED[:2 * which - 1]))
+    stage.judge(scene, 15, waits(*AWAITED[:2 * which - 1]))
+
+
+def test_half_an_answer(stage):
+    """While the rest is awaited, what has come stands in locked pages only."""
+    stage.graph.misbehave("exchange", "slow", 1, interval=0.001)
+    stage.hold(1)
+    scene = stage.start("exchange", GRANT)
+    stage.at_each_answer(scene, 1)
+    stage.graph.wait("request:exchange", stage.before["exchange"] + 1)
+    stage.learn()
+    moment, found = "wait for the rest of an answer", []
+    while not found:
+        scene.look(moment)
+        found = [hit for hit in scene.newest(EXCHANGE).places if hit[0].startswith("answer")]
+    stage.graph.tell("release")
+    held = {(EXCHANGE, moment): ANY_LOCKED, (CARD, moment): APP_KEY}
+    stage.judge(scene, 0, waits(moment), held)
 
 
 def test_connecting(stage):

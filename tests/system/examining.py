@@ -1,6 +1,7 @@
 """Runs `doctor` and reads its findings; compiles the small programs that make trouble for it."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -41,9 +42,8 @@ class Examined:
         """It ends with this code for this problem, and says so on standard error with its fix."""
         finding = self.has("problem", check, *pieces)
         assert self.code == code, self.result
-        error, hint = self.result.err.splitlines()[-2:]
-        assert error.startswith("p11vault: error: doctor: "), self.result
-        assert hint.startswith("hint: "), self.result
+        [error, hint] = re.findall(r"^(?:p11vault: error: doctor|hint): .+", self.result.err,
+                                   re.MULTILINE)
         if len(self.problems) == 1:
             assert error == f"p11vault: error: doctor: {check}: {finding['text']}", self.result
             assert hint == f"hint: {finding['fix']}", self.result
@@ -51,7 +51,7 @@ class Examined:
     def is_well(self):
         """No problem at all."""
         assert self.code == 0 and not self.problems, self.result
-        assert "error" not in self.result.err, self.result
+        assert "p11vault: error: " not in self.result.err, self.result
 
 
 def examine(vault, **how):

@@ -216,7 +216,7 @@ def test_card_out(soft_vault):
     SoftCard(soft_vault).take_out()
     found = examine(soft_vault)
     found.has("warning", "module", "soft: ", "has no card")
-    found.fails(20, "card", "none of the 1 cards", "card list")
+    found.fails(20, "card", "no card that this vault trusts is there", "vault ", "card list")
 
 
 SET = 0x400 | 0x8  # the token and its PIN are initialised

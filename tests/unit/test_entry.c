@@ -68,10 +68,11 @@ static const struct {
                        "{\"use\":" ID ",\"result\":\"not-extended\",\"code\":\"pin-locked\","
                        "\"step\":\"exchange\",\"http\":200,\"provider_code\":-1,\"subcode\":463,"
                        "\"trace\":\"AbC\",\"message\":\"not extended\",\"expires_before\":1,"
-                       "\"expires_after\":0,\"plaintext_us\":1200,\"checkpoint\":9}",
+                       "\"expires_after\":0,\"plaintext_us\":1200,\"request_us\":1000,\"answer_"
+                       "us\":200,\"checkpoint\":9}",
                        {"S use", "S result", "S code", "s step", "i http", "i provider_code",
                         "i subcode", "s trace", "s message", "i expires_before", "i expires_after",
-                        "i plaintext_us", "i checkpoint"}},
+                        "i plaintext_us", "i request_us", "i answer_us", "i checkpoint"}},
     [ENTRY_VOID] = {"void", "{\"entry\":0,\"reason\":\"never signed\"}", {"I entry", "S reason"}},
 };
 

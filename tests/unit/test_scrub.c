@@ -52,11 +52,25 @@ __attribute__((noinline)) static void plant(size_t size)
         bytes[i] = PATTERN;
 }
 
+/* Fills the words right below the stack pointer, which plant() needs for itself. */
+#if defined(__x86_64__)
+#define PLANT_NEAR()                                                                               \
+    __asm__ volatile("subq $256, %%rsp\n\t"                                                        \
+                     "movq %%rsp, %%rdi\n\t"                                                       \
+                     "movl $256, %%ecx\n\t"                                                        \
+                     "rep stosb\n\t"                                                               \
+                     "addq $256, %%rsp" ::"a"(PATTERN)                                             \
+                     : "rcx", "rdi", "cc", "memory")
+#else
+#define PLANT_NEAR() (void)0
+#endif
+
 /* Plants and scrubs from the same frame, as the rooms do, and then touches nothing. */
 __attribute__((noinline)) static void act(struct scene *scene)
 {
     scene->below = (uintptr_t)__builtin_frame_address(0);
     plant(scene->planted);
+    PLANT_NEAR();
     if (scene->scrubs)
         scrub_stack_and_registers();
 }
@@ -86,11 +100,9 @@ static void run_on_own_stack(struct scene *scene)
 /* The words of `size` bytes below the frame that still hold the pattern in every byte. */
 static size_t words_left(const struct scene *scene, size_t size)
 {
-    uint64_t pattern;
-    memset(&pattern, PATTERN, sizeof(pattern));
     size_t found = 0;
-    for (uintptr_t at = scene->below - size; at < scene->below; at += sizeof(pattern))
-        found += memcmp((const void *)at, &pattern, sizeof(pattern)) == 0;
+    for (uintptr_t at = scene->below - size; at < scene->below; at += sizeof(uint64_t))
+        found += *(const volatile uint64_t *)at == UINT64_C(0x0101010101010101) * PATTERN;
     return found;
 }
 

@@ -85,7 +85,7 @@ enum message_type {
     MESSAGE_CONNECTED,  /* address, TLS version and cipher */
     MESSAGE_WANT,       /* n */
     MESSAGE_ISSUED,     /* n, JWE, facts */
-    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, facts, us, connection lives */
+    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, facts, us of the request and of the answer in clear, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES
 };
