@@ -34,7 +34,7 @@ int confine_offline(struct error *error)
     result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     for (size_t i = 0; result == 0 && i < sizeof(families) / sizeof(families[0]); i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+                                  SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
     for (size_t i = 0; result == 0 && i < sizeof(calls) / sizeof(calls[0]); i++)
         result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
     if (result == 0)

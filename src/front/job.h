@@ -24,7 +24,7 @@ struct job {
     struct store_record records[JOB_RECORDS]; /* JOB_PENDING only when an earlier run left one */
     bool has_pending;
     size_t record_count; /* of those to open: 2 or 3; also the number of the slot */
-    int64_t slot_version;
+    int64_t slot_version; /* of what may be issued */
 
     struct store_record issued; /* what this run was issued; state "pending" once kept */
     bool has_issued;

@@ -97,7 +97,7 @@ class Stage:
             scene.look(moment)
             self.graph.tell("release")
 
-    def judge(self, scene, code, rows, allowed=()):
+    def judge(self, scene, code, rows, allowed=None):
         """Every look of the run; `rows` are the moments that must be among them."""
         self.learn()
         result = scene.finish()
@@ -105,7 +105,7 @@ class Stage:
         assert result.code == code, result
         for look in looks:
             self._record("look", [look.program, look.moment, len(look.places), look.bytes])
-        wrong = [look for look in looks if not is_right(look, allowed) or look.unread]
+        wrong = [look for look in looks if not is_right(look, allowed or {}) or look.unread]
         assert not wrong, "\n".join(map(repr, wrong))
         moments = {(look.program, look.moment) for look in looks}
         assert set(rows) <= moments, f"never seen: {sorted(set(rows) - moments)}"

@@ -1,0 +1,233 @@
+"""What a room that was taken over cannot make the front do, and what the front leaves behind."""
+
+import json
+import os
+import signal
+import sqlite3
+import termios
+
+import pytest
+
+from fakeroom import CARD, EXCHANGE, FakeRoom
+from prepared import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
+from program import Program
+
+GRANT = "ads/user/alice"
+FAULT, USAGE, CONFIG, CARD_FAILED, REFUSED = 1, 2, 14, 23, 30
+ADD = ("app", "add", "bds", "--provider", "meta", "--id", "1234567890", "--origin",
+       "https://graph.facebook.com", "--secret-file")
+
+
+def with_programs(vault, directory, *arguments, **how):
+    """One run with other programs than the vault's."""
+    own, vault.programs = vault.programs, directory
+    try:
+        return vault.run(*arguments, **how)
+    finally:
+        vault.programs = own
+
+
+def rows(vault, sql):
+    """What the store says."""
+    store = sqlite3.connect(vault.directory / "vault.db")
+    try:
+        return store.execute(sql).fetchall()
+    finally:
+        store.close()
+
+
+def records(vault):
+    """Every version, but for what an inspection has learned."""
+    return rows(vault, "SELECT name, version, state, digest, jwe FROM record ORDER BY 1, 2")
+
+
+def outcome(vault):
+    """The newest one."""
+    return json.loads(rows(vault, "SELECT text FROM entry WHERE type = 'outcome' "
+                                  "ORDER BY idx DESC LIMIT 1")[0][0])
+
+
+# ---- a hostile exchange room ----
+
+def exchange_room(change):
+    """The script of an exchange room that does one thing of its own."""
+    return f"{EXCHANGE}\n{change}\nfollow()\n"
+
+
+HOSTILE = {
+    "another-version": ("def exchange(step, slot): issue(slot, version=1)",
+                        "issued another version"),
+    "a-version-without-end": ("def exchange(step, slot): issue(slot, version=2**63 - 1)",
+                              "issued another version"),
+    "another-app-key": ("""
+def exchange(step, slot):
+    global app_key
+    app_key = jwk(new_key().public_key())
+    issue(slot)""", "sealed to another app key"),
+    "issued-while-inspecting": ("def inspect(step, slot): issue(slot)",
+                                "issued what nobody asked for"),
+    "an-http-status-below-zero": ("def inspect(step, slot): tell(0, step[2], http=2**31)",
+                                  "an outcome that cannot be"),
+    "a-time-without-end": ("def inspect(step, slot): tell(0, step[2], us=2**64 - 1)",
+                           "an outcome that cannot be"),
+    "a-trace-that-steers-terminals": (
+        "def inspect(step, slot): tell(0, step[2], trace='\\x1b[2J')", "an outcome that cannot be"),
+}
+
+
+@pytest.mark.parametrize("change, words", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_exchange_room(ready_vault, change, words):
+    """It destroys no version that is there, and its outcome stands in the log all the same."""
+    before = records(ready_vault)
+    with FakeRoom(ready_vault.programs, "exchange", exchange_room(change)) as directory:
+        result = with_programs(ready_vault, directory, "exchange", GRANT)
+    assert (result.code, words in result.err) == (FAULT, True), result
+    assert records(ready_vault) == before
+    assert outcome(ready_vault)["result"] == "failed" and words in outcome(ready_vault)["message"]
+    ready_vault.done("audit", "verify")
+    ready_vault.done("exchange", GRANT)
+
+
+def test_an_exchange_room_that_only_wants(ready_vault):
+    """The step's deadline ends it, however busy it is."""
+    ready_vault.configure("[network]\nexchange-deadline = 1\n")
+    change = """
+def inspect(step, slot):
+    while True:
+        say("want", 0)
+        hear(keys)
+"""
+    with FakeRoom(ready_vault.programs, "exchange", exchange_room(change)) as directory:
+        result = with_programs(ready_vault, directory, "exchange", GRANT, timeout=30)
+    assert (result.code, "did not answer in time" in result.err) == (10, True), result
+    assert outcome(ready_vault)["result"] == "failed"
+
+
+# ---- a hostile card room ----
+
+ENROLLING = """
+name, order = hear()
+signer = Signer(%(origin)s)
+own = jwk(new_key().public_key())
+say("enrolled", "77", %(label)s, "model", "maker", thumbprint(own), canonical(own),
+    "ECDH-ES+A256KW", signer.vkey, "SHA256:x")
+leaves = []
+while True:
+    name, values = hear()
+    if name == "entry":
+        leaves.append(leaf(values[1]))
+    elif name == "sign":
+        say("signed", signer.sign(%(leaves)s, order[5]), %(size)s)
+"""
+
+
+def enrolling(**changes):
+    """The script of a card room that enrols a key in software."""
+    values = {"origin": "order[5]", "label": "'soft'", "leaves": "leaves", "size": "len(leaves)"}
+    return CARD + ENROLLING % {**values, **changes}
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"origin": "'p11vault/' + '0' * 32"}, "signed by no trusted key"),
+    ({"leaves": "leaves[:-1]"}, "not for the 3 entries"),
+    ({"leaves": "[*leaves[:-1], leaf(b'x')]"}, "for another log than ours"),
+    ({"size": "2**40"}, "not for the 1099511627776 entries"),
+], ids=["key-of-another-vault", "another-size", "another-root", "a-size-beyond-the-log"])
+def test_a_hostile_card_is_not_trusted(vault, changes, words):
+    """Neither its key nor its checkpoint is kept, and the vault can still be used."""
+    vault.done("init", "--soft")
+    with FakeRoom(vault.programs, "card", enrolling(**changes)) as directory:
+        result = with_programs(vault, directory, "card", "enroll")
+    assert (result.code, words in result.err) == (REFUSED, True), result
+    assert not vault.trust.exists()
+    assert rows(vault, "SELECT count(*) FROM checkpoint") == [(0,)]
+    vault.done("card", "enroll")
+    vault.done("audit", "verify")
+
+
+def test_a_card_room_that_is_honest(vault):
+    """The control for the above: the same room without a deviation is trusted."""
+    vault.done("init", "--soft")
+    with FakeRoom(vault.programs, "card", enrolling()) as directory:
+        assert with_programs(vault, directory, "card", "enroll").code == 0
+    vault.done("audit", "verify")
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)], ids=["text", "json"])
+def test_a_card_does_not_steer_the_terminal(vault, how):
+    """What a module puts into a label is shown, but for what a terminal would obey."""
+    vault.done("init", "--soft")
+    script = CARD + ("hear()\n"
+                     "say('found', '77', 'a\\x1b[2J\\x9b2Jb', 'm', 'm', 'PIN ok')\n"
+                     "say('listed', 1)\nhear()\n")
+    with FakeRoom(vault.programs, "card", script) as directory:
+        result = with_programs(vault, directory, "card", "list", *how)
+    assert result.code == 0 and "a?[2J??2Jb" in result.out, result
+
+
+# ---- two processes ----
+
+def test_an_app_is_added_while_a_pin_is_asked_for(ready_vault):
+    """The head that the card is told is the newest one, not that of before the question."""
+    pin = (ready_vault.directory / "soft/pin").read_text(encoding="ascii")
+    secret = ready_vault.write("given/other", "0123456789abcdef0123456789abcdef\n")
+
+    class Late(str):
+        """What is typed, after something else has happened."""
+
+        def encode(self, *arguments):
+            ready_vault.done(*ADD, secret)
+            return super().encode(*arguments)
+
+    result = ready_vault.run("exchange", GRANT, "--ask-pin", pty=[(r"1 use\): $", Late(pin))])
+    assert result.code == 0, result
+    ready_vault.done("audit", "verify")
+
+
+# ---- how it is started, how it is ended ----
+
+def shell(vault, redirection, *arguments):
+    """One run by a shell that opens or closes descriptors first."""
+    command = ["/bin/bash", "-c", f'exec "$0" "$@" {redirection}', vault.programs / "p11vault",
+               "--config", vault.config, "--vault", vault.directory, *arguments]
+    return Program(command, vault.environment(), vault.processes).finish()
+
+
+@pytest.mark.parametrize("descriptors", ["3</dev/null 4</dev/null 5</dev/null", "4<&0"])
+def test_descriptors_that_were_left_open(ready_vault, descriptors):
+    """A room takes for its channels only what it was given."""
+    result = shell(ready_vault, descriptors, "import", GRANT, "--token-file",
+                   ready_vault.base / "given/token")
+    assert result.code == 0, result
+
+
+@pytest.mark.parametrize("descriptors", ["0<&- 1>&- 2>&-", "1>&-", "2>&-"])
+def test_descriptors_that_were_closed(ready_vault, descriptors):
+    """No message goes into a file or to a room that happens to have its number."""
+    result = shell(ready_vault, descriptors, "exchange", GRANT)
+    assert result.code == 0, result
+    assert all(not path.read_bytes() for path in (ready_vault.directory / "locks").iterdir())
+    result = shell(ready_vault, descriptors, "exchange", "ads/user/nobody")
+    assert result.code == USAGE, result
+    assert all(not path.read_bytes() for path in (ready_vault.directory / "locks").iterdir())
+
+
+class Ending:
+    """A front that is ended while a room asks for a PIN, instead of an answer."""
+
+    def __init__(self, vault, how):
+        self.program = vault.start("exchange", GRANT, "--ask-pin", pty=[(r"1 use\): $", b"\x03")])
+        self.slave = self.program._slave  # pylint: disable=protected-access
+        self.before = termios.tcgetattr(self.slave)
+        if how is not None:
+            program, number = self.program, how
+
+            class Kill(bytes):
+                """Typed as nothing; the signal is sent in its place."""
+
+                def __new__(cls):
+                    return super().__new__(cls, b"x")
+
+            pattern, _ = program._dialogue[0]  # pylint: disable=protected-access
+            program._dialogue[0] = (pattern, Kill())  # pylint: disable=protected-access
+            self.number = number
