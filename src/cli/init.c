@@ -99,6 +99,10 @@ static const char *config_file(const struct cli *cli)
 static int check_soft(const struct cli *cli, struct error *error)
 {
     const char *softhsm;
+    char store[PATH_MAX];
+    if (snprintf(store, sizeof(store), "%s/" STORE_FILE, cli->directory) < (int)sizeof(store) &&
+        access(store, F_OK) == 0)
+        return 0; /* there is one already, and that is what is said */
     for (size_t i = 0; i < cli->config->module_count; i++)
         if (strcmp(cli->config->modules[i].name, "soft") == 0) {
             error_set(error, CODE_CONFIG, "'%s' has a [module soft] already", config_file(cli));

@@ -45,9 +45,23 @@ static void say_line(const char *text)
     say("%s", text);
 }
 
+/* It goes into the log, which takes no other text. */
+static int check_card(const char *serial, struct error *error)
+{
+    char text[128];
+    int size = snprintf(text, sizeof(text), "%s", serial);
+    error_clean(text);
+    if (size < (int)sizeof(text) && strcmp(text, serial) == 0)
+        return 0;
+    error_set(error, CODE_USAGE, "'%.64s' cannot be the serial number of a card", serial);
+    return error_hint(error, "p11vault card list");
+}
+
 static int set_up(struct cli *cli, unsigned needs, struct error *error)
 {
     const struct arguments *arguments = &cli->arguments;
+    if (arguments->card && check_card(arguments->card, error) < 0)
+        return -1;
     if ((needs & NEEDS_CONFIG) != 0) {
         if (config_load(arguments->config, &cli->config, error) < 0 ||
             vault_find_directory(cli->config, arguments->vault, &cli->directory, error) < 0)

@@ -93,6 +93,8 @@ static int receive_answer(struct exchangeroom *room, struct http_response *respo
             return http_response_end(response, error);
         if (http_response_read(response, error) < 0)
             return -1;
+        /* What has come stands in locked memory, and nowhere else while the rest is awaited. */
+        scrub_stack_and_registers();
     }
     return 0;
 }

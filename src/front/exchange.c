@@ -96,18 +96,36 @@ static int tell_app(struct job *job, struct error *error)
     return 0;
 }
 
+/* The intent once more, when the newest head covers it: a card room looks for it behind the head. */
+static int repeat_intent(struct job *job, struct error *error)
+{
+    struct vault *vault = job->front->vault;
+    uint64_t index;
+    bool found;
+    if (store_entry_newest(vault->store, entry_type_name(ENTRY_INTENT), job->session.use, &index,
+                           &found, error) < 0)
+        return -1;
+    if (found && index >= job->head.checkpoint.size)
+        return 0;
+    return vault_intent(vault, job->session.use, intent_members(job), error);
+}
+
 /*
- * While a person typed a PIN, others may have enrolled a card or added an app.  The card is told the newest head, or it
- * would take theirs for unsigned; what really is unsigned yet belongs to a run that is not over.
+ * While a person typed a PIN, others may have enrolled a card or added an app: the card would take theirs for unsigned
+ * if it were told the head of before.  What really is unsigned yet belongs to a run that is not over.
  */
 static int renew_head(struct job *job, struct error *error)
 {
     struct vault *vault = job->front->vault;
     struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
-    size_t count;
-    if (vault_count_unsigned(vault, &count, error) < 0)
+    size_t granted, left;
+    if (vault_count_granting(vault, job->head.checkpoint.size, &granted, error) < 0)
         return -1;
-    if (count > 0) {
+    if (granted == 0)
+        return 0;
+    if (vault_count_unsigned(vault, &left, error) < 0)
+        return -1;
+    if (left > 0) {
         error_set(error, CODE_BUSY, "another process is enrolling a card or adding an app");
         return error_hint(error, "wait for it to end, then run this again");
     }
@@ -115,7 +133,7 @@ static int renew_head(struct job *job, struct error *error)
         return -1;
     signed_head_clear(&job->head);
     job->head = head;
-    return 0;
+    return repeat_intent(job, error);
 }
 
 /* Login, connection and lock, then the signature over the intent: only after it can keys flow. */

@@ -23,7 +23,7 @@ struct job {
 
     struct store_record records[JOB_RECORDS]; /* JOB_PENDING only when an earlier run left one */
     bool has_pending;
-    size_t record_count; /* of those to open: 2 or 3; also the number of the slot */
+    size_t record_count;  /* of those to open: 2 or 3; also the number of the slot */
     int64_t slot_version; /* of what may be issued */
 
     struct store_record issued; /* what this run was issued; state "pending" once kept */
@@ -32,7 +32,7 @@ struct job {
     struct oauth_facts input, result;
     struct oauth_verdict verdict; /* of the last step or judgement */
     enum oauth_step step;
-    bool stepped; /* a step has begun */
+    bool stepped;                  /* a step has begun */
     int64_t request_us, answer_us; /* in clear: before sending, and of the answers */
 };
 

@@ -95,7 +95,7 @@ static int check_outcome(const struct message *outcome, struct error *error)
     static const char trace[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     const char *text = message_text(outcome, 5);
     if (message_number(outcome, 2) > HTTP_STATUS_MAX || message_number(outcome, 9) > CLEAR_US_MAX ||
-        strspn(text, trace) != strlen(text))
+        message_number(outcome, 10) > CLEAR_US_MAX || strspn(text, trace) != strlen(text))
         return error_set(error, CODE_FAULT, "the exchange room told an outcome that cannot be");
     return 0;
 }

@@ -99,9 +99,11 @@ int typed_file(const char *path, size_t maximum, struct secret **ret_secret, str
 int typed_descriptor(int descriptor, size_t maximum, struct deadline deadline,
                      struct secret **ret_secret, struct error *error)
 {
-    if (read_secret(descriptor, maximum, &deadline, ret_secret, error) < 0)
-        return error_prefix(error, "secret from descriptor %d", descriptor);
-    return 0;
+    if (read_secret(descriptor, maximum, &deadline, ret_secret, error) == 0)
+        return 0;
+    if (descriptor == STDIN_FILENO)
+        return error_prefix(error, "standard input");
+    return error_prefix(error, "secret from descriptor %d", descriptor);
 }
 
 int typed_check_token(const struct secret *secret, const char *what, struct error *error)

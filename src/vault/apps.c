@@ -199,6 +199,16 @@ static int find_unsigned(struct vault *vault, struct unsigned_search *search, st
     return 0;
 }
 
+int vault_count_granting(struct vault *vault, uint64_t first, size_t *ret_count,
+                         struct error *error)
+{
+    struct unsigned_search search = {0};
+    if (store_entry_each(vault->store, first, note_unsigned, &search, error) != 0)
+        return -1;
+    *ret_count = search.count;
+    return 0;
+}
+
 int vault_count_unsigned(struct vault *vault, size_t *ret_count, struct error *error)
 {
     struct unsigned_search search = {0};

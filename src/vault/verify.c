@@ -111,6 +111,9 @@ static int note_record(struct pass *pass, uint64_t index, enum entry_type type, 
         return -1;
     if (type == ENTRY_STATE && !json_object_get(pass->records, key))
         return error_set(error, CODE_LOG, "it is about a record that was never sealed");
+    if (type == ENTRY_STATE && strcmp(json_text(json_object_get(pass->records, key), "digest"),
+                                      json_text(entry, "digest")) != 0)
+        return error_set(error, CODE_LOG, "it names another digest than was sealed");
     if (remember(pass->places, key, json_integer((json_int_t)index), error) < 0)
         return -1;
     return remember(pass->records, key, json_incref(entry), error);

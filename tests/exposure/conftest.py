@@ -47,3 +47,25 @@ def build(programs):
 def needles(tmp_path):
     """The secrets of one test."""
     return Needles(tmp_path / "needles")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table: copies found by program and moment, most of any one look; then the totals."""
+    cells, total, looks = {}, 0, 0
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", []):
+                if name == "look" and report.when == "call":
+                    program, moment, copies, size = value
+                    known = cells.setdefault(moment, {}).setdefault(program, [0, 0])
+                    known[0], known[1] = known[0] + 1, max(known[1], copies)
+                    looks, total = looks + 1, total + size
+    if not cells:
+        return
+    programs = ("p11vault", "p11vault-card", "p11vault-exchange")
+    terminalreporter.write_line(f"{'copies (looks)':32}" + "".join(f"{p:>19}" for p in programs))
+    for moment in sorted(cells):
+        row = [cells[moment].get(program) for program in programs]
+        terminalreporter.write_line(f"{moment:32}" + "".join(
+            f"{f'{cell[1]} ({cell[0]})' if cell else '-':>19}" for cell in row))
+    terminalreporter.write_line(f"{looks} looks at processes, {total >> 20} MiB read")

@@ -1,4 +1,4 @@
-"""The keys of a vault, got from outside: with its card, pkcs11-tool and docs/formats.md, as a recovery would."""
+"""The keys of a vault, got from outside: with its card and pkcs11-tool, as a recovery would."""
 
 import json
 import re

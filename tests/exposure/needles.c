@@ -70,11 +70,9 @@ static void add_form(struct needles *needles, const char *needle, const char *na
             return;
         }
     }
-    needles->forms =
-        must(realloc(needles->forms, (needles->count + 1) * sizeof(*needles->forms)));
+    needles->forms = must(realloc(needles->forms, (needles->count + 1) * sizeof(*needles->forms)));
     needles->forms[needles->count++] =
-        (struct form){must(strdup(needle)), name, bytes, size, least,
-                      strcmp(name, "percent") == 0};
+        (struct form){must(strdup(needle)), name, bytes, size, least, strcmp(name, "percent") == 0};
     if (size > needles->longest)
         needles->longest = size;
 }
@@ -203,8 +201,7 @@ static size_t percent_count(const struct form *form, size_t offset, size_t size)
 
 static bool is_enough(const struct form *form, size_t offset, size_t size)
 {
-    return size >= form->least &&
-           (!form->escaped || percent_count(form, offset, size) >= WINDOW);
+    return size >= form->least && (!form->escaped || percent_count(form, offset, size) >= WINDOW);
 }
 
 /* The part of the form around a window: what is at `at` stands `offset` bytes into the form. */

@@ -246,8 +246,8 @@ int main(int count, char **arguments)
     static const struct {
         const char *name;
         void (*put)(void);
-    } places[] = {{"stack", in_stack}, {"heap", in_heap},        {"freed", in_freed_block},
-                  {"file", in_file},   {"data", in_data},        {"locked", in_locked_page}};
+    } places[] = {{"stack", in_stack}, {"heap", in_heap}, {"freed", in_freed_block},
+                  {"file", in_file},   {"data", in_data}, {"locked", in_locked_page}};
     if (count != 3)
         errx(2, "usage: plant PLACE FORM");
     const char *where = arguments[1];

@@ -88,8 +88,7 @@ static void read_places(struct look *look, pid_t pid)
         if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*s %*s %*s %255[^\n]", &place.start,
                    &place.end, rights, place.name) >= 3) {
             place.readable = rights[0] == 'r';
-            look->places =
-                realloc(look->places, (look->place_count + 1) * sizeof(*look->places));
+            look->places = realloc(look->places, (look->place_count + 1) * sizeof(*look->places));
             if (look->places == NULL)
                 err(2, "memory");
             look->places[look->place_count++] = place;

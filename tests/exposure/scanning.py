@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 
+MEMFD_SECRET = "447"  # nobody can look into its pages, so here the programs do without
+
 
 class Needles:
     """A file of secrets to look for; may be added to at any time."""

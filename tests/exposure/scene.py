@@ -7,9 +7,7 @@ import time
 from pathlib import Path
 
 from program import Program
-from scanning import Watcher
-
-MEMFD_SECRET = "447"  # nobody can look into its pages, so here the programs must do without
+from scanning import MEMFD_SECRET, Watcher
 
 SECONDS = 30
 
@@ -25,9 +23,9 @@ def let_it_rest(pid):
 class Scene(Program):
     """The front is watched from its first instruction, a room from the first time it waits for something.
 
-    `talk` is what happens at the terminal: pairs of what is waited for and what is typed then; before it is typed, all
-    processes are looked at under the moment that the third member names.  `learn` is called before a process is looked at that
-    ends.
+    `talk` is what happens at the terminal: what is waited for, what is typed then, and the moment
+    under which all processes are looked at before it is typed.  `learn` is called before a process
+    that ends is looked at.
     """
 
     def __init__(self, vault, build, needles, *arguments, talk=None, learn=None):

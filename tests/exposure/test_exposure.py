@@ -1,4 +1,4 @@
-"""Copies of secrets in the memory and the registers of the three programs, at every moment that can be held."""
+"""Copies of secrets in memory and registers, at every moment that can be held."""
 
 import secrets
 
@@ -176,7 +176,7 @@ def test_typed_secret(stage, verb):
 
 
 def test_app_add(stage):
-    """The typed secret waits in its one locked page for the PIN; the app key that is made is sealed and gone."""
+    """The typed secret waits in its one locked page for the PIN; the new app key is gone."""
     stage.card.change("pin-source", None)
     secret = stage.needles.add("typed", a_secret())
     learned = {}
@@ -235,8 +235,8 @@ def test_error_at_an_inspection(stage, which):
 
 def test_half_an_answer(stage):
     """While the rest is awaited, what has come stands in locked pages only."""
-    stage.graph.misbehave("exchange", "slow", 1, interval=0.001)
     stage.hold(1)
+    stage.graph.misbehave("exchange", "silent", 1, after=120)
     scene = stage.start("exchange", GRANT)
     stage.at_each_answer(scene, 1)
     stage.graph.wait("request:exchange", stage.before["exchange"] + 1)
@@ -244,10 +244,10 @@ def test_half_an_answer(stage):
     moment, found = "wait for the rest of an answer", []
     while not found:
         scene.look(moment)
-        found = [hit for hit in scene.newest(EXCHANGE).places if hit[0].startswith("answer")]
+        found = scene.newest(EXCHANGE).places
     stage.graph.tell("release")
-    held = {(EXCHANGE, moment): ANY_LOCKED, (CARD, moment): APP_KEY}
-    stage.judge(scene, 0, waits(moment), held)
+    stage.judge(scene, 0, waits(moment),
+                {(EXCHANGE, moment): ANY_LOCKED, (CARD, moment): APP_KEY})
 
 
 def test_connecting(stage):

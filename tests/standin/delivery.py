@@ -123,15 +123,19 @@ class Trickle:
 
 
 class Silent:
-    """No byte until released, until the time is over, or until the client goes."""
+    """Nothing, or no more than some bytes of the body, until released, until the time is over, or until the client goes."""
 
-    def __init__(self, seconds, release):
-        self.seconds, self.release = seconds, release
+    def __init__(self, seconds, release, after=None):
+        self.seconds, self.release, self.after = seconds, release, after
 
     def send(self, link, head, body):
-        """Wait, then put the answer on the connection."""
+        """Wait, then put the answer, or the rest of it, on the connection."""
+        data = head + body
+        before = 0 if self.after is None else len(head) + self.after
+        if before:
+            link.send(data[:before])
         link.pause(self.seconds, self.release)
-        link.send(head + body)
+        link.send(data[before:])
 
 
 class Cut:

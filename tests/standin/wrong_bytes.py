@@ -171,7 +171,8 @@ def slow(case):
 
 def silent(case):
     """No answer until released, for some seconds, or until the client goes."""
-    case.answer.delivery = Silent(case.option("seconds", None), case.release)
+    case.answer.delivery = Silent(case.option("seconds", None), case.release,
+                                  case.option("after", None))
 
 
 def cut(case):

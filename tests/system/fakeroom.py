@@ -43,7 +43,7 @@ facts = {"type": "USER", "subject": "10153848", "valid": 1, "expires": 410244480
 def tell(step, client, lives=1, **changes):
     what = {"http": 200, "trace": "", "us": 5, **changes}
     say("outcome", step, 0, what["http"], 0, 0, what["trace"], "", "",
-        canonical({**facts, "app_id": client}), what["us"], lives)
+        canonical({**facts, "app_id": client}), what["us"], what["us"], lives)
 
 def issue(slot, **changes):
     told = {**json.loads(slot[1]), "issued": 1700000000, **changes}

@@ -1,19 +1,22 @@
 """What a room that was taken over cannot make the front do, and what the front leaves behind."""
 
+import fcntl
 import json
 import os
 import signal
 import sqlite3
+import subprocess
 import termios
+from pathlib import Path
 
 import pytest
 
 from fakeroom import CARD, EXCHANGE, FakeRoom
 from prepared import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
-from program import Program
+from program import Program, ended
 
 GRANT = "ads/user/alice"
-FAULT, USAGE, CONFIG, CARD_FAILED, REFUSED = 1, 2, 14, 23, 30
+FAULT, USAGE, CONFIG, REFUSED = 1, 2, 14, 30
 ADD = ("app", "add", "bds", "--provider", "meta", "--id", "1234567890", "--origin",
        "https://graph.facebook.com", "--secret-file")
 
@@ -90,7 +93,7 @@ def test_a_hostile_exchange_room(ready_vault, change, words):
 
 def test_an_exchange_room_that_only_wants(ready_vault):
     """The step's deadline ends it, however busy it is."""
-    ready_vault.configure("[network]\nexchange-deadline = 1\n")
+    ready_vault.configure("[exchange]\ndeadline = 1\n")
     change = """
 def inspect(step, slot):
     while True:
@@ -128,7 +131,7 @@ def enrolling(**changes):
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({"origin": "'p11vault/' + '0' * 32"}, "signed by no trusted key"),
+    ({"origin": "'p11vault/' + '0' * 32"}, "the checkpoint is of another log"),
     ({"leaves": "leaves[:-1]"}, "not for the 3 entries"),
     ({"leaves": "[*leaves[:-1], leaf(b'x')]"}, "for another log than ours"),
     ({"size": "2**40"}, "not for the 1099511627776 entries"),
@@ -212,22 +215,65 @@ def test_descriptors_that_were_closed(ready_vault, descriptors):
     assert all(not path.read_bytes() for path in (ready_vault.directory / "locks").iterdir())
 
 
-class Ending:
-    """A front that is ended while a room asks for a PIN, instead of an answer."""
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP, None],
+                         ids=["terminated", "killed", "hung-up", "interrupt-key"])
+def test_the_terminal_is_put_back(ready_vault, how):
+    """A front that ends while a room asks for a PIN leaves a terminal that echoes."""
+    master, slave = os.openpty()
+    before = termios.tcgetattr(slave)
 
-    def __init__(self, vault, how):
-        self.program = vault.start("exchange", GRANT, "--ask-pin", pty=[(r"1 use\): $", b"\x03")])
-        self.slave = self.program._slave  # pylint: disable=protected-access
-        self.before = termios.tcgetattr(self.slave)
-        if how is not None:
-            program, number = self.program, how
+    def take_terminal():
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
-            class Kill(bytes):
-                """Typed as nothing; the signal is sent in its place."""
+    # pylint: disable-next=subprocess-popen-preexec-fn
+    with subprocess.Popen(
+            [ready_vault.programs / "p11vault", "--config", ready_vault.config, "--vault",
+             ready_vault.directory, "exchange", GRANT, "--ask-pin"],
+            env=ready_vault.environment(), start_new_session=True, preexec_fn=take_terminal,
+            stdin=slave, stdout=slave, stderr=slave) as front:
+        ready_vault.processes.add(front.pid)
+        said = b""
+        while b"1 use): " not in said:
+            said += os.read(master, 4096)
+        assert termios.tcgetattr(slave) != before
+        room = next(int(child) for child in Path(
+            f"/proc/{front.pid}/task/{front.pid}/children").read_text(encoding="ascii").split())
+        if how is None:
+            os.write(master, b"\x03")
+        else:
+            front.send_signal(how)
+        assert ended(room, 10) and front.wait(10) == -(how or signal.SIGINT)
+    assert termios.tcgetattr(slave) == before
+    os.close(master)
+    os.close(slave)
+    ready_vault.done("exchange", GRANT)
+    ready_vault.done("audit", "verify")
 
-                def __new__(cls):
-                    return super().__new__(cls, b"x")
 
-            pattern, _ = program._dialogue[0]  # pylint: disable=protected-access
-            program._dialogue[0] = (pattern, Kill())  # pylint: disable=protected-access
-            self.number = number
+# ---- what a person gets wrong ----
+
+def test_no_terminal_to_ask_at(ready_vault):
+    """It says what to do instead."""
+    result = ready_vault.run("exchange", GRANT, "--ask-pin")
+    assert (result.code, "there is no terminal to ask at" in result.err,
+            "give the module a pin-source" in result.err) == (CONFIG, True, True), result
+
+
+@pytest.mark.parametrize("serial", [b"\xff", b"a\x1b[2J", b"7" * 2000],
+                         ids=["no-text", "control", "long"])
+def test_a_serial_that_is_none(ready_vault, serial):
+    """What the log could not take is refused before anything is written."""
+    before = rows(ready_vault, "SELECT count(*) FROM entry")
+    result = ready_vault.run("exchange", GRANT, "--card", os.fsdecode(serial))
+    assert (result.code, "cannot be the serial number of a card" in result.err,
+            "hint: p11vault card list" in result.err) == (USAGE, True, True), result
+    assert rows(ready_vault, "SELECT count(*) FROM entry") == before
+
+
+def test_a_soft_card_that_cannot_be_made(vault):
+    """Leaves no vault behind that would be in the way of the next try."""
+    other = vault.base / "other"
+    vault.configure("[module soft]\npath = /usr/lib/softhsm/libsofthsm2.so\n")
+    result = vault.run("--vault", other, "init", "--soft")
+    assert (result.code, "has a [module soft] already" in result.err) == (CONFIG, True), result
+    assert not other.exists()

@@ -1,6 +1,7 @@
 """`doctor` on machines that lack something: memory to lock, walls, room on the disk, the right time."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -35,6 +36,13 @@ class LimitedVault(Vault):
 
     locked = 8 * MIB
 
+    def __init__(self, programs, processes):
+        """With copies of the programs, which may lie where that user cannot go."""
+        super().__init__(programs, processes)
+        self.programs = self._directory("programs")
+        for name in ("p11vault", "p11vault-card", "p11vault-exchange"):
+            shutil.copy(programs / name, self.programs / name)
+
     def start_bare(self, *arguments, stdin=None, pty=None, env=None):
         """As that user, with that limit."""
         command = ["/usr/bin/prlimit", f"--memlock={self.locked}:{self.locked}"]
@@ -49,11 +57,9 @@ class LimitedVault(Vault):
 
 @pytest.fixture(name="limited")
 def fixture_limited(programs, processes):
-    """A soft vault of that user; skips, and says so, where that user cannot reach the programs."""
+    """A soft vault of that user."""
     vault = LimitedVault(programs, processes)
     try:
-        if vault.run("--version").code != 0:
-            pytest.skip(f"a user who is not root cannot start programs in {programs}")
         vault.make_soft()
         yield vault
     finally:

@@ -44,7 +44,10 @@ int vault_cards_find(struct vault *vault, const struct signed_head *head,
  * their rows dropped.  To be called in a change, before anything new is written.  *ret_count says how many.
  */
 int vault_void_unsigned(struct vault *vault, size_t *ret_count, struct error *error);
-/* How many there are, without changing anything. */
+/* How many entries from `first` on grant trust and were not declared void, signed or not. */
+int vault_count_granting(struct vault *vault, uint64_t first, size_t *ret_count,
+                         struct error *error);
+/* How many there are that were never signed, without changing anything. */
 int vault_count_unsigned(struct vault *vault, size_t *ret_count, struct error *error);
 
 #endif
