@@ -16,7 +16,7 @@ SYSCONFDIR ?= /etc
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 PYTHON     ?= /usr/bin/python3
-VALGRIND   ?= valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite
+VALGRIND   ?= valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 FUZZ_SECONDS ?= 30
 
 # What each program may link.  A module in the wrong room needs a library that is not in its list

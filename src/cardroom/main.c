@@ -18,11 +18,21 @@ static void clear(struct cardroom *room)
     free(room->slots);
 }
 
+/* Before a module is loaded: what its profile does not ask for is not there. */
+static int build_walls(const struct inside *inside, struct error *error)
+{
+    if (!CONFINE_WALLS)
+        return 0;
+    if (confine_writing(inside->writable, error) < 0)
+        return -1;
+    return inside->network ? 0 : confine_offline(error);
+}
+
 static int work(void *context, struct error *error)
 {
     struct cardroom *room = context;
     struct message order;
-    if (CONFINE_WALLS && !room->inside.network && confine_offline(error) < 0)
+    if (build_walls(&room->inside, error) < 0)
         return -1;
     if (channel_receive(room->inside.front, deadline_in(FIRST_ORDER_MS), &order, error) < 0)
         return -1;

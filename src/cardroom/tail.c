@@ -78,8 +78,7 @@ static int note_granting(struct cardroom *room, uint64_t index, enum entry_type 
 {
     if (room->granting_count == GRANTING_MAX)
         return error_set(error, CODE_LOG, "too many unsigned entries that grant trust");
-    room->granting[room->granting_count++] =
-        (struct granting){index, is_own(room, type, entry)};
+    room->granting[room->granting_count++] = (struct granting){index, is_own(room, type, entry)};
     return 0;
 }
 

@@ -70,8 +70,9 @@ static int write_profile(const char *file, const char *module, const char *soft,
                           "%s[module soft]\n"
                           "path = %s\n"
                           "pin-source = %s/pin\n"
+                          "writable = %s\n"
                           "env.SOFTHSM2_CONF = %s/softhsm2.conf\n",
-                          text.size ? "\n" : "", module, soft, soft) < 0)
+                          text.size ? "\n" : "", module, soft, soft, soft) < 0)
         return -1;
     return buffer_write_file(file, text.data, text.size, 0600, error);
 }

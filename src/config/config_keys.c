@@ -86,6 +86,7 @@ static const struct key keys[] = {
     {"module", "path", set_path, offsetof(struct config_module, path)},
     {"module", "pin-source", set_path, offsetof(struct config_module, pin_source)},
     {"module", "deadline", set_seconds, offsetof(struct config_module, deadline_s)},
+    {"module", "writable", set_path, offsetof(struct config_module, writable)},
     {"module", "network", set_switch, offsetof(struct config_module, network)},
     {"exchange", "deadline", set_seconds, offsetof(struct config, exchange_deadline_s)},
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},

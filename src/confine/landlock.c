@@ -1,10 +1,11 @@
 /*
- * landlock.c: a second wall beside the lock: no file by any name and no TCP connection, as the kernel's own access
- * control and not by call numbers.
+ * landlock.c: walls by the kernel's own access control and not by call numbers: for the locked exchange room no file by
+ * any name and no TCP; for the card room no writing but where its module's profile allows it.
  */
 #include "p11vault/confine/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/landlock.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,11 +32,14 @@ int confine_landlock_version(void)
     return version > 0 ? (int)version : 0;
 }
 
-int confine_no_files(struct error *error)
+/* What the kernel's version governs, all of it denied until a rule allows it; -1 in *ret_ruleset without Landlock. */
+static int make_ruleset(bool with_network, struct ruleset *ret_rules, int *ret_ruleset,
+                        struct error *error)
 {
     int version = confine_landlock_version();
+    *ret_ruleset = -1;
     if (version == 0) {
-        log_info("this kernel has no Landlock: the lock stands by its seccomp filter alone");
+        log_info("this kernel has no Landlock: the seccomp filter stands alone");
         return 0;
     }
     struct ruleset rules = {.files = FILES_V1};
@@ -45,12 +49,59 @@ int confine_no_files(struct error *error)
         rules.files |= FILES_TRUNCATE;
     if (version >= 5)
         rules.files |= FILES_IOCTL;
-    if (version >= 4)
+    if (version >= 4 && with_network)
         rules.network = NETWORK_TCP;
     size_t size = version >= 4 ? sizeof(rules) : offsetof(struct ruleset, network);
-    auto_close int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
-    /* No rule is added: nothing of what the ruleset governs is allowed. */
-    if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
-        return error_errno(error, CODE_CONFIG, "lock the process by Landlock");
+    *ret_ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+    if (*ret_ruleset < 0)
+        return error_errno(error, CODE_CONFIG, "make Landlock rules");
+    *ret_rules = rules;
     return 0;
+}
+
+static int enforce(int ruleset, struct error *error)
+{
+    if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+        return error_errno(error, CODE_CONFIG, "confine the process by Landlock");
+    return 0;
+}
+
+int confine_no_files(struct error *error)
+{
+    struct ruleset rules;
+    auto_close int ruleset = -1;
+    if (make_ruleset(true, &rules, &ruleset, error) < 0)
+        return -1;
+    return ruleset < 0 ? 0 : enforce(ruleset, error);
+}
+
+/* Allows some of what the ruleset governs for everything below a path. */
+static int allow(int ruleset, const char *path, uint64_t access, struct error *error)
+{
+    auto_close int place = open(path, O_PATH | O_CLOEXEC);
+    if (place < 0)
+        return error_errno(error, CODE_CONFIG, "'%s'", path);
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = place};
+    if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+        return error_errno(error, CODE_CONFIG, "add a Landlock rule for '%s'", path);
+    return 0;
+}
+
+int confine_writing(const char *writable, struct error *error)
+{
+    struct ruleset rules;
+    auto_close int ruleset = -1;
+    if (make_ruleset(false, &rules, &ruleset, error) < 0)
+        return -1;
+    if (ruleset < 0)
+        return 0;
+    if (allow(ruleset, "/",
+              rules.files & (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE |
+                             LANDLOCK_ACCESS_FS_READ_DIR | FILES_IOCTL),
+              error) < 0 ||
+        allow(ruleset, "/dev", rules.files & LANDLOCK_ACCESS_FS_WRITE_FILE, error) < 0)
+        return -1;
+    if (writable && allow(ruleset, writable, rules.files & ~FILES_IOCTL, error) < 0)
+        return error_prefix(error, "'writable' of the module");
+    return enforce(ruleset, error);
 }

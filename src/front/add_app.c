@@ -212,6 +212,7 @@ static int add(struct adding *adding, size_t *ret_cards, struct error *error)
         return -1;
     if (carry_out(adding, &head, &cards, error) < 0) {
         session_fail_use(session, error);
+        session_void_own(front);
         return -1;
     }
     *ret_cards = cards.count;

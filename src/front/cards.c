@@ -186,6 +186,7 @@ int front_enroll(struct front *front, const char *uri, const char *key,
         return -1;
     if (enroll(&session, &head, uri, key, &enrolled, error) < 0) {
         session_fail_use(&session, error);
+        session_void_own(front);
         return -1;
     }
     members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",

@@ -17,6 +17,10 @@ static int retire(struct front *front, const char *name, const char *state, stru
         return -1;
     if (!found)
         return 0;
+    store_record_clear(&row);
+    /* What the store says of it goes into the log again, so it must be what the log said before. */
+    if (vault_find_record(front->vault, name, state, &row, error) < 0)
+        return -1;
     free(row.state);
     row.state = strdup("previous");
     int result =

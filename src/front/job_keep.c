@@ -154,7 +154,8 @@ static int destroy_previous(struct job *job, struct error *error)
 {
     struct store *store = job->front->vault->store;
     for (size_t i = JOB_SECRET; i <= JOB_GRANT; i++)
-        if (store_record_destroy_previous(store, job->records[i].name, error) < 0)
+        if (store_record_destroy_previous(store, job->records[i].name, job->records[i].version,
+                                          error) < 0)
             return -1;
     return 0;
 }

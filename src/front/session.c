@@ -30,8 +30,12 @@ struct deadline session_deadline(const struct config_module *module)
 int session_start_room(const struct config_module *module, int keys, struct room **ret_room,
                        struct error *error)
 {
-    const struct room_start how = {
-        .who = PARTY_CARD, .keys = keys, .inherit_input = false, .env = module->env};
+    const struct room_start how = {.who = PARTY_CARD,
+                                   .keys = keys,
+                                   .inherit_input = false,
+                                   .writable = module->writable,
+                                   .network = module->network,
+                                   .env = module->env};
     return room_start(&how, ret_room, error);
 }
 
@@ -63,7 +67,7 @@ int session_expect(struct room *room, enum message_type type, struct deadline de
 /* ---- before a job ---- */
 
 /* What a run left unsigned that died in the middle is void; another living run is left alone. */
-static int void_unsigned(struct front *front, struct error *error)
+static int void_unsigned(struct front *front, const char *words, struct error *error)
 {
     size_t count;
     struct store *store = front->vault->store;
@@ -73,9 +77,16 @@ static int void_unsigned(struct front *front, struct error *error)
         store_rollback(store);
         return -1;
     }
-    if (count > 0 && front->say)
-        front->say("an earlier run ended before a card had signed: what it added is void");
+    if (count > 0 && words && front->say)
+        front->say(words);
     return 0;
+}
+
+void session_void_own(struct front *front)
+{
+    struct error ignored;
+    if (void_unsigned(front, NULL, &ignored) < 0)
+        log_info("left to the next run: %s", ignored.text);
 }
 
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
@@ -96,7 +107,9 @@ int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
         *error = busy;
         if (grants_trust || count > 0)
             return -1;
-    } else if (void_unsigned(front, error) < 0) {
+    } else if (void_unsigned(front,
+                             "an earlier run ended before a card had signed: what it added is void",
+                             error) < 0) {
         return -1;
     }
     if (vault_close_dead_uses(vault, &dead, error) < 0)
@@ -134,8 +147,9 @@ void session_fail_use(struct session *session, const struct error *failure)
                                 error_code_name(failure->code), "message", failure->text);
     if (members && session->signed_size > 0)
         json_object_set_new(members, "checkpoint", json_integer((json_int_t)session->signed_size));
-    if (vault_outcome(session->front->vault, session->use, members, &ignored) < 0)
-        log_info("outcome not logged: %s", ignored.text);
+    if (vault_outcome(session->front->vault, session->use, members, &ignored) < 0 &&
+        session->front->say)
+        session->front->say("this failure could not be written to the log");
 }
 
 /* ---- opening the card ---- */

@@ -41,6 +41,9 @@ int session_expect(struct room *room, enum message_type type, struct deadline de
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
                     struct error *error);
 
+/* After a failed job that grants trust, with the trust lock still held: what it added and nobody signed is void. */
+void session_void_own(struct front *front);
+
 /* A new use: its id, its lock, its intent.  `members` (taken) has verb, name, card, origin, opens and seals. */
 int session_begin_use(struct session *session, json_t *members, struct error *error);
 

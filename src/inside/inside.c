@@ -42,6 +42,8 @@ int inside_run(struct inside *inside, int count, char **arguments)
     for (int i = 1; i < count; i++) {
         verbose = verbose || strcmp(arguments[i], "-v") == 0;
         inside->network = inside->network || strcmp(arguments[i], "--network") == 0;
+        if (strcmp(arguments[i], "--writable") == 0 && i + 1 < count)
+            inside->writable = arguments[++i];
     }
     log_start(inside->program, verbose);
     int result = begin(inside, &error);

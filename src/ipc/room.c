@@ -120,12 +120,16 @@ static int move_up(int descriptor, struct error *error)
 static int spawn(const struct room_start *how, const char *path, int channel, pid_t *ret_pid,
                  struct error *error)
 {
-    char *arguments[4] = {(char *)(uintptr_t)program_name(how->who)};
+    char *arguments[6] = {(char *)(uintptr_t)program_name(how->who)};
     size_t count = 1;
     if (log_is_verbose())
         arguments[count++] = (char *)(uintptr_t) "-v";
     if (how->network)
-        arguments[count] = (char *)(uintptr_t) "--network";
+        arguments[count++] = (char *)(uintptr_t) "--network";
+    if (how->writable) {
+        arguments[count++] = (char *)(uintptr_t) "--writable";
+        arguments[count] = (char *)(uintptr_t)how->writable;
+    }
     char *no_environment[] = {NULL};
     auto_close int high_channel = move_up(channel, error);
     if (high_channel < 0)

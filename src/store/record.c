@@ -80,16 +80,18 @@ static int read_record(const struct statement *statement, struct store_record *r
     return fault == NULL ? 0 : store_damaged(error, "%s", fault);
 }
 
-int store_record_destroy_previous(struct store *store, const char *name, struct error *error)
+int store_record_destroy_previous(struct store *store, const char *name, int64_t version,
+                                  struct error *error)
 {
     auto_statement struct statement statement = {0};
     if (store_in_change(store, error) < 0 ||
         store_prepare(store,
                       "UPDATE record SET jwe = NULL WHERE name = ?1 AND state = 'previous' "
-                      "AND jwe IS NOT NULL",
+                      "AND version < ?2 AND jwe IS NOT NULL",
                       &statement, error) < 0)
         return -1;
     store_bind_text(&statement, 1, name);
+    store_bind_number(&statement, 2, version);
     return store_run(&statement, error);
 }
 

@@ -248,9 +248,8 @@ static int note_dead(void *context, const char *use, struct error *error)
 /* Another process may have found the same dead use: one outcome is enough. */
 static int close_dead(struct vault *vault, const char *use, struct error *error)
 {
-    json_t *members =
-        json_pack("{s:s, s:s, s:s, s:s}", "use", use, "result", "unknown", "code", "fault",
-                  "message", "the run ended before its outcome was known");
+    json_t *members = json_pack("{s:s, s:s, s:s, s:s}", "use", use, "result", "unknown", "code",
+                                "fault", "message", "the run ended before its outcome was known");
     uint64_t index;
     bool answered;
     if (store_begin(vault->store, error) < 0) {

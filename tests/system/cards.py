@@ -75,6 +75,7 @@ class SoftCard:
         """Put a module between that writes down each call: PINs, too, so not into the vault."""
         spy = Spy(self.vault.base / "spy")
         self.change("path", SPY)
+        self.change("writable", self.vault.base)  # the spy writes beside the card
         text = self.vault.config.read_text()
         self.vault.config.write_text(text.replace(
             "[module soft]\n",

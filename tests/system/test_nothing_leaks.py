@@ -119,7 +119,8 @@ def test_arguments_and_environment_of_the_rooms(ready_vault, graph):
     program = held(ready_vault, graph, *STEPS[1])
     rooms = look(program.pid)
     let_go(program, graph)
-    assert rooms["card"].arguments == b"p11vault-card\0"
+    soft = SoftCard(ready_vault).directory
+    assert rooms["card"].arguments == f"p11vault-card\0--writable\0{soft}\0".encode()
     assert rooms["exchange"].arguments == b"p11vault-exchange\0"
     configuration = SoftCard(ready_vault).directory / "softhsm2.conf"
     assert rooms["card"].environment == f"SOFTHSM2_CONF={configuration}\0".encode()

@@ -23,7 +23,8 @@
 
 #define SECRET_MAX ((size_t)1 << 20) /* bytes; a larger capacity is refused */
 
-#define SECRET_HIDDEN_PAGES 4 /* a hidden page costs some twenty microseconds: larger ones are locked */
+#define SECRET_HIDDEN_PAGES                                                                        \
+    4 /* a hidden page costs some twenty microseconds: larger ones are locked */
 
 struct secret;
 

@@ -8,7 +8,7 @@
  * silence; our reader refuses them first.
  *
  *     [vault]              dir = DIR, trust = FILE, module = NAME
- *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no,
+ *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no, writable = DIR,
  *                          env.VARIABLE = VALUE
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [tls]                ca = FILE
@@ -33,6 +33,7 @@ struct config_module {
     char *name;
     char *path;                    /* absolute */
     char *pin_source;              /* file, or NULL: ask */
+    char *writable;                /* where the module may write; NULL: nowhere */
     bool network;                  /* the module may reach the network (a network HSM) */
     int deadline_s;                /* for one call of the card room without a person: default 30 */
     char *env[CONFIG_ENV_MAX + 1]; /* "VARIABLE=VALUE", ends with NULL */

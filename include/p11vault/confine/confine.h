@@ -39,6 +39,13 @@ int confine_lock(struct error *error);
  */
 int confine_no_files(struct error *error);
 
+/*
+ * The card room's other wall: files can be read, but written only below `writable` (NULL: nowhere) and in /dev, where
+ * the terminal is.  So a module cannot change the configuration, the trust file or the store.  As confine_no_files()
+ * on a kernel without Landlock; CODE_CONFIG when `writable` is not there.
+ */
+int confine_writing(const char *writable, struct error *error);
+
 /* The kernel's version of Landlock; 0: it has none. */
 int confine_landlock_version(void);
 

@@ -10,9 +10,10 @@
 struct inside {
     const char *program; /* "p11vault-card" */
     enum party self,
-        other;        /* who this room is, and who is at the other end of the one-way channel */
-    enum state begin; /* of its conversation with the front */
-    bool network;     /* filled before `work`: the room was started with --network */
+        other;            /* who this room is, and who is at the other end of the one-way channel */
+    enum state begin;     /* of its conversation with the front */
+    const char *writable; /* filled before `work`: the argument of --writable or NULL */
+    bool network;         /* filled before `work`: the room was started with --network */
     struct channel *front; /* filled before `work` */
     struct channel *keys;  /* the one-way channel, NULL when the room was given none */
     int (*work)(void *context, struct error *error);

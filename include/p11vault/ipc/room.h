@@ -22,8 +22,9 @@ struct room_start {
     int keys;       /* its end of the one-way channel or -1; stays with the caller, who closes it */
     bool
         inherit_input; /* standard input goes to the room (a typed or piped secret); else /dev/null */
-    bool network;      /* the card room's module may reach the network */
-    char *const *env; /* the module's profile: "VARIABLE=VALUE" …, NULL */
+    const char *writable; /* where the card room may write; NULL: nowhere */
+    bool network;         /* the card room's module may reach the network */
+    char *const *env;     /* the module's profile: "VARIABLE=VALUE" …, NULL */
 };
 
 /*

@@ -145,10 +145,11 @@ int store_app_each(struct store *store,
 /* Inserts or replaces the row (name, version). */
 int store_record_put(struct store *store, const struct store_record *record, struct error *error);
 /*
- * Destroys the ciphertext of every previous version of a name: once the current one has been opened, nobody needs them.
- * Best effort: only renewal at the provider truly erases a token.
+ * Destroys the ciphertext of every previous version of a name below `version`: once that one has been opened, nobody
+ * needs them.  Best effort: only renewal at the provider truly erases a token.
  */
-int store_record_destroy_previous(struct store *store, const char *name, struct error *error);
+int store_record_destroy_previous(struct store *store, const char *name, int64_t version,
+                                  struct error *error);
 /* The newest version of a name in a state (NULL: in any).  The caller clears the row. */
 int store_record_get(struct store *store, const char *name, const char *state,
                      struct store_record *ret_record, bool *ret_found, struct error *error);
