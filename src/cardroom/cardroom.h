@@ -18,6 +18,7 @@
 #include "p11vault/seal/jwe.h"
 
 #define USE_TEXT_SIZE 33
+#define PURPOSE_SIZE 320
 #define RECORDS_MAX 1024
 #define SLOTS_MAX 1024
 #define GRANTING_MAX 64
@@ -55,6 +56,7 @@ struct cardroom {
 
     char origin[NOTE_NAME_MAX];
     char use[USE_TEXT_SIZE];
+    char purpose[PURPOSE_SIZE]; /* what the person was asked the PIN for */
     struct trust trust;
     uint64_t count, slot_count;
 

@@ -136,6 +136,8 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
     if (!room->records || !room->slots)
         return error_memory(error);
     if (keep_text(room->use, sizeof(room->use), message_text(order, 6), "use", error) < 0 ||
+        keep_text(room->purpose, sizeof(room->purpose), message_text(order, 3), "purpose", error) <
+            0 ||
         keep_text(room->origin, sizeof(room->origin), message_text(order, 7), "origin", error) <
             0 ||
         read_trust(room, message_text(order, 8), error) < 0 ||

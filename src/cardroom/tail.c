@@ -2,6 +2,7 @@
  * The log as told: the newest signed head, then every entry behind it.  The new head is computed here from those very
  * entries, so what is signed contains them and is consistent with what was signed before.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "cardroom.h"
@@ -91,12 +92,23 @@ static void note_void(struct cardroom *room, const json_t *entry)
             room->granting[i--] = room->granting[--room->granting_count];
 }
 
+/* The person typed the PIN for a purpose: an intent to do something else is not this use's. */
+static bool is_for_purpose(const struct cardroom *room, const json_t *entry)
+{
+    char purpose[PURPOSE_SIZE];
+    int size = snprintf(purpose, sizeof(purpose), "%s %s", json_text(entry, "verb"),
+                        json_text(entry, "name"));
+    return size > 0 && size < (int)sizeof(purpose) && strcmp(purpose, room->purpose) == 0;
+}
+
 /* Marks the records that this intent names: by name, version and digest. */
 static void note_intent(struct cardroom *room, const json_t *entry)
 {
     const json_t *opens = json_object_get(entry, "opens");
     const json_t *item;
     size_t index;
+    if (!is_for_purpose(room, entry))
+        return;
     room->intent_seen = true;
     json_array_foreach (opens, index, item)
         for (size_t i = 0; i < room->record_count; i++) {

@@ -78,6 +78,7 @@ class Use:
         self.facts, self.origin = facts, facts.origin
         self.pin = facts.vault.directory / "soft/pin"
         self.trust, self.use = facts.vault.trust, USE
+        self.purpose = f"exchange {GRANT}"
         self.entries, self.signed = list(facts.entries), facts.signed
         self.count, self.slots = len(facts.records), 1
         self.note = facts.note
@@ -136,7 +137,7 @@ class Use:
 
     def opening(self):
         """The fields of `open`."""
-        return [SOFTHSM, f"pkcs11:serial={self.facts.serial}", str(self.pin), "exchange",
+        return [SOFTHSM, f"pkcs11:serial={self.facts.serial}", str(self.pin), self.purpose,
                 self.count, self.slots, self.use, self.origin, str(self.trust)]
 
     def head(self):

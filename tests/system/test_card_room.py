@@ -102,6 +102,18 @@ def intent_of_a_signed_use(use):
     use.sign_trusted()
 
 
+@deviation("no intent in the log names this use")
+def intent_for_another_purpose(use):
+    """The person was told something else when the PIN was asked for."""
+    use.purpose = "exchange ads/user/bob"
+
+
+@deviation("no intent in the log names this use")
+def intent_for_another_verb(use):
+    """The same, by what is done."""
+    use.set_intent(verb="call")
+
+
 def opens(use, **changes):
     """The intent names the grant differently."""
     use.set_intent(opens=[use.intent()["opens"][0], {**use.intent()["opens"][1], **changes}])
