@@ -296,7 +296,7 @@ static void test_changed_proofs(void **state)
             if (good.count > 0) {
                 bad.count--;
                 refuse(index, size, &leaf, &bad, &root);
-                memmove(bad.hashes, bad.hashes + 1, bad.count * sizeof(bad.hashes[0]));
+                memcpy(bad.hashes, good.hashes + 1, bad.count * sizeof(bad.hashes[0]));
                 refuse(index, size, &leaf, &bad, &root);
             }
             bad = good;
