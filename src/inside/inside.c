@@ -53,8 +53,6 @@ int inside_run(struct inside *inside, int count, char **arguments)
     scrub_stack_and_registers();
     if (result < 0 && inside->front && !channel_peer_gone(inside->front))
         channel_send_fail(inside->front, &error);
-    else if (result < 0 && inside->front)
-        log_info("%s", error.text); /* the front has gone, and knows why */
     else if (result < 0)
         fprintf(stderr, "%s: error: %s\n", inside->program, error.text);
     channel_free(TAKE(inside->keys));
