@@ -281,5 +281,9 @@ int main(void)
         cmocka_unit_test(without_terminal_nothing_is_asked),
     };
 
+    /* Whoever runs this in the background may have had them ignored. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     return cmocka_run_group_tests_name("terminal", tests, NULL, NULL);
 }
