@@ -37,7 +37,11 @@ void config_free(struct config *config)
     free(config->default_module);
     free(config->tls_ca);
     free(config->user_file);
-    free(config->meta_version);
+    const struct config_provider *families[] = {&config->meta, &config->instagram, &config->threads};
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        free(families[i]->api_version);
+        free(families[i]->dialog);
+    }
     free(config);
 }
 
@@ -48,9 +52,6 @@ struct config *config_new(void)
         return NULL;
     config->exchange_deadline_s = 60;
     config->connect_deadline_s = 10;
-    config->meta_version = strdup("v26.0");
-    if (config->meta_version == NULL)
-        return NULL;
     return TAKE(config);
 }
 
@@ -203,4 +204,13 @@ const char *config_ca(const struct config *config, const char *origin)
             return config->origins[i].ca;
     }
     return config->tls_ca == NULL ? "" : config->tls_ca;
+}
+
+const struct config_provider *config_provider(const struct config *config, const char *name)
+{
+    if (strcmp(name, "meta") == 0)
+        return &config->meta;
+    if (strcmp(name, "instagram") == 0)
+        return &config->instagram;
+    return strcmp(name, "threads") == 0 ? &config->threads : NULL;
 }

@@ -70,6 +70,17 @@ static int set_version(struct config_reading *reading, const char *value, void *
     return set_text(reading, value, field);
 }
 
+/* Opened by a browser: a path or query of its own would get between the address and what is asked there. */
+static int set_address(struct config_reading *reading, const char *value, void *field)
+{
+    static const char scheme[] = "https://";
+    size_t size = strlen(scheme);
+    if (strncmp(value, scheme, size) != 0 || value[size] == '\0' ||
+        strspn(value + size, LETTERS DIGITS ".:-[]") != strlen(value + size))
+        return config_refuse(reading, "this must be of the form https://HOST or https://HOST:PORT");
+    return set_text(reading, value, field);
+}
+
 static int set_method(struct config_reading *reading, const char *value, void *field)
 {
     bool get = strcmp(value, "get") == 0;
@@ -78,6 +89,16 @@ static int set_method(struct config_reading *reading, const char *value, void *f
     *(int *)field = get;
     return 0;
 }
+
+/* clang-format off */
+#define PROVIDER_KEYS(section, family)                                                             \
+    {section, "api-version", set_version, offsetof(struct config, family.api_version)},            \
+    {section, "dialog", set_address, offsetof(struct config, family.dialog)},                      \
+    {section, "debug-token", set_method, offsetof(struct config, family.debug_token_get)},         \
+    {section, "client-code", set_method, offsetof(struct config, family.client_code_get)},         \
+    {section, "revoke", set_method, offsetof(struct config, family.revoke_get)},                   \
+    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)}
+/* clang-format on */
 
 static const struct key keys[] = {
     {"vault", "dir", set_path, offsetof(struct config, vault_dir)},
@@ -92,8 +113,9 @@ static const struct key keys[] = {
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},
     {"tls", "ca", set_path, offsetof(struct config, tls_ca)},
     {"origin", "ca", set_path, offsetof(struct config_origin, ca)},
-    {"meta", "api-version", set_version, offsetof(struct config, meta_version)},
-    {"meta", "debug-token", set_method, offsetof(struct config, debug_token_get)},
+    PROVIDER_KEYS("meta", meta),
+    PROVIDER_KEYS("instagram", instagram),
+    PROVIDER_KEYS("threads", threads),
 };
 
 /*
@@ -232,7 +254,8 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault", "exchange", "tls", "meta"};
+    static const char *const plain[] = {"vault", "exchange",  "tls",
+                                        "meta",  "instagram", "threads"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         if (strcmp(text, plain[i]) == 0) {

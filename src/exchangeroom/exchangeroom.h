@@ -12,8 +12,10 @@
 #include "p11vault/base/digest.h"
 #include "p11vault/base/json.h"
 #include "p11vault/http/connection.h"
+#include "p11vault/http/response.h"
 #include "p11vault/inside/inside.h"
-#include "p11vault/oauth/provider.h"
+#include "p11vault/oauth/answer.h"
+#include "p11vault/oauth/call.h"
 #include "p11vault/seal/jwe.h"
 #include "p11vault/seal/record.h"
 
@@ -35,6 +37,9 @@ struct exchangeroom {
     struct inside inside; /* its channels: the front's, and the one-way one from the card room */
 
     struct secret *typed;
+
+    /* Of a login, a device login or a client: until the one step that uses it. */
+    struct secret *code, *verifier;
 
     struct connection *connection;
     struct origin origin;
@@ -73,11 +78,39 @@ int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secre
 /* Opens record n and checks that it is the one ordered: its value. */
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
                              struct secret **ret_value, struct error *error);
-/* Seals a value into slot n with its expiry added, and tells the front; it may go where record `from` may go. */
-int exchangeroom_issue(struct exchangeroom *room, uint64_t n, uint64_t from,
-                       const struct secret *value, int64_t expires, struct error *error);
+/* What is sealed into a slot. */
+struct issue {
+    uint64_t slot, from; /* it may go where record `from` may go */
+    const struct secret *value;
+    int64_t expires;        /* EXPIRES_UNKNOWN */
+    const char *machine_id; /* "" */
+};
+/* Seals it and tells the front. */
+int exchangeroom_issue(struct exchangeroom *room, const struct issue *issue, struct error *error);
 
-/* One step (step.c). */
+/* A step while it is carried out. */
+struct step {
+    const struct provider *provider;
+    enum oauth_step step;
+    unsigned needs;
+    struct oauth_parameters parameters;
+    json_t *held; /* what the texts of the parameters stand in */
+    uint64_t secret, grant, slot; /* numbers, or MESSAGE_NO_RECORD */
+    int64_t began;                /* since when something has stood in clear */
+    int64_t request_us;           /* how long the request did */
+};
+void step_clear(struct step *step);
+#define auto_step __attribute__((cleanup(step_clear)))
+
+/* One step (step.c): records and slots that were told for it are forgotten afterwards. */
 int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error);
+/* Its request (send.c) and its answer (answer.c); the response is taken. */
+int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,
+                      struct error *error);
+int exchangeroom_receive(struct exchangeroom *room, struct step *step,
+                         struct http_response *response, struct deadline deadline,
+                         struct error *error);
+int exchangeroom_take_answer(struct exchangeroom *room, const struct step *step,
+                             struct http_response *taken, struct error *error);
 
 #endif

@@ -11,6 +11,8 @@ static void clear(struct exchangeroom *room)
 {
     connection_free(room->connection);
     secret_free(room->typed);
+    secret_free(room->code);
+    secret_free(room->verifier);
     exchangeroom_forget_records(room);
 }
 
@@ -21,6 +23,8 @@ static int carry_out(struct exchangeroom *room, const struct message *order, str
         return exchangeroom_read(room, order, error);
     case MESSAGE_SEAL:
         return exchangeroom_seal(room, order, error);
+    case MESSAGE_LOGIN:
+        return exchangeroom_login(room, order, error);
     case MESSAGE_CONNECT:
         return exchangeroom_connect(room, order, error);
     case MESSAGE_RECORD:

@@ -29,6 +29,7 @@ void exchangeroom_forget_records(struct exchangeroom *room)
         room->ordered = first->next;
         ordered_free(first);
     }
+    room->ordered_count = 0;
 }
 
 static struct ordered *look_up(const struct exchangeroom *room, uint64_t n, bool is_slot)
@@ -183,12 +184,20 @@ int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct
     return 0;
 }
 
-/* What the front says of a slot is no secret's own word: a new grant may go nowhere that the old one may not. */
-static int check_origins(const json_t *slot, const json_t *opened, struct error *error)
+/*
+ * What the front says of a slot is no secret's own word: a new grant may go nowhere that the one may not which brought it
+ * about.  Where none did (a device login), it may go where it came from.
+ */
+static int check_origins(const struct exchangeroom *room, const json_t *slot, uint64_t from,
+                         struct error *error)
 {
-    const json_t *allowed = json_object_get(opened, "origins");
+    const struct ordered *opened = NULL;
     const json_t *origin;
     size_t index;
+    if (from != MESSAGE_NO_RECORD && find_ordered(room, from, false, &opened, error) < 0)
+        return -1;
+    auto_json json_t *own = json_pack("[s]", room->origin.text);
+    const json_t *allowed = opened ? json_object_get(opened->facts, "origins") : own;
     json_array_foreach (json_object_get(slot, "origins"), index, origin) {
         size_t i = 0;
         while (i < json_array_size(allowed) && !json_equal(json_array_get(allowed, i), origin))
@@ -200,32 +209,42 @@ static int check_origins(const json_t *slot, const json_t *opened, struct error 
     return 0;
 }
 
-int exchangeroom_issue(struct exchangeroom *room, uint64_t n, uint64_t from,
-                       const struct secret *value, int64_t expires, struct error *error)
+/* The facts of the slot, with what the answer adds to them. */
+static int complete_facts(const json_t *told, const struct issue *issue, json_t **ret_facts,
+                          struct error *error)
+{
+    auto_json json_t *facts = json_deep_copy(told);
+    if (!facts || json_object_set_new(facts, "issued", json_integer(clock_now())) < 0 ||
+        (issue->expires != EXPIRES_UNKNOWN &&
+         json_object_set_new(facts, "expires", json_integer(issue->expires)) < 0) ||
+        (*issue->machine_id &&
+         json_object_set_new(facts, "machine_id", json_string(issue->machine_id)) < 0))
+        return error_memory(error);
+    *ret_facts = TAKE(facts);
+    return 0;
+}
+
+int exchangeroom_issue(struct exchangeroom *room, const struct issue *issue, struct error *error)
 {
     const struct ordered *ordered;
-    const struct ordered *opened;
     auto_of(secret_free) struct secret *key = NULL;
     auto_of(secret_free) struct secret *payload = NULL;
+    auto_json json_t *facts = NULL;
     auto_free char *jwe = NULL;
     auto_free char *text = NULL;
     struct jwe_header header;
-    if (find_ordered(room, n, true, &ordered, error) < 0 ||
-        find_ordered(room, from, false, &opened, error) < 0)
+    if (find_ordered(room, issue->slot, true, &ordered, error) < 0)
         return -1;
-    if (check_origins(ordered->facts, opened->facts, error) < 0)
+    if (check_origins(room, ordered->facts, issue->from, error) < 0)
         return error_prefix(error, "seal what was issued");
-    if (want(room, n, &header.epk, &key, error) < 0)
+    if (complete_facts(ordered->facts, issue, &facts, error) < 0 ||
+        json_canonical(facts, &text, error) < 0 ||
+        want(room, issue->slot, &header.epk, &key, error) < 0)
         return -1;
     memcpy(header.kid, room->app_kid, sizeof(header.kid));
-    auto_json json_t *facts = json_deep_copy(ordered->facts);
-    if (!facts || json_object_set_new(facts, "issued", json_integer(clock_now())) < 0 ||
-        (expires != EXPIRES_UNKNOWN &&
-         json_object_set_new(facts, "expires", json_integer(expires)) < 0))
-        return error_memory(error);
-    if (record_compose(facts, value, &payload, error) < 0 ||
-        jwe_seal(&header, key, payload, &jwe, error) < 0 || json_canonical(facts, &text, error) < 0)
+    if (record_compose(facts, issue->value, &payload, error) < 0 ||
+        jwe_seal(&header, key, payload, &jwe, error) < 0)
         return error_prefix(error, "seal what was issued");
-    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(n), TEXT(jwe),
+    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(issue->slot), TEXT(jwe),
                         TEXT(text));
 }

@@ -1,172 +1,68 @@
 /*
- * One step: open, build, send, wipe, wait with nothing in memory, read, judge, seal, wipe.
+ * One step: its order, then open, build, send, wipe (send.c), wait with nothing in memory, read, judge, seal, wipe (answer.c).
  */
 #include <string.h>
 
 #include "exchangeroom.h"
 #include "p11vault/base/log.h"
-#include "p11vault/base/scrub.h"
-#include "p11vault/http/request.h"
 #include "p11vault/http/response.h"
-#include "p11vault/oauth/facts.h"
+#include "p11vault/oauth/parameters.h"
 
-/* What a step order says. */
-struct step {
-    const struct provider *provider;
-    enum oauth_step step;
-    struct oauth_parameters parameters;
-    uint64_t secret, grant, slot; /* numbers of records */
-};
-
-/* step: provider, step, client id, API version, inspect with GET, n of secret, n of grant, n of slot */
-static int read_order(const struct message *order, struct step *ret_step, struct error *error)
+void step_clear(struct step *step)
 {
-    uint64_t step = message_number(order, 1);
-    *ret_step = (struct step){.provider = provider_find(message_text(order, 0)),
-                              .step = (enum oauth_step)step,
-                              .parameters = {.client_id = message_text(order, 2),
-                                             .api_version = message_text(order, 3),
-                                             .now = clock_now(),
-                                             .inspect_with_get = message_number(order, 4) != 0},
-                              .secret = message_number(order, 5),
-                              .grant = message_number(order, 6),
-                              .slot = message_number(order, 7)};
-    if (!ret_step->provider || step > STEP_INSPECT_RESULT)
+    json_decref(step->held);
+    *step = (struct step){0};
+}
+
+/* What is issued and has no place to be sealed into would be lost; what is missing is found before anything is sent. */
+static int check_order(struct exchangeroom *room, const struct step *step, struct error *error)
+{
+    bool has_code = room->code != NULL;
+    if (step->needs == 0)
         return error_set(error, CODE_FAULT, "a step that is none");
+    if ((step->needs & NEEDS_CODE) != 0 && !has_code)
+        return error_set(error, CODE_FAULT, "%s: there is no code", oauth_step_name(step->step));
+    if ((step->needs & ISSUES_GRANT) != 0 && exchangeroom_check_slot(room, step->slot, error) < 0)
+        return -1;
     return 0;
 }
 
-/*
- * The whole request in locked memory; keys and opened values are gone when this returns.  Both keys are asked for before
- * either record is opened: nothing stands in clear while the other rooms work.
- */
-static int build(struct exchangeroom *room, const struct step *step, struct secret **ret_request,
-                 int64_t *ret_begin, struct error *error)
+/* step: provider, step, parameters, n of secret, n of grant, n of slot */
+static int read_order(struct exchangeroom *room, const struct message *order, struct step *step,
+                      struct error *error)
 {
-    auto_of(secret_free) struct secret *secret_key = NULL;
-    auto_of(secret_free) struct secret *grant_key = NULL;
-    auto_of(secret_free) struct secret *app_secret = NULL;
-    auto_of(secret_free) struct secret *grant = NULL;
-    auto_call struct oauth_call call = {0};
-    if (exchangeroom_want_record(room, step->secret, &secret_key, error) < 0 ||
-        exchangeroom_want_record(room, step->grant, &grant_key, error) < 0)
+    uint64_t number = message_number(order, 1);
+    const char *text = message_text(order, 2);
+    step->provider = provider_find(message_text(order, 0));
+    step->step = number < STEP_COUNT ? (enum oauth_step)number : STEP_COUNT;
+    step->needs = step->provider ? oauth_step_needs(step->provider, step->step) : 0;
+    step->secret = message_number(order, 3);
+    step->grant = message_number(order, 4);
+    step->slot = message_number(order, 5);
+    if (json_parse(text, strlen(text), "parameters", &step->held, error) < 0 ||
+        oauth_parameters_from_json(step->held, &step->parameters, error) < 0)
         return -1;
-    *ret_begin = clock_monotonic_us();
-    if (exchangeroom_open_record(room, step->secret, secret_key, &app_secret, error) < 0 ||
-        exchangeroom_open_record(room, step->grant, grant_key, &grant, error) < 0)
-        return -1;
-    const struct oauth_values values = {app_secret, grant};
-    if (oauth_call_make(step->provider, step->step, &step->parameters, &values, &call, error) < 0)
-        return -1;
-    const struct http_request request = {call.method, call.target, call.bearer, call.form};
-    return http_request_write(&room->origin, &request, ret_request, error);
+    step->parameters.now = clock_now();
+    return check_order(room, step, error);
 }
 
-/* Opens, builds, sends and wipes; *ret_us is how long anything stood in clear. */
-static int send_request(struct exchangeroom *room, const struct step *step,
-                        struct deadline deadline, int64_t *ret_us, struct error *error)
+static int carry_out(struct exchangeroom *room, struct step *step, struct error *error)
 {
-    auto_of(secret_free) struct secret *request = NULL;
-    int64_t begin;
-    if (build(room, step, &request, &begin, error) < 0)
-        return -1;
-    int result = connection_send(room->connection, secret_data(request), secret_size(request),
-                                 deadline, error);
-    secret_free(TAKE(request));
-    scrub_stack_and_registers();
-    *ret_us = clock_monotonic_us() - begin;
-    return result;
-}
-
-static int receive_answer(struct exchangeroom *room, struct http_response *response,
-                          struct deadline deadline, int64_t *ret_begin, struct error *error)
-{
-    *ret_begin = 0;
-    while (!http_response_complete(response)) {
-        size_t size;
-        if (connection_receive(room->connection, http_response_inbox(response), &size, deadline,
-                               error) < 0)
-            return -1;
-        if (*ret_begin == 0)
-            *ret_begin = clock_monotonic_us();
-        if (size == 0)
-            return http_response_end(response, error);
-        if (http_response_read(response, error) < 0)
-            return -1;
-        /* What has come stands in locked memory, and nowhere else while the rest is awaited. */
-        scrub_stack_and_registers();
-    }
-    return 0;
-}
-
-static const char *look_up(void *context, const char *name)
-{
-    return http_response_header(context, name);
-}
-
-static int tell_outcome(struct exchangeroom *room, const struct step *step,
-                        const struct oauth_answer *answer, int64_t sent_us, int64_t answer_us,
-                        bool lives, struct error *error)
-{
-    const struct oauth_verdict *verdict = &answer->verdict;
-    auto_json json_t *facts = oauth_facts_to_json(&answer->facts);
-    auto_free char *text = NULL;
-    if (!facts)
-        return error_memory(error);
-    if (json_canonical(facts, &text, error) < 0)
-        return -1;
-    return channel_send(room->inside.front, MESSAGE_OUTCOME, error, NUMBER(step->step),
-                        NUMBER(verdict->action), NUMBER(verdict->http),
-                        NUMBER(verdict->provider_code), NUMBER(verdict->subcode),
-                        TEXT(verdict->trace), TEXT(verdict->message), TEXT(verdict->hint),
-                        TEXT(text), NUMBER(sent_us), NUMBER(answer_us), NUMBER(lives));
-}
-
-/* What was issued is sealed and told before the outcome, so that the front has kept it by then. */
-static int take_answer(struct exchangeroom *room, const struct step *step,
-                       struct http_response *taken, int64_t sent_us, int64_t begin,
-                       struct error *error)
-{
-    auto_of(http_response_free) struct http_response *response = taken;
-    auto_answer struct oauth_answer answer = {0};
-    if (oauth_answer_read(step->provider, step->step, http_response_status(response), look_up,
-                          response, http_response_body(response), &answer, error) < 0)
-        return -1;
-    bool lives = http_response_keeps_connection(response);
-    if (answer.verdict.action == CODE_DONE && answer.grant) {
-        int64_t expires = answer.expires_in == FACT_UNKNOWN
-                              ? EXPIRES_UNKNOWN
-                              : step->parameters.now + answer.expires_in;
-        if (exchangeroom_issue(room, step->slot, step->grant, answer.grant, expires, error) < 0)
-            return -1;
-    }
-    secret_free(TAKE(answer.grant));
-    http_response_free(TAKE(response));
-    scrub_stack_and_registers();
-    return tell_outcome(room, step, &answer, sent_us, clock_monotonic_us() - begin, lives, error);
+    struct deadline deadline = deadline_in(room->step_ms);
+    auto_of(http_response_free) struct http_response *response = NULL;
+    if (http_response_new(HTTP_BODY_MAX, &response, error) < 0 ||
+        exchangeroom_send(room, step, deadline, error) < 0 ||
+        exchangeroom_receive(room, step, response, deadline, error) < 0)
+        return error_prefix(error, "%s", oauth_step_name(step->step));
+    log_info("%s: HTTP %d", oauth_step_name(step->step), http_response_status(response));
+    return exchangeroom_take_answer(room, step, TAKE(response), error);
 }
 
 int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error)
 {
-    struct step step;
-    int64_t sent_us, begin;
-    auto_of(http_response_free) struct http_response *response = NULL;
-    if (read_order(order, &step, error) < 0)
+    auto_step struct step step = {0};
+    if (read_order(room, order, &step, error) < 0 || carry_out(room, &step, error) < 0)
         return -1;
-    /* What is issued and has no place to be sealed into would be lost. */
-    if (step.step == STEP_EXCHANGE && exchangeroom_check_slot(room, step.slot, error) < 0)
-        return -1;
-    auto_free char *client_id = strdup(step.parameters.client_id);
-    auto_free char *version = strdup(step.parameters.api_version);
-    if (!client_id || !version)
-        return error_memory(error);
-    step.parameters.client_id = client_id;
-    step.parameters.api_version = version;
-    struct deadline deadline = deadline_in(room->step_ms);
-    if (http_response_new(HTTP_BODY_MAX, &response, error) < 0 ||
-        send_request(room, &step, deadline, &sent_us, error) < 0 ||
-        receive_answer(room, response, deadline, &begin, error) < 0)
-        return error_prefix(error, "%s", oauth_step_name(step.step));
-    log_info("%s: HTTP %d", oauth_step_name(step.step), http_response_status(response));
-    return take_answer(room, &step, TAKE(response), sent_us, begin, error);
+    exchangeroom_forget_records(room);
+    return 0;
 }

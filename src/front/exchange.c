@@ -1,325 +1,181 @@
 /*
- * `exchange`: short-lived to long-lived.  What the provider says of the grant before is the yardstick for what it says
- * of the one it issues; the old one stays until the new one has been confirmed.
+ * `exchange`: short-lived to long-lived, of one grant or of many.  What the provider says of the grant before is the
+ * yardstick for what it says of the one it issues; the old one stays until the new one has been confirmed.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "job.h"
 
-void job_clear(struct job *job)
-{
-    room_free(job->exchange);
-    for (size_t i = 0; i < JOB_RECORDS; i++)
-        store_record_clear(&job->records[i]);
-    store_record_clear(&job->issued);
-    vault_app_clear(&job->app);
-    signed_head_clear(&job->head);
-    session_clear(&job->session);
-}
+/* One slot: what the exchange issues. */
+#define SLOTS 1
 
-/* ---- before the card ---- */
-
-static int find_records(struct job *job, struct error *error)
+static int find_records(struct work *work, struct error *error)
 {
-    struct vault *vault = job->front->vault;
-    char secret[NAME_MAX_SIZE];
-    struct store_record pending = {0};
-    (void)snprintf(secret, sizeof(secret), "%s/secret", job->name->app);
-    if (vault_find_record(vault, secret, "current", &job->records[JOB_SECRET], error) < 0 ||
-        vault_find_record(vault, job->name->full, "current", &job->records[JOB_GRANT], error) < 0)
-        return -1;
-    job->record_count = 2;
-    if (store_record_get(vault->store, job->name->full, "pending", &pending, &job->has_pending,
-                         error) < 0)
-        return -1;
-    if (!job->has_pending)
-        return 0;
-    store_record_clear(&pending);
-    job->record_count = 3;
-    return vault_find_record(vault, job->name->full, "pending", &job->records[JOB_PENDING], error);
-}
-
-static int find_all(struct job *job, struct error *error)
-{
-    struct vault *vault = job->front->vault;
-    if (vault_signed_head(vault, &job->head, error) < 0 ||
-        vault_app_find(vault, &job->head, job->name->app, &job->app, error) < 0)
-        return -1;
-    job->provider = provider_find(job->app.row.provider);
-    if (!job->provider)
-        return error_set(error, CODE_CONFIG, "app '%s': this program knows no provider '%s'",
-                         job->name->app, job->app.row.provider);
-    if (!job->provider->kind_exchanges(job->name->kind))
+    struct job *job = work->job;
+    const char *name = work->name.full;
+    work->issuing = oauth_lengthen_step(job->provider, work->name.kind);
+    if (work->issuing == STEP_COUNT)
         return error_set(error, CODE_USAGE, "a grant of kind '%s' cannot be exchanged",
-                         job->name->kind);
-    return find_records(job, error);
-}
-
-static json_t *intent_members(const struct job *job)
-{
-    auto_json json_t *opens = json_array();
-    for (size_t i = 0; i < job->record_count; i++) {
-        const struct store_record *row = &job->records[i];
-        if (json_array_append_new(opens,
-                                  json_pack("{s:s, s:I, s:s}", "name", row->name, "version",
-                                            (json_int_t)row->version, "digest", row->digest)) < 0)
-            return NULL;
-    }
-    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:[s]}", "verb", "exchange", "name",
-                     job->name->full, "card", job->front->card ? job->front->card : "", "origin",
-                     vault_app_origin(&job->app), "opens", opens, "seals", job->name->full);
-}
-
-/* ---- the card ---- */
-
-static int tell_app(struct job *job, struct error *error)
-{
-    auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
-    auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
-    struct session *session = &job->session;
-    if (vault_entry_proof(job->front->vault, job->app.row.key_entry, job->head.checkpoint.size,
-                          &entry, &proof, error) < 0)
+                         work->name.kind);
+    if (work_find(work, name, "current", true, &work->grant, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error, TEXT(job->app.row.app),
-                            TEXT(job->app.row.key_record), NUMBER(job->app.row.key_entry),
-                            BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
-    if (session_tell(session->card, sent, error) < 0)
-        return -1;
-    for (size_t i = 0; i < job->record_count; i++) {
-        const struct store_record *row = &job->records[i];
-        sent = channel_send(room_channel(session->card), MESSAGE_UNLOCK, error, NUMBER(i),
-                            TEXT(row->name), NUMBER(row->version), TEXT(row->jwe));
-        if (session_tell(session->card, sent, error) < 0)
-            return -1;
-    }
-    return 0;
+    return work_find(work, name, "pending", false, &work->pending, error);
 }
 
-/* The intent once more, when the newest head covers it: a card room looks for it behind the head. */
-static int repeat_intent(struct job *job, struct error *error)
-{
-    struct vault *vault = job->front->vault;
-    uint64_t index;
-    bool found;
-    if (store_entry_newest(vault->store, entry_type_name(ENTRY_INTENT), job->session.use, &index,
-                           &found, error) < 0)
-        return -1;
-    if (found && index >= job->head.checkpoint.size)
-        return 0;
-    return vault_intent(vault, job->session.use, intent_members(job), error);
-}
-
-/*
- * While a person typed a PIN, others may have enrolled a card or added an app: the card would take theirs for unsigned
- * if it were told the head of before.  What really is unsigned yet belongs to a run that is not over.
- */
-static int renew_head(struct job *job, struct error *error)
-{
-    struct vault *vault = job->front->vault;
-    struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
-    size_t granted, left;
-    if (vault_count_granting(vault, job->head.checkpoint.size, &granted, error) < 0)
-        return -1;
-    if (granted == 0)
-        return 0;
-    if (vault_count_unsigned(vault, &left, error) < 0)
-        return -1;
-    if (left > 0) {
-        error_set(error, CODE_BUSY, "another process is enrolling a card or adding an app");
-        return error_hint(error, "wait for it to end, then run this again");
-    }
-    if (vault_signed_head(vault, &head, error) < 0)
-        return -1;
-    signed_head_clear(&job->head);
-    job->head = head;
-    return repeat_intent(job, error);
-}
-
-/* Login, connection and lock, then the signature over the intent: only after it can keys flow. */
-static int open_rooms(struct job *job, struct error *error)
-{
-    struct session *session = &job->session;
-    auto_cards struct vault_cards cards = {0};
-    char purpose[NAME_MAX_SIZE + 16];
-    (void)snprintf(purpose, sizeof(purpose), "exchange %s", job->name->full);
-    if (vault_cards_find(job->front->vault, &job->head, &cards, error) < 0 ||
-        session_make_way(session, error) < 0 ||
-        session_open(session, &cards, json_object_get(job->app.key_entry, "cards"), purpose,
-                     job->record_count, 1, error) < 0 ||
-        job_connect(job, error) < 0 || renew_head(job, error) < 0 ||
-        session_tell_head(session, &job->head, error) < 0 || tell_app(job, error) < 0 ||
-        session_tell_tail(session, &job->head, error) < 0)
-        return -1;
-    return session_sign(session, error);
-}
-
-/* ---- the provider ---- */
-
-/* Providers know no names of ours: a hint of theirs ends in NAME or APP where one belongs. */
-static void verdict_hint(const struct job *job, struct error *error)
-{
-    const char *hint = job->verdict.hint;
-    size_t size = strlen(hint);
-    if (size > 5 && strcmp(hint + size - 5, " NAME") == 0)
-        error_hint(error, "%.*s %s", (int)(size - 5), hint, job->name->full);
-    else if (size > 4 && strcmp(hint + size - 4, " APP") == 0)
-        error_hint(error, "%.*s %s", (int)(size - 4), hint, job->name->app);
-    else if (size > 0)
-        error_hint(error, "%s", hint);
-}
-
-/* A verdict that is not CODE_DONE as the person's error. */
-static int verdict_error(const struct job *job, struct error *error)
-{
-    const struct oauth_verdict *verdict = &job->verdict;
-    error_set(error, verdict->action, "%s: %s", oauth_step_name(job->step), verdict->message);
-    if (verdict->provider_code != 0)
-        error_set(error, verdict->action, "%s: %s (code %lld%s%s)", oauth_step_name(job->step),
-                  verdict->message, (long long)verdict->provider_code,
-                  *verdict->trace ? ", trace " : "", verdict->trace);
-    verdict_hint(job, error);
-    return -1;
-}
-
-static int inspect_input(struct job *job, struct error *error)
-{
-    if (job_step(job, STEP_INSPECT_INPUT, JOB_GRANT, &job->input, error) < 0)
-        return -1;
-    if (job->verdict.action == CODE_DONE) {
-        struct oauth_verdict judged = {0};
-        oauth_judge_input(&job->input, json_text(job->app.app_entry, "client_id"), clock_now(),
-                          &judged);
-        judged.http = job->verdict.http;
-        if (judged.action != CODE_DONE)
-            job->verdict = judged;
-    }
-    return job->verdict.action == CODE_DONE ? 0 : verdict_error(job, error);
-}
-
-/* The provider itself says that the grant is none of ours; an answer that nobody can read says nothing. */
-static bool refused(const struct oauth_verdict *verdict)
-{
-    return verdict->action == CODE_LOGIN ||
-           (verdict->action == CODE_STOP && verdict->provider_code != 0);
-}
-
-/*
- * Asks what the provider says of a pending grant.  *ret_taken: it is current now.  A grant that is not taken is
- * rejected, unless the provider could not be asked: then it stays pending for the next run.
- */
-static int confirm(struct job *job, size_t number, struct store_record *grant, bool *ret_taken,
-                   struct error *error)
+/* A grant that an earlier run was issued and could not confirm is as good as one issued now. */
+static int resolve_pending(struct work *work, bool *ret_taken, struct error *error)
 {
     *ret_taken = false;
-    if (job_step(job, STEP_INSPECT_RESULT, number, &job->result, error) < 0)
-        return -1;
-    if (job->verdict.action != CODE_DONE && !refused(&job->verdict))
-        return verdict_error(job, error);
-    if (job->verdict.action == CODE_DONE) {
-        struct oauth_verdict judged = {0};
-        oauth_judge_result(&job->input, &job->result, json_text(job->app.app_entry, "client_id"),
-                           &judged);
-        judged.http = job->verdict.http;
-        job->verdict = judged;
-    }
-    if (job->verdict.action != CODE_DONE) {
-        (void)verdict_error(job, error);
-        struct error rejecting;
-        if (job_reject(job, grant, &rejecting) < 0) {
-            *error = rejecting;
-            return -1;
-        }
+    if (work->pending == NO_RECORD)
         return 0;
-    }
-    *ret_taken = true;
-    return job_promote(job, grant, error);
+    return work_confirm(work, work->pending, work_row(work, work->grant), ret_taken, error);
 }
 
-static const struct oauth_facts nothing_known = {.valid = FACT_UNKNOWN,
-                                                 .expires = FACT_UNKNOWN,
-                                                 .data_expires = FACT_UNKNOWN,
-                                                 .issued = FACT_UNKNOWN};
-
-static int exchange(struct job *job, bool *ret_resolved, struct error *error)
+static int exchange(struct work *work, bool *ret_resolved, struct error *error)
 {
-    bool taken = false;
-    *ret_resolved = false;
-    if (inspect_input(job, error) < 0)
+    const struct order order = {.step = work->issuing,
+                                .grant = work->grant,
+                                .slot = work_slot(work, 0)};
+    bool taken;
+    if (work_check_input(work, error) < 0 || resolve_pending(work, ret_resolved, error) < 0)
         return -1;
-    if (job->has_pending) {
-        if (confirm(job, JOB_PENDING, &job->records[JOB_PENDING], &taken, error) < 0)
-            return -1;
-        *ret_resolved = taken;
-        if (taken)
-            return 0;
-        job->result = nothing_known; /* what was said of it is not said of the next one */
-    }
-    if (job_step(job, STEP_EXCHANGE, JOB_GRANT, NULL, error) < 0)
+    if (*ret_resolved)
+        return 0;
+    if (work_step(work, &order, NULL, error) < 0)
         return -1;
-    if (job->verdict.action != CODE_DONE)
-        return verdict_error(job, error);
-    if (!job->has_issued)
+    if (work->verdict.action != CODE_DONE)
+        return work_verdict(work, error);
+    if (!work_row(work, order.slot))
         return error_set(error, CODE_STOP, "the provider issued nothing");
-    if (confirm(job, job->record_count, &job->issued, &taken, error) < 0)
+    if (work_confirm(work, order.slot, work_row(work, work->grant), &taken, error) < 0)
         return -1;
     return taken ? 0 : -1;
 }
 
-/* ---- the job ---- */
+/* ---- one app's grants ---- */
 
-static int run(struct job *job, bool *ret_resolved, struct error *error)
+struct run {
+    struct job job;
+    struct work *works;
+    size_t count;
+    front_told *told;
+    void *context;
+    struct error *worst;
+};
+
+static void run_clear(struct run *run)
 {
-    if (open_rooms(job, error) < 0)
-        return -1;
-    return exchange(job, ret_resolved, error);
+    for (size_t i = 0; i < run->count; i++)
+        work_clear(&run->works[i]);
+    free(run->works);
+    job_clear(&run->job);
 }
 
-/* The outcome of a failure; when even that cannot be written, the person is told both. */
-static void close_failed(struct job *job, struct error *error)
+/* `work` NULL: it never began. */
+static void tell(struct run *run, const struct name *name, const struct work *work, bool resolved,
+                 const struct error *failure)
 {
-    struct error closing;
-    if (job_close(job,
-                  error->code == CODE_WAIT && job->result.expires != FACT_UNKNOWN ? "not-extended"
-                                                                                  : "failed",
-                  error, &closing) < 0) {
-        struct error first = *error;
-        error_set(error, closing.code, "%s; and its outcome is not in the log: %s", first.text,
-                  closing.text);
-    }
+    const struct front_exchanged exchanged = {
+        .name = name,
+        .failure = failure,
+        .subject = work ? work->result.subject : "",
+        .expires_before = work ? work->input.expires : STORE_UNKNOWN,
+        .expires_after = work ? work->result.expires : STORE_UNKNOWN,
+        .resolved = resolved};
+    if (failure && failure->code > run->worst->code)
+        *run->worst = *failure;
+    run->told(run->context, &exchanged);
 }
 
-static int carry_out(struct job *job, struct front_exchanged *ret_exchanged, struct error *error)
+/* A grant that fails stops no other, but for what all of them need. */
+static void fail(struct run *run, struct work *work, struct error *failure)
 {
-    bool resolved;
-    if (session_prepare(job->front, false, NULL, error) < 0 || find_all(job, error) < 0 ||
-        session_begin_use(&job->session, intent_members(job), error) < 0)
-        return -1;
-    if (run(job, &resolved, error) < 0) {
-        close_failed(job, error);
-        return -1;
+    work_fail(work, failure);
+    error_prefix(failure, "%s", work->name.full);
+    tell(run, &work->name, work, false, failure);
+}
+
+/* Every grant that can be worked on gets a place; the others are told at once. */
+static int begin_works(struct run *run, const struct name *names, size_t count, struct error *error)
+{
+    run->works = calloc(count, sizeof(*run->works));
+    if (!run->works)
+        return error_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        struct work *work = &run->works[run->count];
+        struct error failure;
+        if (work_begin(work, &run->job, &names[i], SLOTS, &failure) < 0 ||
+            find_records(work, &failure) < 0) {
+            fail(run, work, &failure);
+            work_abandon(work);
+        } else {
+            run->count++;
+        }
     }
-    (void)snprintf(ret_exchanged->subject, sizeof(ret_exchanged->subject), "%s",
-                   job->result.subject);
-    ret_exchanged->expires_before = job->input.expires;
-    ret_exchanged->expires_after = job->result.expires;
-    ret_exchanged->resolved = resolved;
     return 0;
 }
 
-int front_exchange(struct front *front, const struct name *name,
-                   struct front_exchanged *ret_exchanged, struct error *error)
+static void work_through(struct run *run)
 {
-    auto_close int lock = -1;
-    __attribute__((cleanup(job_clear))) struct job job = {.front = front,
-                                                          .name = name,
-                                                          .session = SESSION_NONE,
-                                                          .input = nothing_known,
-                                                          .result = nothing_known};
-    job.head.note = BUFFER_UP_TO(NOTE_MAX);
-    job.session.front = front;
-    if (vault_lock(front->vault, name->full, "working on this grant", &lock, error) < 0 ||
-        carry_out(&job, ret_exchanged, error) < 0)
-        return error_prefix(error, "%s", name->full);
-    return 0;
+    for (size_t i = 0; i < run->count; i++) {
+        struct work *work = &run->works[i];
+        struct error failure;
+        bool resolved = false;
+        if (exchange(work, &resolved, &failure) < 0)
+            fail(run, work, &failure);
+        else
+            tell(run, &work->name, work, resolved, NULL);
+    }
+}
+
+/* What fails here fails for all of them. */
+static void exchange_of_app(struct run *run, const struct name *names, size_t count)
+{
+    struct error failure;
+    if (job_begin(&run->job, names->app, &failure) < 0 ||
+        begin_works(run, names, count, &failure) < 0) {
+        for (size_t i = 0; i < count; i++) {
+            struct error mine = failure;
+            error_prefix(&mine, "%s", names[i].full);
+            tell(run, &names[i], NULL, false, &mine);
+        }
+    } else if (run->count > 0 && job_open(&run->job, run->works, run->count, NULL, &failure) < 0) {
+        for (size_t i = 0; i < run->count; i++) {
+            struct error mine = failure;
+            fail(run, &run->works[i], &mine);
+        }
+    } else {
+        work_through(run);
+    }
+}
+
+static int compare_apps(const void *one, const void *other)
+{
+    return strcmp(((const struct name *)one)->app, ((const struct name *)other)->app);
+}
+
+int front_exchange(struct front *front, struct name *names, size_t count, front_told *told,
+                   void *context, struct error *error)
+{
+    struct error worst = {.code = CODE_DONE};
+    if (session_prepare(front, false, NULL, error) < 0)
+        return -1;
+    qsort(names, count, sizeof(*names), compare_apps);
+    for (size_t from = 0; from < count;) {
+        size_t to = from + 1;
+        while (to < count && strcmp(names[to].app, names[from].app) == 0)
+            to++;
+        struct run run = {.job = {.front = front, .verb = "exchange"},
+                          .told = told,
+                          .context = context,
+                          .worst = &worst};
+        exchange_of_app(&run, names + from, to - from);
+        run_clear(&run);
+        from = to;
+    }
+    if (worst.code == CODE_DONE)
+        return 0;
+    *error = worst;
+    return -1;
 }

@@ -1,59 +1,169 @@
 /*
- * job.h: one exchange while it runs: its records, its two rooms, what the provider said.
+ * job.h: one run of calls to a provider about one app: one login to the card, one signature, one unwrapped app key.
+ *
+ * A job has works, each about one grant, with its own intent and outcome in the log and its own success or failure.  All that the works
+ * may open is named before the card signs; then they go on one by one.
  */
 #ifndef P11VAULT_SRC_FRONT_JOB_H
 #define P11VAULT_SRC_FRONT_JOB_H
 
+#include "p11vault/oauth/call.h"
 #include "p11vault/oauth/facts.h"
+#include "p11vault/oauth/judge.h"
 #include "session.h"
 
-/* The numbers of a job's records, as intent, card room and exchange room count them. */
-enum job_record { JOB_SECRET, JOB_GRANT, JOB_PENDING, JOB_RECORDS };
+#define JOB_RECORDS_MAX 4096
+#define NO_RECORD SIZE_MAX
 
 struct job {
     struct front *front;
-    const struct name *name;
+    const char *verb; /* as the intent and the PIN prompt say it */
     struct session session;
-    struct room *exchange;
-    bool connection_lives, records_told, issued_told;
-
     struct vault_app app;
     struct signed_head head;
     const struct provider *provider;
 
-    struct store_record records[JOB_RECORDS]; /* JOB_PENDING only when an earlier run left one */
-    bool has_pending;
-    size_t record_count;  /* of those to open: 2 or 3; also the number of the slot */
-    int64_t slot_version; /* of what may be issued */
+    /* What may be opened, by number: the app's secret is number 0.  Slots are numbered behind them. */
+    struct store_record *records;
+    size_t record_count, slot_count;
 
-    struct store_record issued; /* what this run was issued; state "pending" once kept */
-    bool has_issued;
+    struct room *exchange;
+    const char *origin; /* that it is connected to */
+    bool connection_lives;
+};
+
+/* A grant that was issued into a slot: its row, "pending" once kept. */
+struct issued {
+    size_t slot;
+    struct name name;
+    int64_t version;
+    struct store_record row;
+    bool is_kept;
+};
+
+struct work {
+    struct job *job;
+    struct name name; /* of the grant it is about */
+    int lock;         /* on that name, -1 */
+    char use[USE_SIZE];
+    bool is_open; /* it has an intent and no outcome yet */
+
+    size_t grant, pending; /* numbers of records, or NO_RECORD */
+    size_t first_slot, slot_count;
+    const char *seals;        /* what the intent says is made */
+    enum oauth_step issuing;  /* the step that issues what is confirmed */
+    const char *subject;      /* whose it must be, when that is known beforehand */
+    bool keeps_open;          /* a confirmed grant does not close the use: there are more */
+    struct issued *issued;
+    size_t issued_count;
 
     struct oauth_facts input, result;
     struct oauth_verdict verdict; /* of the last step or judgement */
     enum oauth_step step;
-    bool stepped;                  /* a step has begun */
+    bool has_stepped;
     int64_t request_us, answer_us; /* in clear: before sending, and of the answers */
 };
 
-void job_clear(struct job *job);
+/* ---- job.c: before the card, and the card ---- */
 
-/* Rooms and steps (job_steps.c). */
-int job_connect(struct job *job, struct error *error);
+void job_clear(struct job *job);
+#define auto_job __attribute__((cleanup(job_clear)))
+
+/* Finds the app, its provider and its secret.  The job is empty but for front and verb. */
+int job_begin(struct job *job, const char *app, struct error *error);
+
+/* Adds a record that may be opened; takes the row.  *ret_number is its number. */
+int job_add_record(struct job *job, struct store_record *row, size_t *ret_number,
+                   struct error *error);
+
 /*
- * One step about record `grant`.  0 when the provider answered, whatever it said: job->verdict; facts of an inspection
- * go to `ret_facts`.  What is issued is kept as pending before this returns.
+ * The intents of all works (one work: "VERB NAME"; several: "VERB N grants of APP"), the login, the connection, the signature.
+ * `exchange` is a room that waits to be connected (a login), or NULL: one is started.
  */
-int job_step(struct job *job, enum oauth_step step, size_t grant, struct oauth_facts *ret_facts,
+int job_open(struct job *job, struct work *works, size_t count, struct room *exchange,
              struct error *error);
 
-/* What stands in the store afterwards (job_keep.c). */
-int job_keep_issued(struct job *job, const struct message *issued, struct error *error);
-/* The new grant becomes current, the old one previous, the use is closed: one change. */
-int job_promote(struct job *job, struct store_record *grant, struct error *error);
-/* The new grant is not taken. */
-int job_reject(struct job *job, struct store_record *grant, struct error *error);
-/* Closes the use without a new grant: what was learned of the old one is kept. */
-int job_close(struct job *job, const char *result, const struct error *why, struct error *error);
+/* ---- work.c: one grant ---- */
+
+#define WORK_NONE ((struct work){.lock = -1, .grant = NO_RECORD, .pending = NO_RECORD})
+void work_clear(struct work *work);
+
+/* Begins a work about a grant: its lock; room for `slots` issued grants.  `name` is copied. */
+int work_begin(struct work *work, struct job *job, const struct name *name, size_t slots,
+               struct error *error);
+
+/* Takes the newest work of a job back before it is opened. */
+void work_abandon(struct work *work);
+
+/* The stored grant in a state ("current", "pending") becomes a record of the job; *ret_number NO_RECORD: there is none. */
+int work_find(struct work *work, const char *name, const char *state, bool must_exist,
+              size_t *ret_number, struct error *error);
+
+/* The row of a record or of what was issued into a slot. */
+struct store_record *work_row(struct work *work, size_t number);
+/* The number of a slot of this work. */
+size_t work_slot(const struct work *work, size_t slot);
+
+/* ---- work_steps.c: the exchange room ---- */
+
+/* Connects the exchange room; NULL: one is started. */
+int job_connect(struct job *job, struct room *exchange, const char *origin, struct error *error);
+
+/* What one step is to do. */
+struct order {
+    enum oauth_step step;
+    size_t grant; /* number of a record or of a slot that was issued into; NO_RECORD */
+    size_t slot;  /* number of the slot to issue into; NO_RECORD */
+    const struct name *slot_name; /* of what is issued; NULL: the work's own */
+    struct oauth_parameters parameters; /* client id, version, time and method are filled in */
+    /* For a list: names the slot for what is offered, or passes (*ret_take false). */
+    int (*offer)(void *context, const json_t *offered, struct name *ret_name, bool *ret_take,
+                 struct error *error);
+    void *context;
+};
+
+/*
+ * Carries out one step.  0 when the provider answered, whatever it said: work->verdict; *ret_told (caller drops, NULL: not
+ * wanted) is what it told.  What is issued is kept as pending before this returns.
+ */
+int work_step(struct work *work, const struct order *order, json_t **ret_told, struct error *error);
+/* The same for an inspection: what was told as facts. */
+int work_inspect(struct work *work, enum oauth_step step, size_t grant,
+                 struct oauth_facts *ret_facts, struct error *error);
+
+/* A verdict that is not CODE_DONE as the person's error.  Always returns -1. */
+int work_verdict(const struct work *work, struct error *error);
+
+/* ---- confirm.c: is it what it should be? ---- */
+
+/* Inspects the grant that is held; CODE_DONE or the person's error. */
+int work_check_input(struct work *work, struct error *error);
+
+/*
+ * Asks what the provider says of a pending grant.  *ret_taken: it is current now, in the place of `old` (NULL: of none), and the
+ * use is closed.  A grant that is not taken is rejected and `error` says why, with 0 returned; when the provider could not be asked it stays
+ * pending for the next run, and -1 is returned.
+ */
+int work_confirm(struct work *work, size_t number, struct store_record *old, bool *ret_taken,
+                 struct error *error);
+
+/* ---- work_keep.c: what stands in the store afterwards ---- */
+
+/* What the room says it has issued into the slot that was told last, as pending. */
+int work_keep_issued(struct work *work, const struct message *message, struct error *error);
+/* A pending grant becomes current and the one it replaces (NULL: none) previous; the use is closed: one change. */
+int work_promote(struct work *work, struct store_record *grant, struct store_record *old,
+                 struct error *error);
+/* The same, and the use goes on. */
+int work_promote_one(struct work *work, struct store_record *grant, struct store_record *old,
+                     struct error *error);
+/* A pending grant is not taken ("rejected"), or was only a step on the way ("previous"). */
+int work_retire(struct work *work, struct store_record *grant, const char *state,
+                struct error *error);
+/* Closes the use: what was learned of the old grant is kept.  `why` NULL: it went well. */
+int work_close(struct work *work, const char *result, const struct error *why,
+               struct error *error);
+/* The outcome of a failure; when even that cannot be written, `failure` says both. */
+void work_fail(struct work *work, struct error *failure);
 
 #endif

@@ -123,19 +123,24 @@ int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
 
 /* ---- a use ---- */
 
-int session_begin_use(struct session *session, json_t *members, struct error *error)
+int session_begin_batch(struct session *session, struct error *error)
 {
-    auto_json json_t *owned = members;
     char lock[USE_SIZE + 8];
     struct vault *vault = session->front->vault;
-    if (!owned)
-        return error_memory(error);
     if (vault_new_use(session->use, error) < 0)
         return -1;
     (void)snprintf(lock, sizeof(lock), "use-%s", session->use);
-    if (vault_lock(vault, lock, "using it", &session->use_lock, error) < 0)
+    return vault_lock(vault, lock, "using it", &session->use_lock, error);
+}
+
+int session_begin_use(struct session *session, json_t *members, struct error *error)
+{
+    auto_json json_t *owned = members;
+    if (!owned)
+        return error_memory(error);
+    if (session_begin_batch(session, error) < 0)
         return -1;
-    return vault_intent(vault, session->use, TAKE(owned), error);
+    return vault_intent(session->front->vault, session->use, TAKE(owned), error);
 }
 
 void session_fail_use(struct session *session, const struct error *failure)

@@ -47,6 +47,9 @@ void session_void_own(struct front *front);
 /* A new use: its id, its lock, its intent.  `members` (taken) has verb, name, card, origin, opens and seals. */
 int session_begin_use(struct session *session, json_t *members, struct error *error);
 
+/* The same without an intent: each use of the batch has its own, which names this one's id as "batch". */
+int session_begin_batch(struct session *session, struct error *error);
+
 /* Closes the use with a failure, when nothing else has closed it. */
 void session_fail_use(struct session *session, const struct error *failure);
 

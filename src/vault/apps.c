@@ -83,6 +83,12 @@ const char *vault_app_origin(const struct vault_app *app)
     return json_string_value(json_array_get(json_object_get(app->app_entry, "origins"), 0));
 }
 
+const char *vault_app_code_origin(const struct vault_app *app)
+{
+    const json_t *origins = json_object_get(app->app_entry, "origins");
+    return json_string_value(json_array_get(origins, json_array_size(origins) - 1));
+}
+
 /* ---- cards ---- */
 
 void vault_cards_clear(struct vault_cards *cards)

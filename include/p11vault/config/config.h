@@ -13,7 +13,8 @@
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [tls]                ca = FILE
  *     [origin URL]         ca = FILE
- *     [meta]               api-version = v26.0, debug-token = post|get
+ *     [meta] [instagram] [threads]
+ *                          api-version = v26.0, dialog = ORIGIN, debug-token, client-code, revoke, app-token = post|get
  */
 #ifndef P11VAULT_CONFIG_CONFIG_H
 #define P11VAULT_CONFIG_CONFIG_H
@@ -45,6 +46,14 @@ struct config_origin {
     char *ca;
 };
 
+/* What is set for one provider family. */
+struct config_provider {
+    char *api_version; /* "v26.0"; NULL: the family's own */
+    char *dialog;      /* origin of the login dialog; NULL: the family's own */
+    /* 0: POST with method=get, which is unproved at the provider; 1: GET as documented, with the values in the URL. */
+    int debug_token_get, client_code_get, revoke_get, app_token_get;
+};
+
 struct config {
     char *vault_dir; /* NULL: not configured */
     char *
@@ -52,8 +61,7 @@ struct config {
     char *default_module; /* name, or NULL */
     char *tls_ca;         /* NULL: the system's */
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
-    char *meta_version;  /* "v26.0" */
-    int debug_token_get; /* 0: POST with method=get */
+    struct config_provider meta, instagram, threads;
     int exchange_deadline_s, connect_deadline_s;
     struct config_module modules[CONFIG_MODULES_MAX];
     size_t module_count;
@@ -72,6 +80,9 @@ DEFINE_CLEANUP(struct config, config_free);
  */
 int config_find_module(const struct config *config, const char *name,
                        const struct config_module **ret_module, struct error *error);
+
+/* What is set for a family: "meta", "instagram", "threads".  NULL for another name. */
+const struct config_provider *config_provider(const struct config *config, const char *name);
 
 /* The CA file for an origin: its own, else the general one, else "" for the system's. */
 const char *config_ca(const struct config *config, const char *origin);

@@ -63,16 +63,21 @@ int front_set_secret(struct front *front, const char *app, const char *secret_fi
 int front_import(struct front *front, const struct name *name, const char *token_file,
                  struct error *error);
 
+/* What came of one grant; valid during the call. */
 struct front_exchanged {
-    char subject[160];
+    const struct name *name;
+    const struct error *failure; /* NULL: it went well */
+    const char *subject;
     int64_t expires_before, expires_after; /* seconds, 0 never, STORE_UNKNOWN */
     bool resolved; /* a grant issued by an interrupted run was confirmed instead */
 };
+typedef void front_told(void *context, const struct front_exchanged *exchanged);
 /*
- * Short-lived to long-lived, verified before the old one is replaced.  On failure the old grant is untouched and the
- * error says what to do; CODE_WAIT: the provider gave no later expiry.
+ * Short-lived to long-lived, verified before the old one is replaced; one login to the card an app, however many grants.
+ * `names` (different ones) are sorted by app.  Each grant is told when it is through.  On failure the old grant is untouched and its error says what
+ * to do (CODE_WAIT: the provider gave no later expiry); `error` is the gravest of them.
  */
-int front_exchange(struct front *front, const struct name *name,
-                   struct front_exchanged *ret_exchanged, struct error *error);
+int front_exchange(struct front *front, struct name *names, size_t count, front_told *told,
+                   void *context, struct error *error);
 
 #endif

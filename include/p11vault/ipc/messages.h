@@ -10,8 +10,8 @@
  *   front → card       list format enroll open checkpoint entry recipient make app unlock sign hand again end
  *   card → front       found listed formatted enrolled ready made signed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
- *   front → exchange   read seal connect record slot step end
- *   exchange → front   typed connected want issued outcome fail
+ *   front → exchange   read seal login connect record slot step take pass end
+ *   exchange → front   typed dialog came connected want offer issued outcome fail
  *
  * One exchange:
  *
@@ -22,12 +22,16 @@
  *        ◀────────────────────────────────────────────────────────── connected
  *   checkpoint entry… app unlock… sign ▶ checks, signs, unwraps, finalises the module
  *        ◀─────────────────────────── signed
- *   record… slot step ─────────────────────────────────────────────▶
+ *   record… slot… step ────────────────────────────────────────────▶
  *        ◀────────────────────────────────────────────────────────── want n
  *   hand n ─────────────────────────▶ key n ─────────────────────────▶ opens, sends, wipes, waits, reads, seals
  *        ◀─────────────────────────── handed n
  *        ◀────────────────────────────────────────────────────────── issued, outcome      (then the next step)
  *   end ────────────────────────────▶ wipes the app key
+ *
+ * Records and slots are told for one step and forgotten at its outcome.  A step that lists grants offers each of them;
+ * the front names a slot for it (take) or lets it go (pass).  A login comes before connecting: the room makes the dialog's
+ * address and takes its answer, so that the code does not pass through the front either.
  */
 #ifndef P11VAULT_IPC_MESSAGES_H
 #define P11VAULT_IPC_MESSAGES_H
@@ -38,7 +42,9 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 #define MESSAGE_FIELDS_MAX 13
-#define MESSAGE_VERSION 1
+#define MESSAGE_VERSION 2
+
+#define MESSAGE_NO_RECORD UINT64_MAX /* in `step`: it needs none */
 
 enum party { PARTY_FRONT, PARTY_CARD, PARTY_EXCHANGE };
 
@@ -75,17 +81,23 @@ enum message_type {
     /* front → exchange */
     MESSAGE_READ,       /* file ("": terminal or standard input), prompt, what it is, seconds */
     MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
+    MESSAGE_LOGIN,      /* provider, dialog's origin ("": the provider's), dialog (JSON), port (0: it is pasted), seconds */
     MESSAGE_CONNECT,    /* origin, CA file ("": the system's), ms to connect, ms for a step */
     MESSAGE_RECORD,     /* n, digest, app, name, kind, version, JWE */
     MESSAGE_SLOT,       /* n, facts of the record that may be issued */
-    MESSAGE_STEP,       /* provider, step, client id, API version, inspect with GET, n of secret, n of grant, n of slot */
+    MESSAGE_STEP,       /* provider, step, parameters (JSON), n of secret, n of grant, n of slot */
+    MESSAGE_TAKE,       /* n, facts: the slot for what was offered */
+    MESSAGE_PASS,       /* what was offered is not wanted */
     MESSAGE_EXCHANGE_END,
     /* exchange → front */
     MESSAGE_TYPED,      /* (nothing) */
+    MESSAGE_DIALOG,     /* the address that a browser is to open */
+    MESSAGE_CAME,       /* (nothing) */
     MESSAGE_CONNECTED,  /* address, TLS version and cipher */
     MESSAGE_WANT,       /* n */
+    MESSAGE_OFFER,      /* a grant of a list: id, label, tasks (JSON) */
     MESSAGE_ISSUED,     /* n, JWE, facts */
-    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, facts, us of the request and of the answer in clear, connection lives */
+    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES
 };
@@ -107,9 +119,12 @@ enum state {
     EXCHANGE_READING,
     EXCHANGE_TYPED,
     EXCHANGE_SEALING,
+    EXCHANGE_ASKING, /* the dialog is open, its answer is awaited */
+    EXCHANGE_CAME,   /* the code is there */
     EXCHANGE_CONNECTING,
     EXCHANGE_LOCKED, /* connected and confined for good */
     EXCHANGE_STEPPING,
+    EXCHANGE_OFFERING,
     KEYS_FLOW, /* the one-way channel */
     STATE_OVER,
     STATE_SAME, /* in the table: the state does not change */

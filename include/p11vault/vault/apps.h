@@ -23,8 +23,9 @@ int vault_app_find(struct vault *vault, const struct signed_head *head, const ch
                    struct vault_app *ret_app, struct error *error);
 
 const char *vault_app_kid(const struct vault_app *app);
-/* The app's first origin: where its token calls go. */
+/* The app's first origin: where its calls go; and its last one, where a login's code is exchanged: often the same. */
 const char *vault_app_origin(const struct vault_app *app);
+const char *vault_app_code_origin(const struct vault_app *app);
 
 /* Enrolled cards that the signed head covers: the newest entry of each.  The caller frees with clear. */
 struct vault_cards {

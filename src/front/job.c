@@ -1,0 +1,213 @@
+/*
+ * A job from its app to the signature: what may be opened is named in intents, the card signs over them, and only then can
+ * keys flow.
+ */
+#include "job.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void job_clear(struct job *job)
+{
+    room_free(job->exchange);
+    for (size_t i = 0; i < job->record_count; i++)
+        store_record_clear(&job->records[i]);
+    free(job->records);
+    vault_app_clear(&job->app);
+    signed_head_clear(&job->head);
+    session_clear(&job->session);
+}
+
+int job_add_record(struct job *job, struct store_record *row, size_t *ret_number,
+                   struct error *error)
+{
+    if (job->record_count == JOB_RECORDS_MAX)
+        return error_set(error, CODE_USAGE, "more than %d records for one use of the card",
+                         JOB_RECORDS_MAX);
+    void *grown = realloc(job->records, (job->record_count + 1) * sizeof(job->records[0]));
+    if (!grown)
+        return error_memory(error);
+    job->records = grown;
+    job->records[job->record_count] = *row;
+    *row = (struct store_record){0};
+    *ret_number = job->record_count++;
+    return 0;
+}
+
+int job_begin(struct job *job, const char *app, struct error *error)
+{
+    struct vault *vault = job->front->vault;
+    struct store_record row = {0};
+    char secret[NAME_MAX_SIZE];
+    size_t number;
+    job->head.note = BUFFER_UP_TO(NOTE_MAX);
+    job->session = SESSION_NONE;
+    job->session.front = job->front;
+    (void)snprintf(secret, sizeof(secret), "%s/secret", app);
+    if (vault_signed_head(vault, &job->head, error) < 0 ||
+        vault_app_find(vault, &job->head, app, &job->app, error) < 0)
+        return -1;
+    job->origin = vault_app_origin(&job->app);
+    job->provider = provider_find(job->app.row.provider);
+    if (!job->provider)
+        return error_set(error, CODE_CONFIG, "app '%s': this program knows no provider '%s'", app,
+                         job->app.row.provider);
+    if (vault_find_record(vault, secret, "current", &row, error) < 0)
+        return -1;
+    int result = job_add_record(job, &row, &number, error);
+    store_record_clear(&row);
+    return result;
+}
+
+/* ---- intents ---- */
+
+static int append_opened(json_t *opens, const struct job *job, size_t number)
+{
+    if (number == NO_RECORD)
+        return 0;
+    const struct store_record *row = &job->records[number];
+    return json_array_append_new(opens,
+                                 json_pack("{s:s, s:I, s:s}", "name", row->name, "version",
+                                           (json_int_t)row->version, "digest", row->digest));
+}
+
+/* `batch` NULL: the work is the job's only one. */
+static json_t *intent_members(const struct work *work, const char *batch)
+{
+    const struct job *job = work->job;
+    auto_json json_t *opens = json_array();
+    if (append_opened(opens, job, 0) < 0 || append_opened(opens, job, work->grant) < 0 ||
+        append_opened(opens, job, work->pending) < 0)
+        return NULL;
+    json_t *seals = *work->seals ? json_pack("[s]", work->seals) : json_array();
+    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:o, s:s*}", "verb", job->verb, "name",
+                     work->name.full, "card", job->front->card ? job->front->card : "", "origin",
+                     job->origin, "opens", opens, "seals", seals, "batch", batch);
+}
+
+static int write_intents(struct job *job, struct work *works, size_t count, struct error *error)
+{
+    if (count == 1) {
+        if (session_begin_use(&job->session, intent_members(works, NULL), error) < 0)
+            return -1;
+        memcpy(works->use, job->session.use, USE_SIZE);
+        works->is_open = true;
+        return 0;
+    }
+    if (session_begin_batch(&job->session, error) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        json_t *members = intent_members(&works[i], job->session.use);
+        if (vault_new_use(works[i].use, error) < 0) {
+            json_decref(members);
+            return -1;
+        }
+        if (vault_intent(job->front->vault, works[i].use, members, error) < 0)
+            return -1;
+        works[i].is_open = true;
+    }
+    return 0;
+}
+
+/* The intents once more that the newest head covers: a card room looks for them behind the head. */
+static int repeat_intents(struct job *job, const struct work *works, size_t count,
+                          struct error *error)
+{
+    struct vault *vault = job->front->vault;
+    const char *batch = count == 1 ? NULL : job->session.use;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t index;
+        bool found;
+        if (store_entry_newest(vault->store, entry_type_name(ENTRY_INTENT), works[i].use, &index,
+                               &found, error) < 0)
+            return -1;
+        if ((!found || index < job->head.checkpoint.size) &&
+            vault_intent(vault, works[i].use, intent_members(&works[i], batch), error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/*
+ * While a person typed a PIN, others may have enrolled a card or added an app: the card would take theirs for unsigned
+ * if it were told the head of before.  What really is unsigned yet belongs to a run that is not over.
+ */
+static int renew_head(struct job *job, const struct work *works, size_t count, struct error *error)
+{
+    struct vault *vault = job->front->vault;
+    struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    size_t granted, left;
+    if (vault_count_granting(vault, job->head.checkpoint.size, &granted, error) < 0)
+        return -1;
+    if (granted == 0)
+        return 0;
+    if (vault_count_unsigned(vault, &left, error) < 0)
+        return -1;
+    if (left > 0) {
+        error_set(error, CODE_BUSY, "another process is enrolling a card or adding an app");
+        return error_hint(error, "wait for it to end, then run this again");
+    }
+    if (vault_signed_head(vault, &head, error) < 0)
+        return -1;
+    signed_head_clear(&job->head);
+    job->head = head;
+    return repeat_intents(job, works, count, error);
+}
+
+/* ---- the card ---- */
+
+static int tell_app(struct job *job, struct error *error)
+{
+    auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
+    auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+    struct session *session = &job->session;
+    if (vault_entry_proof(job->front->vault, job->app.row.key_entry, job->head.checkpoint.size,
+                          &entry, &proof, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error, TEXT(job->app.row.app),
+                            TEXT(job->app.row.key_record), NUMBER(job->app.row.key_entry),
+                            BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
+    if (session_tell(session->card, sent, error) < 0)
+        return -1;
+    for (size_t i = 0; i < job->record_count; i++) {
+        const struct store_record *row = &job->records[i];
+        sent = channel_send(room_channel(session->card), MESSAGE_UNLOCK, error, NUMBER(i),
+                            TEXT(row->name), NUMBER(row->version), TEXT(row->jwe));
+        if (session_tell(session->card, sent, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Login, connection and lock, then the signature over the intents: only after it can keys flow. */
+static int open_rooms(struct job *job, struct work *works, size_t count, struct room *exchange,
+                      struct error *error)
+{
+    struct session *session = &job->session;
+    auto_cards struct vault_cards cards = {0};
+    char purpose[NAME_MAX_SIZE + 64];
+    if (count == 1)
+        (void)snprintf(purpose, sizeof(purpose), "%s %s", job->verb, works->name.full);
+    else
+        (void)snprintf(purpose, sizeof(purpose), "%s %zu grants of %s", job->verb, count,
+                       job->app.row.app);
+    if (vault_cards_find(job->front->vault, &job->head, &cards, error) < 0 ||
+        (!exchange && session_make_way(session, error) < 0) ||
+        session_open(session, &cards, json_object_get(job->app.key_entry, "cards"), purpose,
+                     job->record_count, job->slot_count, error) < 0 ||
+        job_connect(job, exchange, job->origin, error) < 0 ||
+        renew_head(job, works, count, error) < 0 ||
+        session_tell_head(session, &job->head, error) < 0 || tell_app(job, error) < 0 ||
+        session_tell_tail(session, &job->head, error) < 0)
+        return -1;
+    return session_sign(session, error);
+}
+
+int job_open(struct job *job, struct work *works, size_t count, struct room *exchange,
+             struct error *error)
+{
+    job->exchange = exchange; /* ours from here on, whatever happens */
+    if (write_intents(job, works, count, error) < 0)
+        return -1;
+    return open_rooms(job, works, count, exchange, error);
+}

@@ -1,0 +1,91 @@
+/*
+ * One grant of a job: its lock, its records, the grants that are issued for it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "job.h"
+
+void work_clear(struct work *work)
+{
+    for (size_t i = 0; i < work->issued_count; i++)
+        store_record_clear(&work->issued[i].row);
+    free(work->issued);
+    cleanup_close(&work->lock);
+    *work = WORK_NONE;
+}
+
+int work_begin(struct work *work, struct job *job, const struct name *name, size_t slots,
+               struct error *error)
+{
+    *work = WORK_NONE;
+    work->job = job;
+    work->name = *name;
+    work->seals = slots > 0 ? work->name.full : "";
+    work->issuing = STEP_COUNT;
+    oauth_facts_init(&work->input);
+    oauth_facts_init(&work->result);
+    work->first_slot = job->slot_count;
+    work->slot_count = slots;
+    job->slot_count += slots;
+    work->issued = calloc(slots + 1, sizeof(*work->issued));
+    if (!work->issued)
+        return error_memory(error);
+    return vault_lock(job->front->vault, name->full, "working on this grant", &work->lock, error);
+}
+
+void work_abandon(struct work *work)
+{
+    work->job->slot_count = work->first_slot;
+    work_clear(work);
+}
+
+int work_find(struct work *work, const char *name, const char *state, bool must_exist,
+              size_t *ret_number, struct error *error)
+{
+    struct vault *vault = work->job->front->vault;
+    struct store_record row = {0};
+    bool exists = true;
+    *ret_number = NO_RECORD;
+    if (!must_exist && store_record_get(vault->store, name, state, &row, &exists, error) < 0)
+        return -1;
+    store_record_clear(&row);
+    row = (struct store_record){0};
+    if (!exists)
+        return 0;
+    if (vault_find_record(vault, name, state, &row, error) < 0)
+        return -1;
+    int result = job_add_record(work->job, &row, ret_number, error);
+    store_record_clear(&row);
+    return result;
+}
+
+size_t work_slot(const struct work *work, size_t slot)
+{
+    return work->job->record_count + work->first_slot + slot;
+}
+
+struct store_record *work_row(struct work *work, size_t number)
+{
+    if (number < work->job->record_count)
+        return &work->job->records[number];
+    for (size_t i = 0; i < work->issued_count; i++)
+        if (work->issued[i].slot == number && work->issued[i].is_kept)
+            return &work->issued[i].row;
+    return NULL;
+}
+
+/* ---- verdicts ---- */
+
+int work_verdict(const struct work *work, struct error *error)
+{
+    const struct oauth_verdict *verdict = &work->verdict;
+    error_set(error, verdict->action, "%s: %s", oauth_step_name(work->step), verdict->message);
+    if (verdict->provider_code != 0)
+        error_set(error, verdict->action, "%s: %s (code %lld%s%s)", oauth_step_name(work->step),
+                  verdict->message, (long long)verdict->provider_code,
+                  *verdict->trace ? ", trace " : "", verdict->trace);
+    char hint[OAUTH_HINT_MAX];
+    oauth_hint_fill(verdict->hint, work->name.full, work->name.app, hint);
+    return *hint ? error_hint(error, "%s", hint) : -1;
+}

@@ -1,0 +1,287 @@
+/*
+ * What a work leaves in the store: pending before anything else happens with it, current only when it was confirmed, and
+ * always with its log entries in the same change.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "job.h"
+#include "p11vault/seal/jwe.h"
+
+static int scopes_text(const struct oauth_facts *facts, char **ret_text, struct error *error)
+{
+    auto_json json_t *json = oauth_facts_to_json(facts);
+    if (!json)
+        return error_memory(error);
+    return json_canonical(json_object_get(json, "scopes"), ret_text, error);
+}
+
+/* What the provider said becomes the clear columns. */
+static int set_columns(struct store_record *row, const struct oauth_facts *facts,
+                       struct error *error)
+{
+    auto_free char *scopes = NULL;
+    if (scopes_text(facts, &scopes, error) < 0)
+        return -1;
+    free(row->scopes);
+    row->scopes = TAKE(scopes);
+    free(row->subject);
+    row->subject = *facts->subject ? strdup(facts->subject) : NULL;
+    row->valid = facts->valid;
+    row->expires = facts->expires;
+    row->data_expires = facts->data_expires;
+    row->issued = facts->issued;
+    row->checked = clock_now();
+    return 0;
+}
+
+static int set_state(struct store_record *row, const char *state, struct error *error)
+{
+    free(row->state);
+    row->state = strdup(state);
+    return row->state ? 0 : error_memory(error);
+}
+
+static void set_number(json_t *members, const char *key, int64_t number, int64_t missing)
+{
+    if (number != missing)
+        json_object_set_new(members, key, json_integer(number));
+}
+
+/* The outcome's members; `why` NULL when it went well. */
+static json_t *outcome_members(const struct work *work, const char *result, const struct error *why)
+{
+    const struct oauth_verdict *verdict = &work->verdict;
+    json_t *members = json_pack("{s:s, s:s, s:s}", "use", work->use, "result", result, "code",
+                                error_code_name(why ? why->code : CODE_DONE));
+    if (!members)
+        return NULL;
+    if (work->has_stepped)
+        json_object_set_new(members, "step", json_string(oauth_step_name(work->step)));
+    if (why)
+        json_object_set_new(members, "message", json_string(why->text));
+    set_number(members, "http", verdict->http, 0);
+    set_number(members, "provider_code", verdict->provider_code, 0);
+    set_number(members, "subcode", verdict->subcode, 0);
+    if (*verdict->trace)
+        json_object_set_new(members, "trace", json_string(verdict->trace));
+    set_number(members, "expires_before", work->input.expires, FACT_UNKNOWN);
+    set_number(members, "expires_after", work->result.expires, FACT_UNKNOWN);
+    set_number(members, "plaintext_us", work->request_us + work->answer_us, 0);
+    set_number(members, "request_us", work->request_us, 0);
+    set_number(members, "answer_us", work->answer_us, 0);
+    set_number(members, "checkpoint", (int64_t)work->job->session.signed_size, 0);
+    return members;
+}
+
+static int append_outcome(struct work *work, const char *result, const struct error *why,
+                          struct error *error)
+{
+    json_t *members = outcome_members(work, result, why);
+    uint64_t index;
+    if (!members)
+        return error_memory(error);
+    return vault_append(work->job->front->vault, ENTRY_OUTCOME, work->use, members, &index, error);
+}
+
+/* One change of the store: `change` inside it, all of it or nothing. */
+static int in_one_change(struct work *work,
+                         int (*change)(struct work *work, void *context, struct error *error),
+                         void *context, struct error *error)
+{
+    struct store *store = work->job->front->vault->store;
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (change(work, context, error) < 0 || store_commit(store, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- what was issued ---- */
+
+/* The room's word is not enough: another version would overwrite what is there, another key hide what was issued. */
+static int check_issued(const struct work *work, const struct issued *issued,
+                        const struct message *message, const json_t *facts, struct error *error)
+{
+    struct jwe_header header;
+    const char *name = json_text(facts, "name");
+    if (json_number(facts, "version", 0) != issued->version || !name ||
+        strcmp(name, issued->name.full) != 0)
+        return error_set(error, CODE_FAULT, "the exchange room issued another version");
+    if (jwe_read_header(message_text(message, 1), &header, error) < 0)
+        return -1;
+    if (strcmp(header.kid, vault_app_kid(&work->job->app)) != 0)
+        return error_set(error, CODE_FAULT, "the exchange room sealed to another app key");
+    return 0;
+}
+
+static int issued_row(const struct work *work, const struct issued *issued,
+                      const struct message *message, struct store_record *row, struct error *error)
+{
+    auto_json json_t *facts = NULL;
+    const char *text = message_text(message, 2);
+    if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
+        check_issued(work, issued, message, facts, error) < 0)
+        return -1;
+    *row = (struct store_record){.name = strdup(issued->name.full),
+                                 .app = strdup(issued->name.app),
+                                 .kind = strdup(issued->name.kind),
+                                 .version = issued->version,
+                                 .state = strdup("pending"),
+                                 .jwe = strdup(message_text(message, 1)),
+                                 .expires = json_number(facts, "expires", STORE_UNKNOWN),
+                                 .data_expires = STORE_UNKNOWN,
+                                 .issued = json_number(facts, "issued", STORE_UNKNOWN),
+                                 .checked = STORE_UNKNOWN,
+                                 .valid = STORE_UNKNOWN};
+    return row->name && row->app && row->kind && row->state && row->jwe ? 0 : error_memory(error);
+}
+
+static int put_issued(struct work *work, void *context, struct error *error)
+{
+    struct issued *issued = context;
+    return vault_put_record(work->job->front->vault, &issued->row, vault_app_kid(&work->job->app),
+                            work->use, error);
+}
+
+int work_keep_issued(struct work *work, const struct message *message, struct error *error)
+{
+    struct issued *issued = work->issued_count > 0 ? &work->issued[work->issued_count - 1] : NULL;
+    if (!issued || issued->is_kept || message_number(message, 0) != issued->slot)
+        return error_set(error, CODE_FAULT, "the exchange room issued what nobody asked for");
+    if (issued_row(work, issued, message, &issued->row, error) < 0)
+        return -1;
+    if (in_one_change(work, put_issued, issued, error) < 0)
+        return error_prefix(error, "keep the new grant");
+    issued->is_kept = true;
+    return 0;
+}
+
+/* ---- current, previous, rejected ---- */
+
+/* A ciphertext that nobody needs any more is destroyed with the state that says so. */
+static int retire(struct work *work, struct store_record *row, const char *state,
+                  struct error *error)
+{
+    if (set_state(row, state, error) < 0)
+        return -1;
+    free(TAKE(row->jwe));
+    return vault_change_record(work->job->front->vault, row, work->use, error);
+}
+
+/* Both records were opened when the provider was first asked: what they replaced is not needed any more. */
+static int destroy_previous(struct work *work, struct error *error)
+{
+    const size_t opened[] = {0, work->grant};
+    struct store *store = work->job->front->vault->store;
+    for (size_t i = 0; i < sizeof(opened) / sizeof(opened[0]); i++) {
+        if (opened[i] == NO_RECORD)
+            continue;
+        const struct store_record *row = &work->job->records[opened[i]];
+        if (store_record_destroy_previous(store, row->name, row->version, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+struct promotion {
+    struct store_record *grant, *old;
+    bool is_last; /* the use is closed with it */
+};
+
+static int promote(struct work *work, void *context, struct error *error)
+{
+    const struct promotion *promotion = context;
+    struct store_record *grant = promotion->grant, *old = promotion->old;
+    if (set_columns(grant, &work->result, error) < 0 || set_state(grant, "current", error) < 0)
+        return -1;
+    if (old && ((work->input.valid != FACT_UNKNOWN && set_columns(old, &work->input, error) < 0) ||
+                retire(work, old, "previous", error) < 0))
+        return -1;
+    if (vault_change_record(work->job->front->vault, grant, work->use, error) < 0)
+        return -1;
+    if (!promotion->is_last)
+        return 0;
+    return destroy_previous(work, error) < 0 ? -1 : append_outcome(work, "done", NULL, error);
+}
+
+int work_promote(struct work *work, struct store_record *grant, struct store_record *old,
+                 struct error *error)
+{
+    struct promotion promotion = {grant, old, true};
+    if (in_one_change(work, promote, &promotion, error) < 0)
+        return error_prefix(error, "replace '%s'", grant->name);
+    work->is_open = false;
+    return 0;
+}
+
+int work_promote_one(struct work *work, struct store_record *grant, struct store_record *old,
+                     struct error *error)
+{
+    struct promotion promotion = {grant, old, false};
+    if (in_one_change(work, promote, &promotion, error) < 0)
+        return error_prefix(error, "replace '%s'", grant->name);
+    return 0;
+}
+
+struct retirement {
+    struct store_record *grant;
+    const char *state;
+};
+
+static int retire_it(struct work *work, void *context, struct error *error)
+{
+    const struct retirement *retirement = context;
+    return retire(work, retirement->grant, retirement->state, error);
+}
+
+int work_retire(struct work *work, struct store_record *grant, const char *state,
+                struct error *error)
+{
+    struct retirement retirement = {grant, state};
+    return in_one_change(work, retire_it, &retirement, error);
+}
+
+/* ---- the end ---- */
+
+struct ending {
+    const char *result;
+    const struct error *why;
+};
+
+static int end(struct work *work, void *context, struct error *error)
+{
+    const struct ending *ending = context;
+    if (work->grant != NO_RECORD && work->input.valid != FACT_UNKNOWN) {
+        struct store_record *grant = work_row(work, work->grant);
+        if (set_columns(grant, &work->input, error) < 0 ||
+            vault_change_record(work->job->front->vault, grant, work->use, error) < 0 ||
+            destroy_previous(work, error) < 0)
+            return -1;
+    }
+    return append_outcome(work, ending->result, ending->why, error);
+}
+
+int work_close(struct work *work, const char *result, const struct error *why, struct error *error)
+{
+    struct ending ending = {result, why};
+    if (in_one_change(work, end, &ending, error) < 0)
+        return -1;
+    work->is_open = false;
+    return 0;
+}
+
+void work_fail(struct work *work, struct error *failure)
+{
+    struct error closing;
+    bool is_same = failure->code == CODE_WAIT && work->result.expires != FACT_UNKNOWN;
+    if (!work->is_open)
+        return;
+    if (work_close(work, is_same ? "not-extended" : "failed", failure, &closing) < 0) {
+        struct error first = *failure;
+        error_set(failure, closing.code, "%s; and its outcome is not in the log: %s", first.text,
+                  closing.text);
+    }
+}

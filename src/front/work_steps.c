@@ -1,0 +1,286 @@
+/*
+ * The exchange room of a job: connecting it, telling it the records of a step, serving its wishes to the step's end.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "job.h"
+#include "p11vault/base/log.h"
+#include "typing.h"
+
+/* The room's own deadline ends first, with a better message. */
+#define ROOM_GRACE_MS 5000
+
+#define HTTP_STATUS_MAX 999
+#define CLEAR_US_MAX (UINT64_C(3600) * 1000000)
+
+/* ---- connecting ---- */
+
+int job_connect(struct job *job, struct room *exchange, const char *origin, struct error *error)
+{
+    const struct config *config = job->front->config;
+    struct message message;
+    const struct room_start how = {
+        .who = PARTY_EXCHANGE, .keys = job->session.keys_out, .inherit_input = false, .env = NULL};
+    if (!exchange && room_start(&how, &job->exchange, error) < 0)
+        return -1;
+    close(TAKE_FD(job->session.keys_out));
+    int64_t connect_ms = (int64_t)config->connect_deadline_s * 1000;
+    int sent = channel_send(room_channel(job->exchange), MESSAGE_CONNECT, error, TEXT(origin),
+                            TEXT(config_ca(config, origin)), NUMBER(connect_ms),
+                            NUMBER((int64_t)config->exchange_deadline_s * 1000));
+    if (session_tell(job->exchange, sent, error) < 0 ||
+        session_expect(job->exchange, MESSAGE_CONNECTED, deadline_in(connect_ms + ROOM_GRACE_MS),
+                       &message, error) < 0)
+        return -1;
+    log_info("connected to %s, %s", message_text(&message, 0), message_text(&message, 1));
+    job->connection_lives = true;
+    job->origin = origin;
+    return 0;
+}
+
+/* The connection ended before the work did, or the next step goes elsewhere: a new room, and a new way for the keys. */
+static int reconnect(struct job *job, const char *origin, struct error *error)
+{
+    struct session *session = &job->session;
+    room_free(TAKE(job->exchange));
+    if (session_make_way(session, error) < 0)
+        return -1;
+    int sent = channel_send_fields(room_channel(session->card), MESSAGE_AGAIN, NULL, 0,
+                                   session->keys_in, error);
+    close(TAKE_FD(session->keys_in));
+    if (session_tell(session->card, sent, error) < 0)
+        return -1;
+    log_info("connecting again");
+    return job_connect(job, NULL, origin, error);
+}
+
+/* ---- telling ---- */
+
+static int tell_record(struct work *work, size_t number, struct error *error)
+{
+    struct job *job = work->job;
+    const struct store_record *row = work_row(work, number);
+    if (!row || !row->jwe)
+        return error_set(error, CODE_FAULT, "record %zu is none of this use", number);
+    int sent = channel_send(room_channel(job->exchange), MESSAGE_RECORD, error, NUMBER(number),
+                            TEXT(row->digest), TEXT(row->app), TEXT(row->name), TEXT(row->kind),
+                            NUMBER(row->version), TEXT(row->jwe));
+    return session_tell(job->exchange, sent, error);
+}
+
+/* A slot for a grant of that name: its place among what is issued, and the facts that it will be sealed with. */
+static int new_issued(struct work *work, size_t slot, const struct name *name, char **ret_facts,
+                      struct error *error)
+{
+    struct job *job = work->job;
+    size_t count = work->issued_count;
+    if (slot < work_slot(work, 0) || slot >= work_slot(work, work->slot_count) ||
+        count == work->slot_count)
+        return error_set(error, CODE_FAULT, "slot %zu is none of this use", slot);
+    /* One that nothing was issued into is free again. */
+    if (count > 0 && !work->issued[count - 1].is_kept)
+        work->issued_count = --count;
+    struct issued *issued = &work->issued[count];
+    *issued = (struct issued){.slot = slot, .name = *name};
+    if (vault_next_version(job->front->vault, name->full, &issued->version, error) < 0)
+        return -1;
+    auto_json json_t *facts = typing_facts(name, issued->version, job->provider->name,
+                                           json_object_get(job->app.app_entry, "origins"));
+    if (!facts)
+        return error_memory(error);
+    work->issued_count++;
+    return json_canonical(facts, ret_facts, error);
+}
+
+static int tell_slot(struct work *work, const struct order *order, struct error *error)
+{
+    auto_free char *facts = NULL;
+    const struct name *name = order->slot_name ? order->slot_name : &work->name;
+    if (new_issued(work, order->slot, name, &facts, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(work->job->exchange), MESSAGE_SLOT, error,
+                            NUMBER(order->slot), TEXT(facts));
+    return session_tell(work->job->exchange, sent, error);
+}
+
+/* What the configuration chooses where a method is unproved. */
+static bool by_get(const struct config_provider *config, enum oauth_step step)
+{
+    switch (step) {
+    case STEP_INSPECT_INPUT:
+    case STEP_INSPECT_RESULT:
+        return config->debug_token_get;
+    case STEP_CLIENT_CODE:
+        return config->client_code_get;
+    case STEP_REVOKE:
+        return config->revoke_get;
+    case STEP_APP_TOKEN:
+        return config->app_token_get;
+    default:
+        return false;
+    }
+}
+
+static uint64_t number_or_none(size_t number)
+{
+    return number == NO_RECORD ? MESSAGE_NO_RECORD : number;
+}
+
+/* What the room needs of the step, each for this step alone. */
+static int tell_step(struct work *work, const struct order *order, struct error *error)
+{
+    struct job *job = work->job;
+    const struct config_provider *config =
+        config_provider(job->front->config, job->provider->name);
+    struct oauth_parameters parameters = order->parameters;
+    unsigned needs = oauth_step_needs(job->provider, order->step);
+    size_t secret = (needs & NEEDS_APP_SECRET) != 0 ? 0 : NO_RECORD;
+    auto_free char *text = NULL;
+    parameters.client_id = json_text(job->app.app_entry, "client_id");
+    parameters.api_version =
+        config->api_version ? config->api_version : job->provider->default_version;
+    parameters.by_get = by_get(config, order->step);
+    if (!parameters.kind)
+        parameters.kind = work->name.kind;
+    auto_json json_t *json = oauth_parameters_to_json(&parameters);
+    if (!json)
+        return error_memory(error);
+    if (json_canonical(json, &text, error) < 0 ||
+        (secret != NO_RECORD && tell_record(work, secret, error) < 0) ||
+        (order->grant != NO_RECORD && tell_record(work, order->grant, error) < 0) ||
+        (order->slot != NO_RECORD && !order->offer && tell_slot(work, order, error) < 0))
+        return -1;
+    int sent =
+        channel_send(room_channel(job->exchange), MESSAGE_STEP, error, TEXT(job->provider->name),
+                     NUMBER(order->step), TEXT(text), NUMBER(number_or_none(secret)),
+                     NUMBER(number_or_none(order->grant)), NUMBER(number_or_none(order->slot)));
+    return session_tell(job->exchange, sent, error);
+}
+
+/* ---- listening ---- */
+
+/* The log takes no other: a room that tells one could keep its outcome out of it. */
+static int check_outcome(const struct message *outcome, struct error *error)
+{
+    static const char trace[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const char *text = message_text(outcome, 5);
+    if (message_number(outcome, 2) > HTTP_STATUS_MAX || message_number(outcome, 9) > CLEAR_US_MAX ||
+        message_number(outcome, 10) > CLEAR_US_MAX || strspn(text, trace) != strlen(text))
+        return error_set(error, CODE_FAULT, "the exchange room told an outcome that cannot be");
+    return 0;
+}
+
+static int take_outcome(struct work *work, const struct message *outcome, json_t **ret_told,
+                        struct error *error)
+{
+    const char *text = message_text(outcome, 8);
+    struct oauth_verdict *verdict = &work->verdict;
+    auto_json json_t *told = NULL;
+    if (check_outcome(outcome, error) < 0)
+        return -1;
+    *verdict = (struct oauth_verdict){
+        .action = message_number(outcome, 1) == 0
+                      ? CODE_DONE
+                      : error_code_from((unsigned long)message_number(outcome, 1)),
+        .http = (int)message_number(outcome, 2),
+        .provider_code = (int64_t)message_number(outcome, 3),
+        .subcode = (int64_t)message_number(outcome, 4)};
+    (void)snprintf(verdict->trace, sizeof(verdict->trace), "%s", message_text(outcome, 5));
+    (void)snprintf(verdict->message, sizeof(verdict->message), "%s", message_text(outcome, 6));
+    (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", message_text(outcome, 7));
+    work->request_us += (int64_t)message_number(outcome, 9);
+    work->answer_us += (int64_t)message_number(outcome, 10);
+    work->job->connection_lives = message_number(outcome, 11) != 0;
+    if (json_parse(text, strlen(text), "what the provider told", &told, error) < 0)
+        return -1;
+    if (ret_told)
+        *ret_told = TAKE(told);
+    return 0;
+}
+
+/* A grant of a list: a slot for it, or not. */
+static int take_offer(struct work *work, struct order *order, const struct message *offer,
+                      struct error *error)
+{
+    struct channel *channel = room_channel(work->job->exchange);
+    const char *text = message_text(offer, 0);
+    auto_json json_t *offered = NULL;
+    auto_free char *facts = NULL;
+    struct name name;
+    bool take = false;
+    if (!order->offer)
+        return error_set(error, CODE_FAULT, "the exchange room offers what nobody asked for");
+    if (json_parse(text, strlen(text), "offer", &offered, error) < 0 ||
+        order->offer(order->context, offered, &name, &take, error) < 0)
+        return -1;
+    if (!take)
+        return session_tell(work->job->exchange,
+                            channel_send_empty(channel, MESSAGE_PASS, error), error);
+    if (new_issued(work, order->slot, &name, &facts, error) < 0)
+        return -1;
+    int sent = channel_send(channel, MESSAGE_TAKE, error, NUMBER(order->slot), TEXT(facts));
+    order->slot++;
+    return session_tell(work->job->exchange, sent, error);
+}
+
+/* Serves the room's wishes until it tells the outcome. */
+static int follow(struct work *work, struct order *order, json_t **ret_told, struct error *error)
+{
+    struct job *job = work->job;
+    struct channel *channel = room_channel(job->exchange);
+    struct deadline deadline =
+        deadline_in((int64_t)job->front->config->exchange_deadline_s * 1000 + ROOM_GRACE_MS);
+    for (;;) {
+        struct message message;
+        if (channel_receive(channel, deadline, &message, error) < 0) {
+            room_explain(job->exchange, error);
+            return -1;
+        }
+        int result = 0;
+        if (message.type == MESSAGE_WANT)
+            result = session_hand(&job->session, message_number(&message, 0), error);
+        else if (message.type == MESSAGE_OFFER)
+            result = take_offer(work, order, &message, error);
+        else if (message.type == MESSAGE_ISSUED)
+            result = work_keep_issued(work, &message, error);
+        else
+            return take_outcome(work, &message, ret_told, error);
+        if (result < 0)
+            return -1;
+        /* A room that only ever wants more does not run into a deadline by itself. */
+        if (deadline_passed(deadline))
+            return error_set(error, CODE_RETRY, "the exchange room did not answer in time");
+    }
+}
+
+int work_step(struct work *work, const struct order *order, json_t **ret_told, struct error *error)
+{
+    struct job *job = work->job;
+    struct order mine = *order;
+    const char *origin = oauth_step_at_code_origin(job->provider, order->step)
+                             ? vault_app_code_origin(&job->app)
+                             : vault_app_origin(&job->app);
+    work->step = order->step;
+    work->has_stepped = true;
+    if ((!job->connection_lives || strcmp(origin, job->origin) != 0) &&
+        reconnect(job, origin, error) < 0)
+        return -1;
+    if (tell_step(work, order, error) < 0)
+        return -1;
+    return follow(work, &mine, ret_told, error);
+}
+
+int work_inspect(struct work *work, enum oauth_step step, size_t grant,
+                 struct oauth_facts *ret_facts, struct error *error)
+{
+    const struct order order = {.step = step, .grant = grant, .slot = NO_RECORD};
+    auto_json json_t *told = NULL;
+    if (work_step(work, &order, &told, error) < 0)
+        return -1;
+    auto_answer struct oauth_answer answer = {0};
+    if (oauth_answer_from_json(told, &answer, error) < 0)
+        return -1;
+    *ret_facts = answer.facts;
+    return 0;
+}
