@@ -8,6 +8,7 @@
 #include "p11vault/base/scrub.h"
 #include "p11vault/http/request.h"
 #include "p11vault/http/response.h"
+#include "p11vault/oauth/call.h"
 #include "p11vault/oauth/facts.h"
 
 /* What a step order says. */
@@ -27,7 +28,7 @@ static int read_order(const struct message *order, struct step *ret_step, struct
                               .parameters = {.client_id = message_text(order, 2),
                                              .api_version = message_text(order, 3),
                                              .now = clock_now(),
-                                             .inspect_with_get = message_number(order, 4) != 0},
+                                             .by_get = message_number(order, 4) != 0},
                               .secret = message_number(order, 5),
                               .grant = message_number(order, 6),
                               .slot = message_number(order, 7)};
@@ -55,7 +56,7 @@ static int build(struct exchangeroom *room, const struct step *step, struct secr
     if (exchangeroom_open_record(room, step->secret, secret_key, &app_secret, error) < 0 ||
         exchangeroom_open_record(room, step->grant, grant_key, &grant, error) < 0)
         return -1;
-    const struct oauth_values values = {app_secret, grant};
+    const struct oauth_values values = {.app_secret = app_secret, .grant = grant};
     if (oauth_call_make(step->provider, step->step, &step->parameters, &values, &call, error) < 0)
         return -1;
     const struct http_request request = {call.method, call.target, call.bearer, call.form};
@@ -129,8 +130,13 @@ static int take_answer(struct exchangeroom *room, const struct step *step,
 {
     auto_of(http_response_free) struct http_response *response = taken;
     auto_answer struct oauth_answer answer = {0};
-    if (oauth_answer_read(step->provider, step->step, http_response_status(response), look_up,
-                          response, http_response_body(response), &answer, error) < 0)
+    const struct oauth_reply reply = {.step = step->step,
+                                      .status = http_response_status(response),
+                                      .header = look_up,
+                                      .context = response,
+                                      .body = http_response_body(response),
+                                      .api_version = step->parameters.api_version};
+    if (oauth_answer_read(step->provider, &reply, &answer, error) < 0)
         return -1;
     bool lives = http_response_keeps_connection(response);
     if (answer.verdict.action == CODE_DONE && answer.grant) {

@@ -50,7 +50,7 @@ static int find_all(struct job *job, struct error *error)
     if (!job->provider)
         return error_set(error, CODE_CONFIG, "app '%s': this program knows no provider '%s'",
                          job->name->app, job->app.row.provider);
-    if (!job->provider->kind_exchanges(job->name->kind))
+    if (oauth_lengthen_step(job->provider, job->name->kind) != STEP_EXCHANGE)
         return error_set(error, CODE_USAGE, "a grant of kind '%s' cannot be exchanged",
                          job->name->kind);
     return find_records(job, error);
@@ -156,16 +156,12 @@ static int open_rooms(struct job *job, struct error *error)
 
 /* ---- the provider ---- */
 
-/* Providers know no names of ours: a hint of theirs ends in NAME or APP where one belongs. */
+/* Providers know no names of ours: a hint of theirs says NAME or APP where one belongs. */
 static void verdict_hint(const struct job *job, struct error *error)
 {
-    const char *hint = job->verdict.hint;
-    size_t size = strlen(hint);
-    if (size > 5 && strcmp(hint + size - 5, " NAME") == 0)
-        error_hint(error, "%.*s %s", (int)(size - 5), hint, job->name->full);
-    else if (size > 4 && strcmp(hint + size - 4, " APP") == 0)
-        error_hint(error, "%.*s %s", (int)(size - 4), hint, job->name->app);
-    else if (size > 0)
+    char hint[OAUTH_HINT_MAX];
+    oauth_hint_fill(job->verdict.hint, job->name->full, job->name->app, hint);
+    if (hint[0] != '\0')
         error_hint(error, "%s", hint);
 }
 
@@ -182,14 +178,23 @@ static int verdict_error(const struct job *job, struct error *error)
     return -1;
 }
 
+static struct oauth_expected expected(const struct job *job)
+{
+    return (struct oauth_expected){.provider = job->provider,
+                                   .client_id = json_text(job->app.app_entry, "client_id"),
+                                   .kind = job->name->kind,
+                                   .step = STEP_EXCHANGE,
+                                   .now = clock_now()};
+}
+
 static int inspect_input(struct job *job, struct error *error)
 {
     if (job_step(job, STEP_INSPECT_INPUT, JOB_GRANT, &job->input, error) < 0)
         return -1;
     if (job->verdict.action == CODE_DONE) {
         struct oauth_verdict judged = {0};
-        oauth_judge_input(&job->input, json_text(job->app.app_entry, "client_id"), clock_now(),
-                          &judged);
+        const struct oauth_expected wanted = expected(job);
+        oauth_judge_input(&wanted, &job->input, &judged);
         judged.http = job->verdict.http;
         if (judged.action != CODE_DONE)
             job->verdict = judged;
@@ -218,8 +223,8 @@ static int confirm(struct job *job, size_t number, struct store_record *grant, b
         return verdict_error(job, error);
     if (job->verdict.action == CODE_DONE) {
         struct oauth_verdict judged = {0};
-        oauth_judge_result(&job->input, &job->result, json_text(job->app.app_entry, "client_id"),
-                           &judged);
+        const struct oauth_expected wanted = expected(job);
+        oauth_judge_result(&wanted, &job->input, &job->result, &judged);
         judged.http = job->verdict.http;
         job->verdict = judged;
     }

@@ -5,6 +5,7 @@
 #define P11VAULT_SRC_FRONT_JOB_H
 
 #include "p11vault/oauth/facts.h"
+#include "p11vault/oauth/judge.h"
 #include "session.h"
 
 /* The numbers of a job's records, as intent, card room and exchange room count them. */
