@@ -2,6 +2,8 @@
  * judge.c: are the facts of a grant what they must be before it is exchanged, and did the exchange
  * give what it should?  What the provider did not say is never taken for granted.
  */
+#include "p11vault/oauth/judge.h"
+
 #include <string.h>
 
 #include "internal.h"
@@ -49,9 +51,11 @@ static bool judge_app(const struct oauth_facts *facts, const char *client_id, co
     return false;
 }
 
-void oauth_judge_input(const struct oauth_facts *input, const char *client_id, int64_t now,
+void oauth_judge_input(const struct oauth_expected *expected, const struct oauth_facts *input,
                        struct oauth_verdict *ret_verdict)
 {
+    const char *client_id = expected->client_id;
+    int64_t now = expected->now;
     *ret_verdict = (struct oauth_verdict){.action = CODE_DONE};
     if (!judge_app(input, client_id, "stored", ret_verdict))
         return;
@@ -85,9 +89,10 @@ static bool later(int64_t result, int64_t input)
     return result == 0 || result > input;
 }
 
-void oauth_judge_result(const struct oauth_facts *input, const struct oauth_facts *result,
-                        const char *client_id, struct oauth_verdict *ret_verdict)
+void oauth_judge_result(const struct oauth_expected *expected, const struct oauth_facts *input,
+                        const struct oauth_facts *result, struct oauth_verdict *ret_verdict)
 {
+    const char *client_id = expected->client_id;
     *ret_verdict = (struct oauth_verdict){.action = CODE_DONE};
     if (!judge_app(result, client_id, "issued", ret_verdict))
         return;

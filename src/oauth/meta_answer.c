@@ -147,8 +147,8 @@ static bool read_facts(const json_t *data, struct oauth_facts *facts, struct oau
     return true;
 }
 
-static void read_inspection(const struct oauth_reply *reply, const json_t *root,
-                            struct oauth_answer *answer)
+void meta_inspection_read(const struct oauth_reply *reply, const json_t *root,
+                          struct oauth_answer *answer)
 {
     const json_t *data = json_object_get(root, "data");
     if (!json_is_object(data)) {
@@ -241,8 +241,8 @@ static const json_t *find_error(const json_t *root)
     return NULL;
 }
 
-static int judge_root(const struct oauth_reply *reply, const json_t *root,
-                      struct oauth_answer *answer, struct error *error)
+static int judge_root(const struct oauth_family *family, const struct oauth_reply *reply,
+                      const json_t *root, struct oauth_answer *answer, struct error *error)
 {
     const json_t *fault = find_error(root);
     if (fault != NULL) {
@@ -261,13 +261,13 @@ static int judge_root(const struct oauth_reply *reply, const json_t *root,
     } else if (reply->step == STEP_EXCHANGE) {
         return read_exchange(root, answer, error);
     } else {
-        read_inspection(reply, root, answer);
+        family->inspect(reply, root, answer);
     }
     return 0;
 }
 
-int meta_answer_read(const struct oauth_reply *reply, struct oauth_answer *answer,
-                     struct error *error)
+static int read_reply(const struct oauth_family *family, const struct oauth_reply *reply,
+                      struct oauth_answer *answer, struct error *error)
 {
     struct oauth_verdict *verdict = &answer->verdict;
     meta_error_note_trace(verdict, reply->header(reply->context, "x-fb-trace-id"));
@@ -292,5 +292,49 @@ int meta_answer_read(const struct oauth_reply *reply, struct oauth_answer *answe
         judge_status(reply->status, false, verdict);
         return 0;
     }
-    return judge_root(reply, root, answer, error);
+    return judge_root(family, reply, root, answer, error);
+}
+
+void profile_inspection_read(const struct oauth_reply *reply, const json_t *root,
+                             struct oauth_answer *answer)
+{
+    (void)reply, (void)root;
+    wrong(&answer->verdict, "the answer has no profile");
+}
+
+void oauth_answer_clear(struct oauth_answer *answer)
+{
+    secret_free(answer->grant);
+    secret_free(answer->code);
+    for (size_t i = 0; i < answer->page_count; i++)
+        secret_free(answer->pages[i].grant);
+    free(answer->pages);
+    free(answer->permissions);
+    *answer = (struct oauth_answer){0};
+}
+
+int oauth_answer_read(const struct provider *provider, const struct oauth_reply *reply,
+                      struct oauth_answer *ret_answer, struct error *error)
+{
+    const struct oauth_family *family = oauth_family_of(provider);
+    if (family == NULL)
+        return error_set(error, CODE_FAULT, "a provider that is not in the table");
+    auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN};
+    answer.verdict.http = reply->status;
+    oauth_facts_init(&answer.facts);
+    if (read_reply(family, reply, &answer, error) < 0)
+        return error_prefix(error, "answer to %s", oauth_step_name(reply->step));
+    *ret_answer = answer;
+    answer = (struct oauth_answer){0};
+    return 0;
+}
+
+void oauth_facts_init(struct oauth_facts *facts)
+{
+    *facts = (struct oauth_facts){
+        .valid = FACT_UNKNOWN,
+        .expires = FACT_UNKNOWN,
+        .data_expires = FACT_UNKNOWN,
+        .issued = FACT_UNKNOWN,
+    };
 }

@@ -17,16 +17,11 @@
 #define FIXED_ROOM 512 /* names, client id, proof and time of a form */
 #define ENCODED(size) (3 * (size))
 
-bool meta_client_id_valid(const char *client_id)
+bool oauth_client_id_valid(const char *client_id)
 {
     size_t digits = strspn(client_id, "0123456789");
     return digits > 0 && digits <= CLIENT_ID_DIGITS_MAX && client_id[digits] == '\0' &&
            client_id[0] != '0';
-}
-
-bool meta_kind_exchanges(const char *kind)
-{
-    return strcmp(kind, "user") == 0;
 }
 
 /* "v26.0": a part of the path, so nothing else may pass. */
@@ -56,7 +51,7 @@ static int check_value(const struct secret *value, const char *what, struct erro
 static int check_inputs(const struct oauth_parameters *parameters,
                         const struct oauth_values *values, struct error *error)
 {
-    if (!meta_client_id_valid(parameters->client_id))
+    if (!oauth_client_id_valid(parameters->client_id))
         return error_set(error, CODE_CONFIG, "the app's id is not a number as Meta gives it");
     if (!version_valid(parameters->api_version)) {
         error_set(error, CODE_CONFIG, "the version of the Graph API is not of the form v26.0");
@@ -126,7 +121,7 @@ static int make_inspection(const struct oauth_parameters *parameters,
                            struct error *error)
 {
     size_t size = FIXED_ROOM + ENCODED(secret_size(values->grant));
-    bool get = parameters->inspect_with_get;
+    bool get = parameters->by_get;
     call->method = get ? "GET" : "POST";
     if (make_app_token(parameters, values, &call->bearer, error) < 0 ||
         make_target(parameters->api_version, "debug_token", get ? size : 0, &call->target, error) <
@@ -164,4 +159,20 @@ int meta_call_make(enum oauth_step step, const struct oauth_parameters *paramete
     if (step == STEP_EXCHANGE)
         return make_exchange(parameters, values, call, error);
     return make_inspection(parameters, values, call, error);
+}
+
+int instagram_call_make(enum oauth_step step, const struct oauth_parameters *parameters,
+                        const struct oauth_values *values, struct oauth_call *call,
+                        struct error *error)
+{
+    (void)parameters, (void)values, (void)call, (void)step;
+    return error_set(error, CODE_USAGE, "there is no such step");
+}
+
+int threads_call_make(enum oauth_step step, const struct oauth_parameters *parameters,
+                      const struct oauth_values *values, struct oauth_call *call,
+                      struct error *error)
+{
+    (void)parameters, (void)values, (void)call, (void)step;
+    return error_set(error, CODE_USAGE, "there is no such step");
 }

@@ -1,13 +1,13 @@
 /*
- * provider.c: the table of provider families, and what is the same for all of them.
+ * provider.c: the table of provider families, their kinds of grants and their steps.
  */
 #include "p11vault/oauth/provider.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "internal.h"
+
+#define META_TOKEN (NEEDS_APP_SECRET | NEEDS_GRANT | ISSUES_GRANT)
 
 static const struct oauth_family families[] = {
     {
@@ -15,11 +15,84 @@ static const struct oauth_family families[] = {
             {
                 .name = "meta",
                 .default_origin = "https://graph.facebook.com",
-                .client_id_valid = meta_client_id_valid,
-                .kind_exchanges = meta_kind_exchanges,
+                .dialog_origin = "https://www.facebook.com",
+                .default_version = "v26.0",
+                .person_kind = "user",
+                .has_debugger = true,
+                .client_id_valid = oauth_client_id_valid,
+            },
+        .kinds = {{"user", STEP_EXCHANGE, STEP_EXCHANGE},
+                  {"page", STEP_COUNT, STEP_COUNT},
+                  {"system-user", STEP_COUNT, STEP_EXCHANGE},
+                  {"app", STEP_COUNT, STEP_COUNT},
+                  {"session", STEP_COUNT, STEP_COUNT}},
+        .needs =
+            {
+                [STEP_INSPECT_INPUT] = NEEDS_APP_SECRET | NEEDS_GRANT,
+                [STEP_EXCHANGE] = META_TOKEN,
+                [STEP_INSPECT_RESULT] = NEEDS_APP_SECRET | NEEDS_GRANT,
+                [STEP_CODE] = NEEDS_APP_SECRET | NEEDS_CODE | ISSUES_GRANT | ONCE_ONLY,
+                [STEP_PAGES] = NEEDS_APP_SECRET | NEEDS_GRANT | ISSUES_PAGES,
+                [STEP_APP_TOKEN] = NEEDS_APP_SECRET | ISSUES_GRANT,
+                [STEP_SYSTEM_USER] = META_TOKEN,
+                [STEP_NARROW] = META_TOKEN,
+                [STEP_SESSION_INFO] = NEEDS_GRANT | ISSUES_GRANT,
+                [STEP_CLIENT_CODE] = NEEDS_APP_SECRET | NEEDS_GRANT | YIELDS_CODE,
+                [STEP_REDEEM] = NEEDS_CODE | ISSUES_GRANT | ONCE_ONLY,
+                [STEP_DEVICE_START] = YIELDS_CODE,
+                [STEP_DEVICE_POLL] = NEEDS_CODE | ISSUES_GRANT,
+                [STEP_PERMISSIONS] = NEEDS_APP_SECRET | NEEDS_GRANT,
+                [STEP_TAKE_BACK] = NEEDS_APP_SECRET | NEEDS_GRANT,
+                [STEP_REVOKE] = NEEDS_APP_SECRET | NEEDS_GRANT,
             },
         .make = meta_call_make,
-        .read = meta_answer_read,
+        .inspect = meta_inspection_read,
+    },
+    {
+        .provider =
+            {
+                .name = "instagram",
+                .default_origin = "https://graph.instagram.com",
+                .code_origin = "https://api.instagram.com",
+                .dialog_origin = "https://www.instagram.com",
+                .default_version = "v26.0",
+                .person_kind = "instagram",
+                .client_id_valid = oauth_client_id_valid,
+            },
+        .kinds = {{"instagram", STEP_EXCHANGE, STEP_REFRESH}},
+        .needs =
+            {
+                [STEP_INSPECT_INPUT] = NEEDS_GRANT,
+                [STEP_EXCHANGE] = NEEDS_APP_SECRET | NEEDS_GRANT | ISSUES_GRANT,
+                [STEP_INSPECT_RESULT] = NEEDS_GRANT,
+                [STEP_CODE] = NEEDS_APP_SECRET | NEEDS_CODE | ISSUES_GRANT | ONCE_ONLY,
+                [STEP_REFRESH] = NEEDS_GRANT | ISSUES_GRANT,
+            },
+        .make = instagram_call_make,
+        .inspect = profile_inspection_read,
+    },
+    {
+        .provider =
+            {
+                .name = "threads",
+                .default_origin = "https://graph.threads.net",
+                .dialog_origin = "https://www.threads.net",
+                .default_version = "v1.0",
+                .person_kind = "threads",
+                .client_id_valid = oauth_client_id_valid,
+            },
+        .kinds = {{"threads", STEP_EXCHANGE, STEP_REFRESH}, {"app", STEP_COUNT, STEP_COUNT}},
+        .needs =
+            {
+                [STEP_INSPECT_INPUT] = NEEDS_GRANT,
+                [STEP_EXCHANGE] = NEEDS_APP_SECRET | NEEDS_GRANT | ISSUES_GRANT,
+                [STEP_INSPECT_RESULT] = NEEDS_GRANT,
+                [STEP_CODE] = NEEDS_APP_SECRET | NEEDS_CODE | ISSUES_GRANT | ONCE_ONLY,
+                [STEP_REFRESH] = NEEDS_GRANT | ISSUES_GRANT,
+                [STEP_APP_TOKEN] = NEEDS_APP_SECRET | ISSUES_GRANT,
+            },
+        .make = threads_call_make,
+        .inspect = profile_inspection_read,
     },
 };
 
@@ -36,11 +109,10 @@ const struct provider *provider_find(const char *name)
 
 const char *provider_names(void)
 {
-    return "meta";
+    return "meta, instagram, threads";
 }
 
-/* NULL for a provider that did not come from provider_find(). */
-static const struct oauth_family *family_of(const struct provider *provider)
+const struct oauth_family *oauth_family_of(const struct provider *provider)
 {
     for (size_t i = 0; i < FAMILY_COUNT; i++) {
         if (&families[i].provider == provider)
@@ -49,85 +121,64 @@ static const struct oauth_family *family_of(const struct provider *provider)
     return NULL;
 }
 
+static const struct oauth_kind *find_kind(const struct provider *provider, const char *kind)
+{
+    const struct oauth_family *family = oauth_family_of(provider);
+    for (size_t i = 0; family != NULL && i < OAUTH_KINDS_MAX && family->kinds[i].name; i++) {
+        if (strcmp(family->kinds[i].name, kind) == 0)
+            return &family->kinds[i];
+    }
+    return NULL;
+}
+
+bool oauth_kind_known(const struct provider *provider, const char *kind)
+{
+    return find_kind(provider, kind) != NULL;
+}
+
+enum oauth_step oauth_lengthen_step(const struct provider *provider, const char *kind)
+{
+    const struct oauth_kind *found = find_kind(provider, kind);
+    return found == NULL ? STEP_COUNT : found->lengthen;
+}
+
+enum oauth_step oauth_renew_step(const struct provider *provider, const char *kind)
+{
+    const struct oauth_kind *found = find_kind(provider, kind);
+    return found == NULL ? STEP_COUNT : found->renew;
+}
+
+unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step)
+{
+    const struct oauth_family *family = oauth_family_of(provider);
+    return family == NULL || (unsigned)step >= STEP_COUNT ? 0 : family->needs[step];
+}
+
+bool oauth_step_at_code_origin(const struct provider *provider, enum oauth_step step)
+{
+    return step == STEP_CODE && provider->code_origin != NULL;
+}
+
 const char *oauth_step_name(enum oauth_step step)
 {
-    switch (step) {
-    case STEP_INSPECT_INPUT:
-        return "inspect-input";
-    case STEP_EXCHANGE:
-        return "exchange";
-    case STEP_INSPECT_RESULT:
-        return "inspect-result";
-    }
-    return "unknown";
-}
-
-void oauth_call_clear(struct oauth_call *call)
-{
-    secret_free(call->target);
-    secret_free(call->bearer);
-    secret_free(call->form);
-    *call = (struct oauth_call){0};
-}
-
-int oauth_call_make(const struct provider *provider, enum oauth_step step,
-                    const struct oauth_parameters *parameters, const struct oauth_values *values,
-                    struct oauth_call *ret_call, struct error *error)
-{
-    const struct oauth_family *family = family_of(provider);
-    if (family == NULL)
-        return error_set(error, CODE_FAULT, "a provider that is not in the table");
-    auto_call struct oauth_call call = {0};
-    if (family->make(step, parameters, values, &call, error) < 0)
-        return error_prefix(error, "request for %s", oauth_step_name(step));
-    *ret_call = call;
-    call = (struct oauth_call){0};
-    return 0;
-}
-
-void oauth_answer_clear(struct oauth_answer *answer)
-{
-    secret_free(answer->grant);
-    *answer = (struct oauth_answer){0};
-}
-
-int oauth_answer_read(const struct provider *provider, enum oauth_step step, int http_status,
-                      const char *(*header)(void *context, const char *name), void *context,
-                      const struct secret *body, struct oauth_answer *ret_answer,
-                      struct error *error)
-{
-    const struct oauth_family *family = family_of(provider);
-    if (family == NULL)
-        return error_set(error, CODE_FAULT, "a provider that is not in the table");
-    const struct oauth_reply reply = {step, http_status, header, context, body};
-    auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN};
-    answer.verdict.http = http_status;
-    oauth_facts_init(&answer.facts);
-    if (family->read(&reply, &answer, error) < 0)
-        return error_prefix(error, "answer to %s", oauth_step_name(step));
-    *ret_answer = answer;
-    answer.grant = NULL;
-    return 0;
-}
-
-void oauth_facts_init(struct oauth_facts *facts)
-{
-    *facts = (struct oauth_facts){
-        .valid = FACT_UNKNOWN,
-        .expires = FACT_UNKNOWN,
-        .data_expires = FACT_UNKNOWN,
-        .issued = FACT_UNKNOWN,
+    static const char *const names[STEP_COUNT] = {
+        [STEP_INSPECT_INPUT] = "inspect-input",
+        [STEP_EXCHANGE] = "exchange",
+        [STEP_INSPECT_RESULT] = "inspect-result",
+        [STEP_CODE] = "code",
+        [STEP_REFRESH] = "refresh",
+        [STEP_PAGES] = "pages",
+        [STEP_APP_TOKEN] = "app-token",
+        [STEP_SYSTEM_USER] = "system-user",
+        [STEP_NARROW] = "narrow",
+        [STEP_SESSION_INFO] = "session-info",
+        [STEP_CLIENT_CODE] = "client-code",
+        [STEP_REDEEM] = "redeem",
+        [STEP_DEVICE_START] = "device-start",
+        [STEP_DEVICE_POLL] = "device-poll",
+        [STEP_PERMISSIONS] = "permissions",
+        [STEP_TAKE_BACK] = "take-back",
+        [STEP_REVOKE] = "revoke",
     };
-}
-
-void oauth_verdict_set(struct oauth_verdict *verdict, enum code action, const char *hint,
-                       const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    if (vsnprintf(verdict->message, sizeof(verdict->message), format, arguments) < 0)
-        verdict->message[0] = '\0';
-    va_end(arguments);
-    snprintf(verdict->hint, sizeof(verdict->hint), "%s", hint);
-    verdict->action = action;
+    return (unsigned)step < STEP_COUNT ? names[step] : "unknown";
 }

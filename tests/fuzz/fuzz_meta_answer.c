@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "p11vault/oauth/provider.h"
+#include "p11vault/oauth/judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -96,18 +96,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum oauth_step step = (enum oauth_step)(data[0] % 3);
     int status = statuses[data[1] % (sizeof(statuses) / sizeof(statuses[0]))];
     auto_answer struct oauth_answer answer;
-    must(oauth_answer_read(provider_find("meta"), step, status, header, trace, body, &answer,
-                           &error) == 0);
+    const struct oauth_reply reply = {step, status, header, trace, body, "v26.0"};
+    must(oauth_answer_read(provider_find("meta"), &reply, &answer, &error) == 0);
     must(answer.verdict.http == status);
     check_verdict(&answer.verdict);
     check_facts(&answer.facts);
     check_grant(step, &answer);
 
     struct oauth_verdict verdict;
-    oauth_judge_input(&answer.facts, "1234567890", 1767225600, &verdict);
+    const struct oauth_expected expected = {provider_find("meta"), "1234567890", "user",
+                                            STEP_EXCHANGE,         NULL,         1767225600};
+    oauth_judge_input(&expected, &answer.facts, &verdict);
     check_verdict(&verdict);
     must(verdict.action != CODE_DONE || strcmp(answer.facts.app_id, "1234567890") == 0);
-    oauth_judge_result(&answer.facts, &answer.facts, "1234567890", &verdict);
+    oauth_judge_result(&expected, &answer.facts, &answer.facts, &verdict);
     check_verdict(&verdict);
     must(verdict.action != CODE_DONE || answer.facts.expires >= 0);
     return 0;

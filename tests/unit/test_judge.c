@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "p11vault/oauth/provider.h"
+#include "p11vault/oauth/judge.h"
 
 #define APP "1234567890"
 #define NOW INT64_C(1767225600) /* 2026-01-01 */
@@ -28,6 +28,15 @@ static struct oauth_facts good(void)
     };
 }
 
+static struct oauth_expected expected(void)
+{
+    return (struct oauth_expected){.provider = provider_find("meta"),
+                                   .client_id = APP,
+                                   .kind = "user",
+                                   .step = STEP_EXCHANGE,
+                                   .now = NOW};
+}
+
 static void set(char field[FACT_TEXT_MAX], const char *text)
 {
     snprintf(field, FACT_TEXT_MAX, "%s", text);
@@ -38,7 +47,8 @@ static void input_gives(const struct oauth_facts *input, enum code code, const c
     struct oauth_verdict verdict;
 
     memset(&verdict, 0x5a, sizeof(verdict));
-    oauth_judge_input(input, APP, NOW, &verdict);
+    const struct oauth_expected wanted = expected();
+    oauth_judge_input(&wanted, input, &verdict);
     assert_string_equal(verdict.message, message);
     assert_int_equal(verdict.action, code);
     assert_int_equal(verdict.http, 0);
@@ -121,7 +131,8 @@ static void result_gives(const struct oauth_facts *input, const struct oauth_fac
     struct oauth_verdict verdict;
 
     memset(&verdict, 0x5a, sizeof(verdict));
-    oauth_judge_result(input, result, APP, &verdict);
+    const struct oauth_expected wanted = expected();
+    oauth_judge_result(&wanted, input, result, &verdict);
     assert_string_equal(verdict.message, message);
     assert_int_equal(verdict.action, code);
     assert_int_equal(verdict.http, 0);

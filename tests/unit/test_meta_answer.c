@@ -13,7 +13,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "p11vault/oauth/provider.h"
+#include "p11vault/oauth/answer.h"
 
 #define SENTINEL "EAAsentinel"
 #define TOKEN_MAX 16384
@@ -33,9 +33,8 @@ static void read_bytes(enum oauth_step step, int status, const char *trace, cons
     assert_int_equal(secret_new(size == 0 ? 1 : size, &body, &error), 0);
     assert_int_equal(secret_append(body, bytes, size, &error), 0);
     memset(ret_answer, 0x5a, sizeof(*ret_answer));
-    assert_int_equal(oauth_answer_read(provider_find("meta"), step, status, header_trace, context,
-                                       body, ret_answer, &error),
-                     0);
+    const struct oauth_reply reply = {step, status, header_trace, context, body, "v26.0"};
+    assert_int_equal(oauth_answer_read(provider_find("meta"), &reply, ret_answer, &error), 0);
     assert_int_equal(ret_answer->verdict.http, status);
     assert_null(strstr(ret_answer->verdict.message, SENTINEL));
     assert_null(strstr(ret_answer->verdict.hint, SENTINEL));

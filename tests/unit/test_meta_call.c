@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "p11vault/oauth/provider.h"
+#include "p11vault/oauth/call.h"
 
 #define CLIENT "1234567890"
 #define APP_SECRET "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -45,7 +45,7 @@ static int make(enum oauth_step step, const struct oauth_parameters *parameters,
 {
     auto_of(secret_free) struct secret *app_secret = secret_of(app_secret_text);
     auto_of(secret_free) struct secret *grant = secret_of(grant_text);
-    const struct oauth_values values = {app_secret, grant};
+    const struct oauth_values values = {.app_secret = app_secret, .grant = grant};
 
     return oauth_call_make(provider_find("meta"), step, parameters, &values, ret_call, error);
 }
@@ -67,10 +67,10 @@ static void knows_its_providers(void **state)
     assert_string_equal(meta->default_origin, "https://graph.facebook.com");
     assert_null(provider_find("Meta"));
     assert_null(provider_find(""));
-    assert_string_equal(provider_names(), "meta");
-    assert_true(meta->kind_exchanges("user"));
-    assert_false(meta->kind_exchanges("page"));
-    assert_false(meta->kind_exchanges("system-user"));
+    assert_string_equal(provider_names(), "meta, instagram, threads");
+    assert_int_equal(oauth_lengthen_step(meta, "user"), STEP_EXCHANGE);
+    assert_int_equal(oauth_lengthen_step(meta, "page"), STEP_COUNT);
+    assert_int_equal(oauth_lengthen_step(meta, "system-user"), STEP_COUNT);
     assert_string_equal(oauth_step_name(STEP_INSPECT_INPUT), "inspect-input");
     assert_string_equal(oauth_step_name(STEP_EXCHANGE), "exchange");
     assert_string_equal(oauth_step_name(STEP_INSPECT_RESULT), "inspect-result");
@@ -115,7 +115,7 @@ static void inspects_by_get_when_told(void **state)
     struct error error = {0};
 
     (void)state;
-    parameters.inspect_with_get = true;
+    parameters.by_get = true;
     assert_int_equal(make(STEP_INSPECT_INPUT, &parameters, ODD_SECRET, ODD_GRANT, &call, &error),
                      0);
     assert_string_equal(call.method, "GET");
@@ -134,7 +134,7 @@ static void exchanges_by_post(void **state)
         auto_call struct oauth_call call = {0};
         struct error error = {0};
 
-        parameters.inspect_with_get = get == 1;
+        parameters.by_get = get == 1;
         assert_int_equal(make(STEP_EXCHANGE, &parameters, ODD_SECRET, ODD_GRANT, &call, &error), 0);
         assert_string_equal(call.method, "POST");
         assert_holds(call.target, "/v26.0/oauth/access_token");
@@ -215,7 +215,7 @@ static void refuses_a_strange_provider(void **state)
     struct provider copy = *provider_find("meta");
     struct oauth_parameters parameters = usual();
     auto_of(secret_free) struct secret *value = secret_of("x");
-    const struct oauth_values values = {value, value};
+    const struct oauth_values values = {.app_secret = value, .grant = value};
     struct oauth_call call = {0};
     struct error error = {0};
 

@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "p11vault/oauth/provider.h"
+#include "p11vault/oauth/answer.h"
 
 /* Fills a verdict from the "error" object of a Graph answer (error_subcode, or subcode inside debug_token's data). */
 void meta_error_judge(enum oauth_step step, int http_status, const json_t *error_object,

@@ -1,130 +1,81 @@
 /*
- * provider.h: providers as pure tables and functions, without I/O: from (step, parameters, opened values) to one HTTPS
- * request, and from an answer to a grant, to facts, or to a verdict with one operator action.
+ * provider.h: provider families as pure tables and functions, without I/O: which kinds of grants a family has, which
+ * steps lead from one to the other, what each step needs.  call.h makes a step's one HTTPS request, answer.h reads what
+ * comes back, judge.h compares what is said of a grant with what must be so, dialog.h is the part a person's browser does.
  *
- * Sources: Meta's documents on access tokens, debug_token, login security (appsecret_proof) and error handling; what
- * they leave open is a setting, never an automatic fallback.
+ * Sources: Meta's documents on access tokens, debug_token, login security (appsecret_proof) and error handling, on
+ * Instagram Login and on Threads; what they leave open is a parameter, never an automatic fallback.
  */
 #ifndef P11VAULT_OAUTH_PROVIDER_H
 #define P11VAULT_OAUTH_PROVIDER_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include "p11vault/base/error.h"
-#include "p11vault/base/secret.h"
-
+/* The numbers travel between the rooms: new steps go to the end. */
 enum oauth_step {
-    STEP_INSPECT_INPUT,  /* what the provider says of the grant we hold */
-    STEP_EXCHANGE,       /* short-lived (or older) grant in, long-lived grant out */
+    STEP_INSPECT_INPUT, /* what the provider says of the grant we hold */
+    STEP_EXCHANGE, /* a grant in, one that lives longer out; also renews a system user's for 60 days */
     STEP_INSPECT_RESULT, /* what it says of the grant it issued */
+    STEP_CODE,           /* an authorisation code in, a short-lived grant out */
+    STEP_REFRESH,        /* a long-lived grant in, its renewed form out (Instagram, Threads) */
+    STEP_PAGES,          /* one page of the list of page grants of a user grant */
+    STEP_APP_TOKEN,      /* client credentials in, an app token out */
+    STEP_SYSTEM_USER,    /* an administrator's grant in, a grant of another system user out */
+    STEP_NARROW, /* a business grant in, one with fewer scopes out (system_user_access_tokens) */
+    STEP_SESSION_INFO, /* a user grant in, a session-info token out (fb_attenuate_token) */
+    STEP_CLIENT_CODE,  /* a long-lived grant in, a code for one more client out */
+    STEP_REDEEM,       /* such a code in, the client's own grant out */
+    STEP_DEVICE_START, /* nothing in, a device code out */
+    STEP_DEVICE_POLL,  /* the device code in, a grant out once the person has confirmed */
+    STEP_PERMISSIONS,  /* what the person has granted and declined */
+    STEP_TAKE_BACK,    /* one permission is taken back, or (none named) the app is de-authorised */
+    STEP_REVOKE,       /* the grant is ended (oauth/revoke) */
+    STEP_COUNT         /* how many there are; also: no step */
 };
 
-const char *
-oauth_step_name(enum oauth_step step); /* "inspect-input", "exchange", "inspect-result" */
+const char *oauth_step_name(enum oauth_step step); /* "inspect-input", "exchange", …; "unknown" */
 
-/* A provider family: its name in `app add --provider`, where its token calls go. */
+/* What a step opens and what it yields: bits of oauth_step_needs(). */
+enum {
+    NEEDS_APP_SECRET = 1,
+    NEEDS_GRANT = 2,
+    NEEDS_CODE = 4, /* a code or device code that the room holds */
+    ISSUES_GRANT = 8,
+    ISSUES_PAGES = 16,
+    YIELDS_CODE = 32, /* a code or device code that stays in the room */
+    ONCE_ONLY = 64,   /* must never be sent a second time: what went in is used up */
+};
+
+/* A family's own rules. */
 struct provider {
-    const char *name;           /* "meta" */
-    const char *default_origin; /* "https://graph.facebook.com" */
+    const char *name;           /* "meta", "instagram", "threads" */
+    const char *default_origin; /* where its API calls go: "https://graph.facebook.com" */
+    const char
+        *code_origin; /* where a code is exchanged; NULL: the same ("https://api.instagram.com") */
+    const char *dialog_origin;   /* where a person logs in; only ever opened by a browser */
+    const char *default_version; /* of its API: "v26.0"; Threads has "v1.0" */
+    const char *person_kind;     /* the kind of a person's grant: "user", "instagram", "threads" */
+    bool has_debugger; /* inspection says app, expiry and validity; else only whose grant it is */
     bool (*client_id_valid)(const char *client_id);
-    bool (*kind_exchanges)(
-        const char *kind); /* can `exchange` do anything for this kind of grant */
 };
 
 /* NULL when there is none of that name. */
 const struct provider *provider_find(const char *name);
-/* "meta": what there is, for messages. */
+/* "meta, instagram, threads": what there is, for messages. */
 const char *provider_names(void);
 
-struct oauth_parameters {
-    const char *client_id;
-    const char *api_version; /* "v26.0" */
-    int64_t now;             /* seconds, for appsecret_time */
-    bool inspect_with_get;   /* debug_token by GET as documented, instead of POST with method=get */
-};
-
-/* Opened values: valid during the call only. */
-struct oauth_values {
-    const struct secret *app_secret;
-    const struct secret *grant; /* the grant that the step is about */
-};
-
-/* One request; the parts are what http/request.h takes. */
-struct oauth_call {
-    const char *method;
-    struct secret *target;
-    struct secret *bearer; /* NULL: none */
-    struct secret *form;   /* NULL: none */
-};
-
-void oauth_call_clear(struct oauth_call *call);
-#define auto_call __attribute__((cleanup(oauth_call_clear)))
-
+/* Whether the family has grants of this kind (words of base/name.h). */
+bool oauth_kind_known(const struct provider *provider, const char *kind);
 /*
- * Builds the request of a step.  No secret stands in the target, except with inspect_with_get.
- * appsecret_proof in its timed form goes with every call that carries an access token.
+ * The step that makes a short-lived grant of this kind a long-lived one, and the one that renews it later; STEP_COUNT:
+ * none.  A page's grant and an app token are not renewed: they are made anew from what they came from.
  */
-int oauth_call_make(const struct provider *provider, enum oauth_step step,
-                    const struct oauth_parameters *parameters, const struct oauth_values *values,
-                    struct oauth_call *ret_call, struct error *error);
+enum oauth_step oauth_lengthen_step(const struct provider *provider, const char *kind);
+enum oauth_step oauth_renew_step(const struct provider *provider, const char *kind);
 
-/* What a provider says of a grant.  Texts "" and numbers FACT_UNKNOWN when it did not say. */
-#define FACT_UNKNOWN (-1)
-#define FACT_SCOPES_MAX 64
-#define FACT_TEXT_MAX 128
-
-struct oauth_facts {
-    char app_id[FACT_TEXT_MAX];
-    char type[FACT_TEXT_MAX];    /* "USER", "PAGE", … as the provider writes it */
-    char subject[FACT_TEXT_MAX]; /* the user id; digits as text, ids pass 2^53 */
-    int valid;                   /* 1, 0, FACT_UNKNOWN */
-    int64_t expires;             /* seconds; 0: never */
-    int64_t data_expires;        /* 0: none */
-    int64_t issued;
-    char scopes[FACT_SCOPES_MAX][FACT_TEXT_MAX];
-    size_t scope_count;
-};
-
-/* One outcome, one action.  `message` is our own text; nothing the provider wrote is in it. */
-struct oauth_verdict {
-    enum code action; /* CODE_DONE: the step did what it should */
-    int http;
-    int64_t provider_code, subcode; /* 0: none */
-    char trace
-        [FACT_TEXT_MAX]; /* fbtrace_id: letters, digits, "-", "_"; under 32, as an app secret has 32 */
-    char message[256];
-    char hint[256];
-};
-
-struct oauth_answer {
-    struct oauth_verdict verdict;
-    struct oauth_facts facts; /* inspect steps */
-    struct secret *grant;     /* exchange step: the issued grant */
-    int64_t expires_in; /* exchange step: seconds, FACT_UNKNOWN when the provider did not say */
-};
-
-void oauth_answer_clear(struct oauth_answer *answer);
-#define auto_answer __attribute__((cleanup(oauth_answer_clear)))
-
-/*
- * Judges an answer.  `header` looks up a response header (NULL when absent).  Fails only for want of memory: an answer
- * that is no JSON, empty, a redirect or an error is a verdict.
- */
-int oauth_answer_read(const struct provider *provider, enum oauth_step step, int http_status,
-                      const char *(*header)(void *context, const char *name), void *context,
-                      const struct secret *body, struct oauth_answer *ret_answer,
-                      struct error *error);
-
-/*
- * Compares facts with what they must be.  Input: valid, of this app, of a kind that can be exchanged.  Result: the same
- * app and subject as the input, valid, and an expiry that is later (0 counts as latest).  The verdict is CODE_DONE,
- * CODE_WAIT (result not later: "not-extended"), CODE_LOGIN (input dead or expired) or CODE_STOP (another app or user).
- */
-void oauth_judge_input(const struct oauth_facts *input, const char *client_id, int64_t now,
-                       struct oauth_verdict *ret_verdict);
-void oauth_judge_result(const struct oauth_facts *input, const struct oauth_facts *result,
-                        const char *client_id, struct oauth_verdict *ret_verdict);
+/* What a step needs and yields for this family (bits above).  0: the family has no such step. */
+unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step);
+/* Whether the step goes to the code origin. */
+bool oauth_step_at_code_origin(const struct provider *provider, enum oauth_step step);
 
 #endif

@@ -1,0 +1,73 @@
+/*
+ * dialog.h: the login that a person's browser does: the dialog's URL, what comes back in the redirect, PKCE.
+ */
+#ifndef P11VAULT_OAUTH_DIALOG_H
+#define P11VAULT_OAUTH_DIALOG_H
+
+#include "p11vault/base/buffer.h"
+#include "p11vault/base/error.h"
+#include "p11vault/base/secret.h"
+#include "p11vault/oauth/answer.h"
+
+#define OAUTH_REDIRECT_URI_MAX 2000
+#define OAUTH_DIALOG_URL_MAX ((size_t)16 * 1024)
+
+/* Texts are "" or NULL where there is none. */
+struct oauth_dialog {
+    const char *client_id;
+    const char *api_version; /* Meta only */
+    const char *redirect_uri;
+    const char *state;          /* 16 to 128 letters, digits, "-", "_": from a random number */
+    const char *scopes;         /* comma-separated */
+    const char *config_id;      /* digits: Login for Business; in place of scopes */
+    const char *auth_type;      /* comma-separated: rerequest, reauthorize, reauthenticate */
+    const char *auth_nonce;     /* with reauthenticate: 16 to 31 letters, digits, "-", "_" */
+    const char *code_challenge; /* PKCE, S256: Meta only, with the scope openid */
+};
+
+/*
+ * The URL for the browser; no secret stands in it.  `dialog_origin` NULL: the family's.  The buffer is empty, its
+ * maximum at least OAUTH_DIALOG_URL_MAX.  CODE_USAGE for what cannot be asked for.
+ */
+int oauth_dialog_url(const struct provider *provider, const char *dialog_origin,
+                     const struct oauth_dialog *dialog, struct buffer *ret_url,
+                     struct error *error);
+
+/*
+ * A redirect address: https, or http to 127.0.0.1, [::1] or localhost; printable ASCII without a fragment.  CODE_USAGE
+ * with what is wrong.
+ */
+int oauth_redirect_uri_check(const char *redirect_uri, struct error *error);
+
+/* What came back. */
+struct oauth_redirect {
+    /*
+     * CODE_DONE: `code` is there.  CODE_STOP without a provider_code: not the answer to this login (wrong or no state,
+     * a parameter twice, malformed): whoever listens goes on listening.  Else the login is over: CODE_LOGIN (declined),
+     * CODE_CONFIG, CODE_PERMISSION, CODE_RETRY, CODE_WAIT, CODE_STOP.
+     */
+    struct oauth_verdict verdict;
+    struct secret *code;
+    char granted[FACT_GRANULAR_MAX],
+        denied[FACT_GRANULAR_MAX]; /* comma-separated scopes, "" when not said */
+};
+
+void oauth_redirect_clear(struct oauth_redirect *redirect);
+#define auto_redirect __attribute__((cleanup(oauth_redirect_clear)))
+
+/*
+ * Reads the query of a redirect, with or without "?" before it, or the whole address as a person pastes it.  `state`
+ * is compared in constant time.  An error without a state is believed (Meta's documented cancel has none), a code is
+ * not.  Fails for want of memory only.
+ */
+int oauth_redirect_read(const struct secret *query, const char *state,
+                        struct oauth_redirect *ret_redirect, struct error *error);
+
+/* PKCE (RFC 7636): a random verifier of 64 characters; the caller frees it. */
+int oauth_pkce_verifier_new(struct secret **ret_verifier, struct error *error);
+#define OAUTH_CHALLENGE_SIZE 44 /* with its NUL */
+/* The S256 challenge of a verifier (43 to 128 of A-Z a-z 0-9 - . _ ~, else CODE_USAGE). */
+int oauth_pkce_challenge(const struct secret *verifier, char ret_challenge[OAUTH_CHALLENGE_SIZE],
+                         struct error *error);
+
+#endif
