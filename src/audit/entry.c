@@ -134,6 +134,7 @@ static const struct schema schemas[] = {
         MUST("origin", TEXT), /* may be empty */
         HOLDS("opens", OBJECTS, opened),
         MUST("seals", TEXTS), /* the records that are to be made */
+        MAY("batch", ID),     /* several uses by one login and one signature */
         END
     }},
     [ENTRY_OUTCOME] = {"outcome", false, {

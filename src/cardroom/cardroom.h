@@ -19,8 +19,8 @@
 
 #define USE_TEXT_SIZE 33
 #define PURPOSE_SIZE 320
-#define RECORDS_MAX 1024
-#define SLOTS_MAX 1024
+#define RECORDS_MAX 4096
+#define SLOTS_MAX 4096
 #define GRANTING_MAX 64
 #define APP_NAME_SIZE 65
 
@@ -67,6 +67,7 @@ struct cardroom {
     struct granting granting[GRANTING_MAX];
     size_t granting_count;
     bool intent_seen, use_closed;
+    size_t batch_count; /* intents of a batch; 0: the use has an intent of its own */
 
     /* enrolment */
     char own_card_kid[THUMBPRINT_SIZE];

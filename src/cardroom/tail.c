@@ -101,15 +101,37 @@ static bool is_for_purpose(const struct cardroom *room, const json_t *entry)
     return size > 0 && size < (int)sizeof(purpose) && strcmp(purpose, room->purpose) == 0;
 }
 
+/* Of several grants the person was told how many: the verb is each intent's, the count is checked at the end. */
+static bool is_part_of_purpose(const struct cardroom *room, const json_t *entry)
+{
+    const char *verb = json_text(entry, "verb");
+    size_t size = strlen(verb);
+    return strncmp(room->purpose, verb, size) == 0 && room->purpose[size] == ' ';
+}
+
+static bool is_whole_purpose(const struct cardroom *room)
+{
+    char rest[PURPOSE_SIZE];
+    const char *space = strrchr(room->purpose, ' ');
+    if (room->batch_count == 0)
+        return true;
+    (void)snprintf(rest, sizeof(rest), " %zu grants of %s", room->batch_count, room->app);
+    size_t size = strlen(rest), whole = strlen(room->purpose);
+    return space && whole > size && strcmp(room->purpose + whole - size, rest) == 0;
+}
+
 /* Marks the records that this intent names: by name, version and digest. */
 static void note_intent(struct cardroom *room, const json_t *entry)
 {
     const json_t *opens = json_object_get(entry, "opens");
     const json_t *item;
     size_t index;
-    if (!is_for_purpose(room, entry))
+    bool in_batch = json_object_get(entry, "batch") != NULL;
+    if (in_batch ? !is_part_of_purpose(room, entry) : !is_for_purpose(room, entry))
         return;
     room->intent_seen = true;
+    if (in_batch)
+        room->batch_count++;
     json_array_foreach (opens, index, item)
         for (size_t i = 0; i < room->record_count; i++) {
             struct locked_record *record = &room->records[i];
@@ -139,7 +161,8 @@ int cardroom_entry(struct cardroom *room, const struct message *order, struct er
         return note_granting(room, index, type, entry, error);
     if (type == ENTRY_VOID)
         note_void(room, entry);
-    const char *use = json_text(entry, "use");
+    const char *batch = json_text(entry, "batch");
+    const char *use = batch ? batch : json_text(entry, "use");
     bool ours = *room->use && use && strcmp(use, room->use) == 0;
     if (type == ENTRY_INTENT && ours)
         note_intent(room, entry);
@@ -189,6 +212,8 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error)
         return error_set(error, CODE_LOG, "what this session made is not in the log");
     if (!room->enrolling && !room->intent_seen)
         return error_set(error, CODE_LOG, "no intent in the log names this use");
+    if (!is_whole_purpose(room))
+        return error_set(error, CODE_LOG, "the intents in the log are not those the PIN was for");
     if (room->use_closed)
         return error_set(error, CODE_LOG, "this use has an outcome already");
     if (room->record_count != room->count)

@@ -28,18 +28,35 @@ static int check_app_arguments(const struct arguments *arguments,
     return 0;
 }
 
+/* A code goes where the calls go, unless the provider or the person says otherwise. */
+static int find_origins(const struct arguments *arguments, const struct provider *provider,
+                        struct origin *ret_origin, struct origin *ret_code_origin,
+                        struct error *error)
+{
+    const char *origin = arguments->origin ? arguments->origin : provider->default_origin;
+    const char *code_origin = arguments->code_origin                        ? arguments->code_origin
+                              : !arguments->origin && provider->code_origin ? provider->code_origin
+                                                                            : origin;
+    if (origin_parse(origin, ret_origin, error) < 0)
+        return -1;
+    return origin_parse(code_origin, ret_code_origin, error);
+}
+
 int cli_app_add(struct cli *cli, struct error *error)
 {
     const struct arguments *arguments = &cli->arguments;
     const struct provider *provider;
-    struct origin origin;
+    struct origin origin, code_origin;
     size_t cards;
     if (check_app_arguments(arguments, &provider, error) < 0 ||
-        origin_parse(arguments->origin ? arguments->origin : provider->default_origin, &origin,
-                     error) < 0)
+        find_origins(arguments, provider, &origin, &code_origin, error) < 0)
         return -1;
-    const struct front_new_app what = {arguments->positional[0], provider->name, arguments->id,
-                                       origin.text, arguments->secret_file};
+    const struct front_new_app what = {.app = arguments->positional[0],
+                                       .provider = provider->name,
+                                       .client_id = arguments->id,
+                                       .origin = origin.text,
+                                       .code_origin = code_origin.text,
+                                       .secret_file = arguments->secret_file};
     if (front_add_app(&cli->front, &what, &cards, error) < 0)
         return error_prefix(error, "app add %s", what.app);
     say("%s: secret sealed, may be sent to %s only", what.app, origin.text);

@@ -6,12 +6,15 @@
 
 #include "p11vault/front/front.h"
 
-#define POSITIONAL_MAX 2
+#define POSITIONAL_MAX 1024
 
 struct arguments {
     const char *vault, *config, *module, *card;
-    const char *provider, *id, *origin, *secret_file, *token_file, *trust, *key;
+    const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
+    const char *scopes, *redirect, *port, *config_id, *client_token, *from, *business, *assets,
+        *permission;
     bool json, verbose, ask_pin, soft, help, version;
+    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes;
     const char *positional[POSITIONAL_MAX];
     size_t count;
 };
@@ -19,9 +22,10 @@ struct arguments {
 /* What a verb needs is set up once, before it runs. */
 enum {
     NEEDS_CONFIG = 1,
-    NEEDS_VAULT = 2,  /* open for writing */
-    READS_VAULT = 4,  /* open for reading */
-    NEEDS_MODULE = 8, /* the PKCS#11 module of the configuration or of --module */
+    NEEDS_VAULT = 2,    /* open for writing */
+    READS_VAULT = 4,    /* open for reading */
+    NEEDS_MODULE = 8,   /* the PKCS#11 module of the configuration or of --module */
+    NEEDS_BROWSER = 16, /* a process that can start one is made before the walls are */
 };
 
 struct cli {
@@ -48,6 +52,13 @@ enum {
     OPTION_KEY = 1 << 9,
     OPTION_ASK_PIN = 1 << 10,
     OPTION_SOFT = 1 << 11,
+    OPTION_LOGIN = 1 << 12, /* how a person logs in */
+    OPTION_SCOPES = 1 << 13,
+    OPTION_REDIRECT = 1 << 14,
+    OPTION_FROM = 1 << 15,
+    OPTION_ISSUE = 1 << 16, /* what is issued, and for how long */
+    OPTION_PERMISSION = 1 << 17,
+    OPTION_YES = 1 << 18,
 };
 
 struct verb {
@@ -67,12 +78,30 @@ void arguments_usage(const struct verb *verbs, size_t verb_count, const struct v
 
 /* The verbs. */
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
-    cli_app_set_secret, cli_import, cli_exchange, cli_status, cli_audit_show, cli_audit_verify,
-    cli_audit_key, cli_doctor;
+    cli_app_set_secret, cli_import, cli_exchange, cli_login, cli_issue, cli_pages, cli_inspect,
+    cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget, cli_status,
+    cli_audit_show, cli_audit_verify, cli_audit_key, cli_doctor;
+
+/*
+ * The browser (browser.c): a process made before this one builds its walls, which the browser must not inherit, waits to
+ * be told of a page.  CODE_FAULT without processes.
+ */
+int browser_prepare(struct error *error);
+/*
+ * Opens an address: through a page with mode 0600 in `directory`, so that it stands in no argument.  *ret_page (caller frees)
+ * is where that is; it is removed with browser_forget().
+ */
+int browser_open(const char *directory, const char *address, char **ret_page, struct error *error);
+void browser_forget(const char *page);
+
+/* Asks a yes-or-no question at the terminal; `otherwise` where there is none. */
+bool confirm(const char *question, bool otherwise);
 
 /* Results go to standard output, what is said to people to standard error. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "p11vault: error: …" and its hint. */
+void say_error(const struct error *error);
 /* One JSON value and a line end; the reference is taken. */
 int print_json(json_t *value, struct error *error);
 /* "expires 2027-01-22 (60 days)", "never expires", "expiry not known", "expired 2026-11-20". */

@@ -28,8 +28,26 @@ static const struct verb verbs[] = {
     {"app show", "NAME", "an app: its id, origins and cards", 1, 1, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_app_show},
     {"app set-secret", "NAME", "seal a new secret for an app", 1, 1, OPTION_SECRET_FILE, NEEDS_CONFIG | NEEDS_VAULT, cli_app_set_secret},
     {"import", "NAME", "seal a token got elsewhere", 1, 1, OPTION_TOKEN_FILE, NEEDS_CONFIG | NEEDS_VAULT, cli_import},
-    {"exchange", "NAME", "short-lived to long-lived, verified", 1, 1, USES_CARD | OPTION_JSON,
+    {"exchange", "NAME…", "short-lived to long-lived, verified", 1, POSITIONAL_MAX, USES_CARD | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_exchange},
+    {"login", "NAME", "log in at the provider, in a browser", 1, 1,
+     USES_CARD | OPTION_LOGIN | OPTION_SCOPES | OPTION_REDIRECT | OPTION_YES | OPTION_JSON,
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE | NEEDS_BROWSER, cli_login},
+    {"issue", "NAME", "make another grant: of an app, a system user, a session, a client", 1, 1,
+     USES_CARD | OPTION_FROM | OPTION_ISSUE | OPTION_SCOPES | OPTION_REDIRECT | OPTION_JSON,
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_issue},
+    {"pages", "NAME", "the page grants of a user grant", 1, 1, USES_CARD | OPTION_JSON,
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_pages},
+    {"inspect", "NAME", "what the provider says of a grant", 1, 1, USES_CARD | OPTION_JSON,
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_inspect},
+    {"permissions", "NAME", "what a person has granted and declined", 1, 1, USES_CARD | OPTION_JSON,
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_permissions},
+    {"revoke", "NAME", "end a grant at the provider, then here", 1, 1,
+     USES_CARD | OPTION_PERMISSION | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_revoke},
+    {"grant list", "", "the grants", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_list},
+    {"grant show", "NAME", "all that is known of a grant", 1, 1, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_show},
+    {"grant forget", "NAME", "forget one that is dead at the provider", 1, 1, OPTION_YES,
+     NEEDS_CONFIG | NEEDS_VAULT, cli_grant_forget},
     {"status", "", "every grant, its state and days left", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_status},
     {"audit show", "", "the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_show},
     {"audit verify", "[STORE]", "check all that the log can prove", 0, 1, OPTION_JSON | OPTION_TRUST,
@@ -86,8 +104,10 @@ static int set_up(struct cli *cli, unsigned needs, struct error *error)
 static int run(int count, char **words, struct cli *cli, struct error *error)
 {
     const struct verb *verb;
-    if (confine_process(false, error) < 0 ||
-        arguments_parse(count, words, verbs, VERB_COUNT, &cli->arguments, &verb, error) < 0)
+    if (arguments_parse(count, words, verbs, VERB_COUNT, &cli->arguments, &verb, error) < 0 ||
+        (verb && (verb->needs & NEEDS_BROWSER) != 0 && !cli->arguments.help &&
+         browser_prepare(error) < 0) ||
+        confine_process(false, error) < 0)
         return -1;
     if (cli->arguments.help) {
         arguments_usage(verbs, VERB_COUNT, verb);
@@ -108,11 +128,8 @@ int main(int count, char **words)
     struct error error = {0};
     struct cli cli = {0};
     int result = run(count, words, &cli, &error);
-    if (result < 0) {
-        say("p11vault: error: %s", error.text);
-        if (*error.hint)
-            say_hint("%s", error.hint);
-    }
+    if (result < 0)
+        say_error(&error);
     vault_free(cli.vault);
     config_free(cli.config);
     free(cli.directory);

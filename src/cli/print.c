@@ -1,6 +1,7 @@
 /*
  * How results and messages look.
  */
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -26,6 +27,13 @@ void say_hint(const char *format, ...)
     (void)vfprintf(stderr, format, arguments);
     va_end(arguments);
     (void)fputc('\n', stderr);
+}
+
+void say_error(const struct error *error)
+{
+    say("p11vault: error: %s", error->text);
+    if (*error->hint)
+        say_hint("%s", error->hint);
 }
 
 int print_json(json_t *value, struct error *error)
@@ -59,4 +67,15 @@ void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE])
     else
         (void)snprintf(ret_text, EXPIRY_TEXT_SIZE, "expires %s (%lld days)", date,
                        (long long)((left + SECONDS_A_DAY / 2) / SECONDS_A_DAY));
+}
+
+bool confirm(const char *question, bool otherwise)
+{
+    char answer[16] = "";
+    auto_close int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0)
+        return otherwise;
+    dprintf(terminal, "%s [y/N] ", question);
+    ssize_t size = read(terminal, answer, sizeof(answer) - 1);
+    return size > 0 && (answer[0] == 'y' || answer[0] == 'Y');
 }

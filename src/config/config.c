@@ -37,7 +37,8 @@ void config_free(struct config *config)
     free(config->default_module);
     free(config->tls_ca);
     free(config->user_file);
-    const struct config_provider *families[] = {&config->meta, &config->instagram, &config->threads};
+    const struct config_provider *families[] = {&config->meta, &config->instagram,
+                                                &config->threads};
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
         free(families[i]->api_version);
         free(families[i]->dialog);
@@ -52,6 +53,7 @@ struct config *config_new(void)
         return NULL;
     config->exchange_deadline_s = 60;
     config->connect_deadline_s = 10;
+    config->login_port = 8714;
     return TAKE(config);
 }
 

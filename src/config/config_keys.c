@@ -50,7 +50,17 @@ static int set_seconds(struct config_reading *reading, const char *value, void *
     return 0;
 }
 
-/* "v26.0": what stands in the path of every call. */
+/* Ports below need privileges that nothing here has a use for. */
+static int set_port(struct config_reading *reading, const char *value, void *field)
+{
+    size_t digits = strspn(value, DIGITS);
+    long port = digits <= 5 && value[digits] == '\0' ? strtol(value, NULL, 10) : 0;
+    if (value[0] == '0' || port < 1024 || port > 65535)
+        return config_refuse(reading, "a port must be 1024 to 65535, in digits alone");
+    *(unsigned *)field = (unsigned)port;
+    return 0;
+}
+
 static int set_switch(struct config_reading *reading, const char *value, void *field)
 {
     bool on = strcmp(value, "yes") == 0;
@@ -60,6 +70,7 @@ static int set_switch(struct config_reading *reading, const char *value, void *f
     return 0;
 }
 
+/* "v26.0": what stands in the path of every call. */
 static int set_version(struct config_reading *reading, const char *value, void *field)
 {
     size_t major = value[0] == 'v' ? strspn(value + 1, DIGITS) : 0;
@@ -111,6 +122,7 @@ static const struct key keys[] = {
     {"module", "network", set_switch, offsetof(struct config_module, network)},
     {"exchange", "deadline", set_seconds, offsetof(struct config, exchange_deadline_s)},
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},
+    {"login", "port", set_port, offsetof(struct config, login_port)},
     {"tls", "ca", set_path, offsetof(struct config, tls_ca)},
     {"origin", "ca", set_path, offsetof(struct config_origin, ca)},
     PROVIDER_KEYS("meta", meta),
@@ -254,7 +266,7 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault", "exchange",  "tls",
+    static const char *const plain[] = {"vault", "exchange",  "login",  "tls",
                                         "meta",  "instagram", "threads"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {

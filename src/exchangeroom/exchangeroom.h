@@ -59,6 +59,9 @@ int exchangeroom_seal(struct exchangeroom *room, const struct message *order, st
 /* Takes an app key by its public JWK. */
 int exchangeroom_take_app_key(struct exchangeroom *room, const char *jwk, struct error *error);
 
+/* A login in a browser, before connecting (login.c). */
+int exchangeroom_login(struct exchangeroom *room, const struct message *order, struct error *error);
+
 /* Connecting and the lock (connect.c). */
 int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
                          struct error *error);
@@ -94,7 +97,7 @@ struct step {
     enum oauth_step step;
     unsigned needs;
     struct oauth_parameters parameters;
-    json_t *held; /* what the texts of the parameters stand in */
+    json_t *held;                 /* what the texts of the parameters stand in */
     uint64_t secret, grant, slot; /* numbers, or MESSAGE_NO_RECORD */
     int64_t began;                /* since when something has stood in clear */
     int64_t request_us;           /* how long the request did */

@@ -235,7 +235,8 @@ int front_add_app(struct front *front, const struct front_new_app *what, size_t 
         session_prepare(front, true, &trust_lock, error) < 0 ||
         check_new(front, what->app, error) < 0)
         return -1;
-    adding.origins = json_pack("[s]", what->origin);
+    bool is_one = strcmp(what->origin, what->code_origin) == 0;
+    adding.origins = json_pack("[s, s*]", what->origin, is_one ? NULL : what->code_origin);
     int result = adding.origins ? add(&adding, ret_cards, error) : error_memory(error);
     json_decref(adding.origins);
     room_free(adding.reader);

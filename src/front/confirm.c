@@ -74,20 +74,32 @@ static int inspect_result(struct work *work, size_t number, struct error *error)
     return 0;
 }
 
+/* The provider's word, then the person's where one is asked. */
+static bool is_accepted(struct work *work, struct error *error)
+{
+    if (work->verdict.action != CODE_DONE) {
+        (void)work_verdict(work, error);
+        return false;
+    }
+    if (!work->agrees || work->agrees(work->context, &work->result))
+        return true;
+    error_set(error, CODE_USAGE, "the account was not confirmed: the grant is not kept");
+    return false;
+}
+
 int work_confirm(struct work *work, size_t number, struct store_record *old, bool *ret_taken,
                  struct error *error)
 {
     struct store_record *grant = work_row(work, number);
+    struct error rejecting;
     *ret_taken = false;
     if (inspect_result(work, number, error) < 0)
         return -1;
-    if (work->verdict.action == CODE_DONE) {
+    if (is_accepted(work, error)) {
         *ret_taken = true;
         return work->keeps_open ? work_promote_one(work, grant, old, error)
                                 : work_promote(work, grant, old, error);
     }
-    (void)work_verdict(work, error);
-    struct error rejecting;
     if (work_retire(work, grant, "rejected", &rejecting) == 0)
         return 0;
     *error = rejecting;

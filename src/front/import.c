@@ -64,6 +64,15 @@ struct brought {
     const char *file, *prompt, *what;
 };
 
+static int check_kind(const struct vault_app *app, const struct name *name, struct error *error)
+{
+    const struct provider *provider = provider_find(app->row.provider);
+    if (!*name->label || !provider || oauth_kind_known(provider, name->kind))
+        return 0;
+    return error_set(error, CODE_USAGE, "%s has no grants of kind '%s'", provider->name,
+                     name->kind);
+}
+
 static int bring(struct front *front, const struct brought *brought, struct error *error)
 {
     auto_app struct vault_app app = {0};
@@ -79,6 +88,7 @@ static int bring(struct front *front, const struct brought *brought, struct erro
         vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0 ||
         vault_signed_head(vault, &head, error) < 0 ||
         vault_app_find(vault, &head, name->app, &app, error) < 0 ||
+        check_kind(&app, name, error) < 0 ||
         vault_next_version(vault, name->full, &version, error) < 0 ||
         json_canonical(json_object_get(app.key_entry, "jwk"), &jwk, error) < 0)
         return -1;

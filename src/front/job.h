@@ -48,12 +48,16 @@ struct work {
     char use[USE_SIZE];
     bool is_open; /* it has an intent and no outcome yet */
 
-    size_t grant, pending; /* numbers of records, or NO_RECORD */
+    /* Numbers of records, or NO_RECORD: the grant itself, one of it that waits to be confirmed, another's that it comes from. */
+    size_t grant, pending, source;
     size_t first_slot, slot_count;
-    const char *seals;        /* what the intent says is made */
-    enum oauth_step issuing;  /* the step that issues what is confirmed */
-    const char *subject;      /* whose it must be, when that is known beforehand */
-    bool keeps_open;          /* a confirmed grant does not close the use: there are more */
+    const char *seals;       /* what the intent says is made */
+    enum oauth_step issuing; /* the step that issues what is confirmed */
+    const char *subject;     /* whose it must be, when that is known beforehand */
+    bool keeps_open;         /* a confirmed grant does not close the use: there are more */
+    /* Asked before what was confirmed takes its place; NULL: nobody is.  False: the person does not want it. */
+    bool (*agrees)(void *context, const struct oauth_facts *facts);
+    void *context;
     struct issued *issued;
     size_t issued_count;
 
@@ -85,7 +89,8 @@ int job_open(struct job *job, struct work *works, size_t count, struct room *exc
 
 /* ---- work.c: one grant ---- */
 
-#define WORK_NONE ((struct work){.lock = -1, .grant = NO_RECORD, .pending = NO_RECORD})
+#define WORK_NONE                                                                                  \
+    ((struct work){.lock = -1, .grant = NO_RECORD, .pending = NO_RECORD, .source = NO_RECORD})
 void work_clear(struct work *work);
 
 /* Begins a work about a grant: its lock; room for `slots` issued grants.  `name` is copied. */
@@ -98,6 +103,10 @@ void work_abandon(struct work *work);
 /* The stored grant in a state ("current", "pending") becomes a record of the job; *ret_number NO_RECORD: there is none. */
 int work_find(struct work *work, const char *name, const char *state, bool must_exist,
               size_t *ret_number, struct error *error);
+
+/* The stored grant that a new one will replace without having been opened: cleared by the caller; empty when there is none. */
+int work_find_old(struct work *work, const char *name, const char *state,
+                  struct store_record *ret_row, struct error *error);
 
 /* The row of a record or of what was issued into a slot. */
 struct store_record *work_row(struct work *work, size_t number);
@@ -114,7 +123,7 @@ struct order {
     enum oauth_step step;
     size_t grant; /* number of a record or of a slot that was issued into; NO_RECORD */
     size_t slot;  /* number of the slot to issue into; NO_RECORD */
-    const struct name *slot_name; /* of what is issued; NULL: the work's own */
+    const struct name *slot_name;       /* of what is issued; NULL: the work's own */
     struct oauth_parameters parameters; /* client id, version, time and method are filled in */
     /* For a list: names the slot for what is offered, or passes (*ret_take false). */
     int (*offer)(void *context, const json_t *offered, struct name *ret_name, bool *ret_take,
@@ -161,8 +170,7 @@ int work_promote_one(struct work *work, struct store_record *grant, struct store
 int work_retire(struct work *work, struct store_record *grant, const char *state,
                 struct error *error);
 /* Closes the use: what was learned of the old grant is kept.  `why` NULL: it went well. */
-int work_close(struct work *work, const char *result, const struct error *why,
-               struct error *error);
+int work_close(struct work *work, const char *result, const struct error *why, struct error *error);
 /* The outcome of a failure; when even that cannot be written, `failure` says both. */
 void work_fail(struct work *work, struct error *failure);
 

@@ -40,21 +40,29 @@ void work_abandon(struct work *work)
     work_clear(work);
 }
 
-int work_find(struct work *work, const char *name, const char *state, bool must_exist,
-              size_t *ret_number, struct error *error)
+int work_find_old(struct work *work, const char *name, const char *state,
+                  struct store_record *ret_row, struct error *error)
 {
     struct vault *vault = work->job->front->vault;
     struct store_record row = {0};
-    bool exists = true;
-    *ret_number = NO_RECORD;
-    if (!must_exist && store_record_get(vault->store, name, state, &row, &exists, error) < 0)
+    bool exists;
+    if (store_record_get(vault->store, name, state, &row, &exists, error) < 0)
         return -1;
     store_record_clear(&row);
-    row = (struct store_record){0};
-    if (!exists)
-        return 0;
-    if (vault_find_record(vault, name, state, &row, error) < 0)
+    *ret_row = (struct store_record){0};
+    return exists ? vault_find_record(vault, name, state, ret_row, error) : 0;
+}
+
+int work_find(struct work *work, const char *name, const char *state, bool must_exist,
+              size_t *ret_number, struct error *error)
+{
+    struct store_record row = {0};
+    *ret_number = NO_RECORD;
+    if ((must_exist ? vault_find_record(work->job->front->vault, name, state, &row, error)
+                    : work_find_old(work, name, state, &row, error)) < 0)
         return -1;
+    if (!row.name)
+        return 0;
     int result = job_add_record(work->job, &row, ret_number, error);
     store_record_clear(&row);
     return result;

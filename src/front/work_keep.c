@@ -174,7 +174,7 @@ static int retire(struct work *work, struct store_record *row, const char *state
 /* Both records were opened when the provider was first asked: what they replaced is not needed any more. */
 static int destroy_previous(struct work *work, struct error *error)
 {
-    const size_t opened[] = {0, work->grant};
+    const size_t opened[] = {0, work->grant, work->source};
     struct store *store = work->job->front->vault->store;
     for (size_t i = 0; i < sizeof(opened) / sizeof(opened[0]); i++) {
         if (opened[i] == NO_RECORD)

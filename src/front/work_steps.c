@@ -6,6 +6,7 @@
 
 #include "job.h"
 #include "p11vault/base/log.h"
+#include "p11vault/oauth/parameters.h"
 #include "typing.h"
 
 /* The room's own deadline ends first, with a better message. */
@@ -131,8 +132,7 @@ static uint64_t number_or_none(size_t number)
 static int tell_step(struct work *work, const struct order *order, struct error *error)
 {
     struct job *job = work->job;
-    const struct config_provider *config =
-        config_provider(job->front->config, job->provider->name);
+    const struct config_provider *config = config_provider(job->front->config, job->provider->name);
     struct oauth_parameters parameters = order->parameters;
     unsigned needs = oauth_step_needs(job->provider, order->step);
     size_t secret = (needs & NEEDS_APP_SECRET) != 0 ? 0 : NO_RECORD;
@@ -215,8 +215,8 @@ static int take_offer(struct work *work, struct order *order, const struct messa
         order->offer(order->context, offered, &name, &take, error) < 0)
         return -1;
     if (!take)
-        return session_tell(work->job->exchange,
-                            channel_send_empty(channel, MESSAGE_PASS, error), error);
+        return session_tell(work->job->exchange, channel_send_empty(channel, MESSAGE_PASS, error),
+                            error);
     if (new_issued(work, order->slot, &name, &facts, error) < 0)
         return -1;
     int sent = channel_send(channel, MESSAGE_TAKE, error, NUMBER(order->slot), TEXT(facts));

@@ -221,6 +221,26 @@ struct dead_search {
     size_t count;
 };
 
+/* The uses of a batch live as long as the batch. */
+static int lock_of_use(struct vault *vault, const char *use, char ret_lock[USE_SIZE + 8],
+                       struct error *error)
+{
+    auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
+    auto_json json_t *intent = NULL;
+    enum entry_type type;
+    uint64_t index;
+    bool found;
+    if (store_entry_newest(vault->store, entry_type_name(ENTRY_INTENT), use, &index, &found,
+                           error) < 0)
+        return -1;
+    if (found && (store_entry_get(vault->store, index, &text, error) < 0 ||
+                  entry_read(buffer_text(&text), text.size, &type, &intent, error) < 0))
+        return error_prefix(error, "entry %llu", (unsigned long long)index);
+    const char *batch = intent ? json_text(intent, "batch") : NULL;
+    (void)snprintf(ret_lock, USE_SIZE + 8, "use-%s", batch ? batch : use);
+    return 0;
+}
+
 /* A use whose lock can be had has no living process behind it. */
 static int note_dead(void *context, const char *use, struct error *error)
 {
@@ -231,7 +251,8 @@ static int note_dead(void *context, const char *use, struct error *error)
     if (search->count == sizeof(search->uses) / sizeof(search->uses[0]) ||
         strlen(use) != USE_SIZE - 1)
         return 0;
-    (void)snprintf(lock, sizeof(lock), "use-%s", use);
+    if (lock_of_use(search->vault, use, lock, error) < 0)
+        return -1;
     if (vault_lock(search->vault, lock, "using it", &descriptor, &ignored) < 0)
         return 0;
     /* It may have ended in good order since it was listed. */
@@ -278,7 +299,8 @@ int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *
         if (close_dead(vault, search.uses[i], error) < 0)
             return -1;
         char lock[USE_SIZE + 8];
-        (void)snprintf(lock, sizeof(lock), "use-%s", search.uses[i]);
+        if (lock_of_use(vault, search.uses[i], lock, error) < 0)
+            return -1;
         vault_lock_forget(vault, lock);
     }
     *ret_count = search.count;

@@ -11,6 +11,7 @@
  *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no, writable = DIR,
  *                          env.VARIABLE = VALUE
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
+ *     [login]              port = NUMBER
  *     [tls]                ca = FILE
  *     [origin URL]         ca = FILE
  *     [meta] [instagram] [threads]
@@ -63,6 +64,7 @@ struct config {
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
     struct config_provider meta, instagram, threads;
     int exchange_deadline_s, connect_deadline_s;
+    unsigned login_port; /* of the loopback address that takes a login's answer */
     struct config_module modules[CONFIG_MODULES_MAX];
     size_t module_count;
     struct config_origin origins[CONFIG_ORIGINS_MAX];

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "p11vault/oauth/answer.h"
 #include "p11vault/vault/apps.h"
 #include "p11vault/vault/grants.h"
 
@@ -48,8 +49,10 @@ int front_enroll(struct front *front, const char *uri, const char *key,
 /* ---- apps and grants ---- */
 
 struct front_new_app {
-    const char *app, *provider, *client_id, *origin; /* origin in normal form */
-    const char *secret_file;                         /* NULL: terminal or standard input */
+    const char *app, *provider, *client_id;
+    const char *origin;      /* where its calls go, in normal form */
+    const char *code_origin; /* where a login's code is exchanged; the same text: there, too */
+    const char *secret_file; /* NULL: terminal or standard input */
 };
 /* *ret_cards: how many cards can open it. */
 int front_add_app(struct front *front, const struct front_new_app *what, size_t *ret_cards,
@@ -79,5 +82,67 @@ typedef void front_told(void *context, const struct front_exchanged *exchanged);
  */
 int front_exchange(struct front *front, struct name *names, size_t count, front_told *told,
                    void *context, struct error *error);
+
+/* How a person logs in.  Texts are "" or NULL where there is none. */
+struct front_login {
+    const char *scopes, *config_id, *auth_type;
+    const char *redirect_uri; /* as it is registered at the provider */
+    unsigned port;    /* of the loopback address that takes the answer; 0: the person pastes it */
+    unsigned seconds; /* how long a person may take */
+    const char *client_token; /* the device flow, with this client token; NULL: in a browser */
+    void *context;
+    /* Opens the dialog's address, which holds no secret. */
+    int (*open)(void *context, const char *url, struct error *error);
+    /* Tells what to type where, and for how many seconds that holds. */
+    void (*device)(void *context, const char *user_code, const char *address, int64_t seconds);
+    /* Whose grant it is; false: it is not kept. */
+    bool (*agrees)(void *context, const struct oauth_facts *facts);
+};
+/*
+ * A person logs in at the provider; the grant is exchanged to a long-lived one, confirmed, and takes the place of the old one.  The
+ * card is asked when the code has come.
+ */
+int front_login(struct front *front, const struct name *name, const struct front_login *what,
+                struct error *error);
+
+/* A grant that comes from another one, or from the app itself. */
+struct front_issue {
+    const struct name *from; /* NULL: an app token */
+    const char *subject;     /* id of the system user or, with `is_narrow`, of the business; NULL */
+    const char *scopes, *assets;
+    const char *redirect_uri; /* for a client of its own, as it is registered at the provider */
+    bool is_narrow, sixty_days;
+};
+/* The kind of `name` decides.  The facts are what the provider says of the new grant. */
+int front_issue(struct front *front, const struct name *name, const struct front_issue *what,
+                struct oauth_facts *ret_facts, struct error *error);
+
+/* One page's grant; valid during the call.  `failure` NULL: it is kept as `name`. */
+struct front_page {
+    const struct name *name;
+    const char *label, *tasks;
+    const struct error *failure;
+};
+typedef void front_page_told(void *context, const struct front_page *page);
+/* Every page grant of a person's grant, each confirmed and kept; `error` is the gravest failure. */
+int front_pages(struct front *front, const struct name *from, front_page_told *told, void *context,
+                struct error *error);
+
+/* What the provider says of a grant; the clear columns are brought up to date.  The facts are known also when it is dead. */
+int front_inspect(struct front *front, const struct name *name, struct oauth_facts *ret_facts,
+                  struct error *error);
+
+/* What the person has granted and declined.  The caller clears the answer. */
+int front_permissions(struct front *front, const struct name *name, struct oauth_answer *ret_answer,
+                      struct error *error);
+/*
+ * Takes one permission back, or (NULL) ends the grant at the provider: a person's by de-authorising the app.  A grant that is
+ * ended is forgotten here.
+ */
+int front_revoke(struct front *front, const struct name *name, const char *permission,
+                 struct error *error);
+
+/* Forgets a grant that is dead at the provider; no card is needed. */
+int front_forget(struct front *front, const struct name *name, struct error *error);
 
 #endif

@@ -1,46 +1,11 @@
 /*
- * `import`, `exchange`, `status`.
+ * `status`: every grant, its state, and what it needs.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 #include "p11vault/base/clock.h"
-
-int cli_import(struct cli *cli, struct error *error)
-{
-    struct name name;
-    if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
-        return -1;
-    if (front_import(&cli->front, &name, cli->arguments.token_file, error) < 0)
-        return error_prefix(error, "import %s", name.full);
-    say("%s: sealed; the provider has not been asked about it yet", name.full);
-    say("next: p11vault exchange %s", name.full);
-    return 0;
-}
-
-int cli_exchange(struct cli *cli, struct error *error)
-{
-    struct name name;
-    struct front_exchanged exchanged;
-    char expiry[EXPIRY_TEXT_SIZE];
-    if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0 ||
-        front_exchange(&cli->front, &name, &exchanged, error) < 0)
-        return -1;
-    if (cli->arguments.json)
-        return print_json(
-            json_pack("{s:s, s:s, s:I, s:I, s:b}", "name", name.full, "subject", exchanged.subject,
-                      "expires_before", (json_int_t)exchanged.expires_before, "expires",
-                      (json_int_t)exchanged.expires_after, "resolved", exchanged.resolved),
-            error);
-    expiry_text(exchanged.expires_after, expiry);
-    if (exchanged.resolved)
-        say("%s: the grant that an interrupted run had been issued is confirmed", name.full);
-    printf("%s: %s %s, %s\n", name.full, name.kind, exchanged.subject, expiry);
-    return 0;
-}
-
-/* ---- status ---- */
 
 static const char *state_of(const struct store_record *row, int64_t now)
 {

@@ -1,0 +1,79 @@
+/*
+ * `issue` and `pages`: grants that come from others.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+int cli_issue(struct cli *cli, struct error *error)
+{
+    const struct arguments *arguments = &cli->arguments;
+    struct name name, from;
+    struct oauth_facts facts;
+    char expiry[EXPIRY_TEXT_SIZE];
+    if (name_parse_grant(arguments->positional[0], &name, error) < 0 ||
+        (arguments->from && name_parse_grant(arguments->from, &from, error) < 0))
+        return -1;
+    if (arguments->id && arguments->business)
+        return error_set(error, CODE_USAGE, "--user-id and --business exclude each other");
+    const struct front_issue what = {.from = arguments->from ? &from : NULL,
+                                     .subject =
+                                         arguments->business ? arguments->business : arguments->id,
+                                     .scopes = arguments->scopes,
+                                     .assets = arguments->assets,
+                                     .redirect_uri = arguments->redirect,
+                                     .is_narrow = arguments->business != NULL,
+                                     .sixty_days = !arguments->never};
+    if (front_issue(&cli->front, &name, &what, &facts, error) < 0)
+        return -1;
+    if (arguments->json)
+        return print_json(json_pack("{s:s, s:s, s:I}", "name", name.full, "subject", facts.subject,
+                                    "expires", (json_int_t)facts.expires),
+                          error);
+    expiry_text(facts.expires, expiry);
+    printf("%s: %s%s%s, %s\n", name.full, name.kind, *facts.subject ? " " : "", facts.subject,
+           expiry);
+    return 0;
+}
+
+/* ---- pages ---- */
+
+struct listing {
+    json_t *list; /* NULL: lines */
+    size_t count, failed;
+};
+
+static void tell_page(void *context, const struct front_page *page)
+{
+    struct listing *listing = context;
+    listing->count++;
+    listing->failed += page->failure != NULL;
+    if (page->failure)
+        say_error(page->failure);
+    else if (listing->list)
+        json_array_append_new(listing->list, json_pack("{s:s, s:s, s:s}", "name", page->name->full,
+                                                       "label", page->label, "tasks", page->tasks));
+    else
+        printf("%s: %s (%s)\n", page->name->full, page->label, page->tasks);
+}
+
+int cli_pages(struct cli *cli, struct error *error)
+{
+    struct name name;
+    auto_json json_t *list = cli->arguments.json ? json_array() : NULL;
+    struct listing listing = {.list = list};
+    if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
+        return -1;
+    int result = front_pages(&cli->front, &name, tell_page, &listing, error);
+    if (list && print_json(json_incref(list), error) < 0)
+        return -1;
+    if (result < 0 && listing.failed > 0) {
+        enum code code = error->code;
+        return error_set(error, code, "%zu of %zu pages are not kept", listing.failed,
+                         listing.count);
+    }
+    if (result == 0 && listing.count == 0 && !list)
+        say("%s: no page", name.full);
+    return result;
+}

@@ -1,0 +1,174 @@
+/*
+ * `login`: the person's side: a browser, a code for another device, or an address to paste; and whose grant it is.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "p11vault/oauth/provider.h"
+
+#define PERSON_SECONDS 600
+#define PORT_MAX 65535
+/* Meta's own address for programs without a server of theirs. */
+#define PASTE_REDIRECT "https://www.facebook.com/connect/login_success.html"
+
+struct login {
+    struct cli *cli;
+    const struct name *name;
+    char earlier[FACT_TEXT_MAX]; /* whose the grant was before, "" */
+    char *page;
+    struct oauth_facts facts;
+};
+
+/* ---- what the person does ---- */
+
+static int open_dialog(void *context, const char *address, struct error *error)
+{
+    struct login *login = context;
+    struct cli *cli = login->cli;
+    if (cli->arguments.paste) {
+        say("open this address in a browser and log in:\n\n  %s\n", address);
+        say("then paste the address that the browser was sent to");
+        return 0;
+    }
+    if (browser_open(cli->directory, address, &login->page, error) < 0)
+        return -1;
+    say("log in at the provider in the browser; if none opened, open %s", login->page);
+    return 0;
+}
+
+static void tell_device(void *context, const char *user_code, const char *address, int64_t seconds)
+{
+    (void)context;
+    say("open %s and type %s (within %lld minutes)", address, user_code,
+        (long long)((seconds + 59) / 60));
+}
+
+static void scopes_text(const struct oauth_facts *facts, char *ret_text, size_t room)
+{
+    size_t at = 0;
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < facts->scope_count && at + FACT_TEXT_MAX + 2 < room; i++)
+        at +=
+            (size_t)snprintf(ret_text + at, room - at, "%s%s", i > 0 ? ", " : "", facts->scopes[i]);
+}
+
+/* Another person's grant in the place of this one would be found out when it is too late. */
+static bool agrees(void *context, const struct oauth_facts *facts)
+{
+    struct login *login = context;
+    char scopes[2048], question[256];
+    bool is_other = *login->earlier && strcmp(login->earlier, facts->subject) != 0;
+    login->facts = *facts;
+    scopes_text(facts, scopes, sizeof(scopes));
+    say("%s: %s %s%s%s", login->name->full, login->name->kind, facts->subject,
+        *scopes ? ", may " : "", scopes);
+    if (is_other)
+        say("%s: it was %s before", login->name->full, login->earlier);
+    if (login->cli->arguments.yes)
+        return true;
+    (void)snprintf(question, sizeof(question), "keep it as %s?", login->name->full);
+    return confirm(question, !is_other);
+}
+
+/* ---- what is asked for ---- */
+
+static int parse_port(const char *text, unsigned configured, unsigned *ret_port,
+                      struct error *error)
+{
+    char *end = NULL;
+    unsigned long port = text ? strtoul(text, &end, 10) : configured;
+    if ((text && (*end || *text == '-')) || port < 1 || port > PORT_MAX)
+        return error_set(error, CODE_USAGE, "'%.16s' is not a port", text);
+    *ret_port = (unsigned)port;
+    return 0;
+}
+
+static void auth_type(const struct arguments *arguments, char ret_text[64])
+{
+    static const char comma[] = ",";
+    size_t at = 0;
+    ret_text[0] = '\0';
+    const struct {
+        bool is_given;
+        const char *word;
+    } words[] = {{arguments->rerequest, "rerequest"},
+                 {arguments->reauthorize, "reauthorize"},
+                 {arguments->reauthenticate, "reauthenticate"}};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (words[i].is_given)
+            at += (size_t)snprintf(ret_text + at, 64 - at, "%s%s", at > 0 ? comma : "",
+                                   words[i].word);
+}
+
+static int find_earlier(struct login *login, struct error *error)
+{
+    struct store_record row = {0};
+    bool found;
+    if (store_record_get(login->cli->vault->store, login->name->full, "current", &row, &found,
+                         error) < 0)
+        return -1;
+    if (found && row.subject)
+        (void)snprintf(login->earlier, sizeof(login->earlier), "%s", row.subject);
+    store_record_clear(&row);
+    return 0;
+}
+
+static int check_device(const struct arguments *arguments, struct error *error)
+{
+    if (arguments->device == (arguments->client_token != NULL))
+        return 0;
+    error_set(error, CODE_USAGE, "--device and --client-token belong together");
+    return error_hint(error, "the client token stands in the app's dashboard, under Advanced");
+}
+
+static int log_in(struct login *login, struct error *error)
+{
+    struct cli *cli = login->cli;
+    const struct arguments *arguments = &cli->arguments;
+    char redirect[64], type[64];
+    unsigned port;
+    if (check_device(arguments, error) < 0 || find_earlier(login, error) < 0 ||
+        parse_port(arguments->port, cli->config->login_port, &port, error) < 0)
+        return -1;
+    auth_type(arguments, type);
+    (void)snprintf(redirect, sizeof(redirect), "http://localhost:%u/", port);
+    const struct front_login what = {.scopes = arguments->scopes,
+                                     .config_id = arguments->config_id,
+                                     .auth_type = type,
+                                     .redirect_uri = arguments->redirect ? arguments->redirect
+                                                     : arguments->paste  ? PASTE_REDIRECT
+                                                                         : redirect,
+                                     .port = arguments->paste ? 0 : port,
+                                     .seconds = PERSON_SECONDS,
+                                     .client_token = arguments->client_token,
+                                     .context = login,
+                                     .open = open_dialog,
+                                     .device = tell_device,
+                                     .agrees = agrees};
+    int result = front_login(&cli->front, login->name, &what, error);
+    browser_forget(login->page);
+    return result;
+}
+
+int cli_login(struct cli *cli, struct error *error)
+{
+    struct name name;
+    char expiry[EXPIRY_TEXT_SIZE];
+    struct login login = {.cli = cli, .name = &name};
+    if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
+        return -1;
+    int result = log_in(&login, error);
+    free(login.page);
+    if (result < 0)
+        return -1;
+    if (cli->arguments.json)
+        return print_json(json_pack("{s:s, s:s, s:I}", "name", name.full, "subject",
+                                    login.facts.subject, "expires",
+                                    (json_int_t)login.facts.expires),
+                          error);
+    expiry_text(login.facts.expires, expiry);
+    printf("%s: %s %s, %s\n", name.full, name.kind, login.facts.subject, expiry);
+    return 0;
+}

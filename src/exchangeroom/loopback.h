@@ -1,0 +1,31 @@
+/*
+ * loopback.h: takes a login's one answer at a loopback address (RFC 8252 section 7.3) and shows the person a page.
+ */
+#ifndef P11VAULT_SRC_EXCHANGEROOM_LOOPBACK_H
+#define P11VAULT_SRC_EXCHANGEROOM_LOOPBACK_H
+
+#include "p11vault/base/cleanup.h"
+#include "p11vault/base/clock.h"
+#include "p11vault/base/error.h"
+#include "p11vault/oauth/dialog.h"
+
+struct loopback;
+
+/*
+ * Listens on a port of 127.0.0.1, and of ::1 where there is one, for the path of the redirect address.
+ * CODE_BUSY when another process has the port.
+ */
+int loopback_open(const char *redirect_uri, unsigned port, struct loopback **ret_loopback,
+                  struct error *error);
+void loopback_free(struct loopback *loopback);
+DEFINE_CLEANUP(struct loopback, loopback_free);
+
+/*
+ * Waits for the answer.  What is not the answer to this login (another path, another state, garbage) gets a page that says so
+ * and the wait goes on.  The browser has its page, and nothing listens any more, when this returns.
+ * CODE_RETRY when the deadline passes.
+ */
+int loopback_wait(struct loopback *loopback, const char *state, struct deadline deadline,
+                  struct oauth_redirect *ret_redirect, struct error *error);
+
+#endif

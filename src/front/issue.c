@@ -1,0 +1,166 @@
+/*
+ * `issue`: the other grants of a provider's system, each made from the app itself or from a grant that is held.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "job.h"
+
+#define SLOTS 1
+
+struct issuing {
+    const struct front_issue *what;
+    struct job job;
+    struct work work;
+    struct store_record old, old_pending;
+};
+
+static void issuing_clear(struct issuing *issuing)
+{
+    store_record_clear(&issuing->old);
+    store_record_clear(&issuing->old_pending);
+    work_clear(&issuing->work);
+    job_clear(&issuing->job);
+}
+
+/* ---- which step ---- */
+
+static const struct {
+    const char *kind, *from; /* from "": the app itself */
+    bool is_narrow;
+    enum oauth_step step;
+} ways[] = {
+    {"app", "", false, STEP_APP_TOKEN},
+    {"session", "user", false, STEP_SESSION_INFO},
+    {"user", "user", false, STEP_REDEEM},
+    {"page", "user", false, STEP_PAGES},
+    {"system-user", "system-user", false, STEP_SYSTEM_USER},
+    {"system-user", "user", false, STEP_SYSTEM_USER},
+    {"system-user", "system-user", true, STEP_NARROW},
+    {"system-user", "user", true, STEP_NARROW},
+};
+
+/* The step that leads from one kind to the other, in this family. */
+static int find_way(const struct provider *provider, const struct name *name,
+                    const struct front_issue *what, enum oauth_step *ret_step, struct error *error)
+{
+    const char *from = what->from ? what->from->kind : "";
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+        if (strcmp(ways[i].kind, name->kind) == 0 && strcmp(ways[i].from, from) == 0 &&
+            ways[i].is_narrow == what->is_narrow && oauth_step_needs(provider, ways[i].step) != 0) {
+            *ret_step = ways[i].step;
+            return 0;
+        }
+    if (!*from) {
+        error_set(error, CODE_USAGE, "%s issues no grant of kind '%s' to an app by itself",
+                  provider->name, name->kind);
+        return error_hint(error, "p11vault issue %s --from %s/KIND/LABEL", name->full, name->app);
+    }
+    return error_set(error, CODE_USAGE, "%s makes no grant of kind '%s' from one of kind '%s'",
+                     provider->name, name->kind, from);
+}
+
+static int check_from(const struct name *name, const struct name *from, struct error *error)
+{
+    if (!from)
+        return 0;
+    if (strcmp(name->app, from->app) != 0)
+        return error_set(error, CODE_USAGE, "'%s' is of another app", from->full);
+    if (strcmp(name->full, from->full) == 0)
+        return error_set(error, CODE_USAGE, "a grant cannot be made from itself");
+    return 0;
+}
+
+static int begin(struct issuing *issuing, const struct name *name, struct error *error)
+{
+    struct job *job = &issuing->job;
+    struct work *work = &issuing->work;
+    const struct name *from = issuing->what->from;
+    if (check_from(name, from, error) < 0 || session_prepare(job->front, false, NULL, error) < 0 ||
+        job_begin(job, name->app, error) < 0 || work_begin(work, job, name, SLOTS, error) < 0 ||
+        find_way(job->provider, name, issuing->what, &work->issuing, error) < 0)
+        return -1;
+    work->subject = work->issuing == STEP_PAGES ? name->label : issuing->what->subject;
+    if (from && work_find(work, from->full, "current", true, &work->source, error) < 0)
+        return -1;
+    if (work_find_old(work, name->full, "current", &issuing->old, error) < 0)
+        return -1;
+    return work_find_old(work, name->full, "pending", &issuing->old_pending, error);
+}
+
+/* ---- the provider ---- */
+
+static int step(struct work *work, struct order *order, struct error *error)
+{
+    if (work_step(work, order, NULL, error) < 0)
+        return -1;
+    return work->verdict.action == CODE_DONE ? 0 : work_verdict(work, error);
+}
+
+/* A client's code stays in the exchange room: it is redeemed there, as that client would. */
+static int get_code(struct issuing *issuing, struct error *error)
+{
+    struct work *work = &issuing->work;
+    struct order order = {.step = STEP_CLIENT_CODE,
+                          .grant = work->source,
+                          .slot = NO_RECORD,
+                          .parameters = {.redirect_uri = issuing->what->redirect_uri}};
+    return work->issuing == STEP_REDEEM ? step(work, &order, error) : 0;
+}
+
+static int only_offer(void *context, const json_t *offered, struct name *ret_name, bool *ret_take,
+                      struct error *error)
+{
+    const struct name *name = context;
+    const char *id = json_text(offered, "id");
+    (void)error;
+    *ret_take = id && strcmp(id, name->label) == 0;
+    *ret_name = *name;
+    return 0;
+}
+
+static int issue(struct issuing *issuing, struct error *error)
+{
+    const struct front_issue *what = issuing->what;
+    struct work *work = &issuing->work;
+    bool is_page = work->issuing == STEP_PAGES;
+    struct order order = {.step = work->issuing,
+                          .grant = work->issuing == STEP_REDEEM ? NO_RECORD : work->source,
+                          .slot = work_slot(work, 0),
+                          .offer = is_page ? only_offer : NULL,
+                          .context = &work->name,
+                          .parameters = {.subject = what->subject,
+                                         .page = is_page ? work->name.label : NULL,
+                                         .scopes = what->scopes,
+                                         .assets = what->assets,
+                                         .redirect_uri = what->redirect_uri,
+                                         .sixty_days = what->sixty_days}};
+    struct store_record *old = issuing->old.name ? &issuing->old : NULL;
+    bool taken;
+    if (get_code(issuing, error) < 0 || step(work, &order, error) < 0)
+        return -1;
+    if (!work_row(work, order.slot))
+        return error_set(error, CODE_STOP, "the provider issued nothing");
+    if (issuing->old_pending.name &&
+        work_retire(work, &issuing->old_pending, "previous", error) < 0)
+        return -1;
+    if (work_confirm(work, order.slot, old, &taken, error) < 0)
+        return -1;
+    return taken ? 0 : -1;
+}
+
+int front_issue(struct front *front, const struct name *name, const struct front_issue *what,
+                struct oauth_facts *ret_facts, struct error *error)
+{
+    __attribute__((cleanup(issuing_clear))) struct issuing issuing = {
+        .what = what,
+        .job = {.front = front, .verb = "issue", .session = SESSION_NONE},
+        .work = WORK_NONE};
+    if (begin(&issuing, name, error) == 0 &&
+        job_open(&issuing.job, &issuing.work, 1, NULL, error) == 0 && issue(&issuing, error) == 0) {
+        *ret_facts = issuing.work.result;
+        return 0;
+    }
+    work_fail(&issuing.work, error);
+    return error_prefix(error, "%s", name->full);
+}

@@ -1,0 +1,240 @@
+/*
+ * `login`: a person logs in at the provider; the code comes to the exchange room, and only then is the card asked.  Then the code
+ * is exchanged once, the grant lengthened where that can be done, confirmed, and kept.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "job.h"
+#include "p11vault/oauth/parameters.h"
+
+/* What the code gives, and what that is made into. */
+enum { SLOT_CODE, SLOT_LONG, SLOTS };
+
+#define ROOM_GRACE_MS 5000
+#define DEVICE_SLOWER_S 5
+
+struct login {
+    struct front *front;
+    const struct front_login *what;
+    struct job job;
+    struct work work;
+    struct store_record old, old_pending; /* what it replaces */
+    struct room *room;                    /* that waits for the code */
+};
+
+static void login_clear(struct login *login)
+{
+    room_free(login->room);
+    store_record_clear(&login->old);
+    store_record_clear(&login->old_pending);
+    work_clear(&login->work);
+    job_clear(&login->job);
+}
+
+/* ---- the person ---- */
+
+static int tell_dialog(struct login *login, struct error *error)
+{
+    const struct front_login *what = login->what;
+    const struct job *job = &login->job;
+    const struct config_provider *config =
+        config_provider(login->front->config, job->provider->name);
+    const struct oauth_dialog dialog = {
+        .client_id = json_text(job->app.app_entry, "client_id"),
+        .api_version = config->api_version ? config->api_version : job->provider->default_version,
+        .redirect_uri = what->redirect_uri,
+        .scopes = what->scopes,
+        .config_id = what->config_id,
+        .auth_type = what->auth_type};
+    auto_json json_t *json = oauth_dialog_to_json(&dialog);
+    auto_free char *text = NULL;
+    if (!json)
+        return error_memory(error);
+    if (json_canonical(json, &text, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(login->room), MESSAGE_LOGIN, error,
+                            TEXT(job->provider->name), TEXT(config->dialog ? config->dialog : ""),
+                            TEXT(text), NUMBER(what->port), NUMBER(what->seconds));
+    return session_tell(login->room, sent, error);
+}
+
+/* The room's channel for keys goes with it from the start: they flow long after. */
+static int await_code(struct login *login, struct error *error)
+{
+    struct session *session = &login->job.session;
+    struct message message;
+    if (session_make_way(session, error) < 0)
+        return -1;
+    const struct room_start how = {
+        .who = PARTY_EXCHANGE, .keys = session->keys_out, .inherit_input = true, .env = NULL};
+    struct deadline deadline = deadline_in((int64_t)login->what->seconds * 1000 + ROOM_GRACE_MS);
+    if (room_start(&how, &login->room, error) < 0 || tell_dialog(login, error) < 0 ||
+        session_expect(login->room, MESSAGE_DIALOG, deadline, &message, error) < 0 ||
+        login->what->open(login->what->context, message_text(&message, 0), error) < 0)
+        return -1;
+    return session_expect(login->room, MESSAGE_CAME, deadline, &message, error);
+}
+
+/* ---- the provider ---- */
+
+static int step(struct login *login, struct order *order, json_t **ret_told, struct error *error)
+{
+    if (work_step(&login->work, order, ret_told, error) < 0)
+        return -1;
+    return login->work.verdict.action == CODE_DONE ? 0 : work_verdict(&login->work, error);
+}
+
+/*
+ * From the first grant to the one that is kept.  When the provider does not lengthen it now, the short-lived one is kept,
+ * so that the login was not in vain.
+ */
+static int lengthen(struct login *login, size_t *ret_number, struct error *error)
+{
+    struct work *work = &login->work;
+    struct order order = {.step = oauth_lengthen_step(login->job.provider, work->name.kind),
+                          .grant = work_slot(work, SLOT_CODE),
+                          .slot = work_slot(work, SLOT_LONG)};
+    *ret_number = order.grant;
+    if (order.step == STEP_COUNT)
+        return 0;
+    if (step(login, &order, NULL, error) < 0) {
+        if (!login->front->say || work->verdict.action == CODE_DONE)
+            return -1;
+        login->front->say("the grant is short-lived: the provider did not lengthen it");
+        return 0;
+    }
+    if (!work_row(work, order.slot))
+        return error_set(error, CODE_STOP, "the provider issued nothing");
+    *ret_number = order.slot;
+    return work_retire(work, work_row(work, order.grant), "previous", error);
+}
+
+static int keep(struct login *login, size_t number, struct error *error)
+{
+    struct work *work = &login->work;
+    struct store_record *old = login->old.name ? &login->old : NULL;
+    bool taken;
+    if (login->old_pending.name && work_retire(work, &login->old_pending, "previous", error) < 0)
+        return -1;
+    work->issuing = STEP_CODE;
+    work->agrees = login->what->agrees;
+    work->context = login->what->context;
+    if (work_confirm(work, number, old, &taken, error) < 0)
+        return -1;
+    return taken ? 0 : -1;
+}
+
+static int exchange_code(struct login *login, struct error *error)
+{
+    struct order order = {.step = STEP_CODE,
+                          .grant = NO_RECORD,
+                          .slot = work_slot(&login->work, SLOT_CODE),
+                          .parameters = {.redirect_uri = login->what->redirect_uri}};
+    size_t number;
+    if (step(login, &order, NULL, error) < 0)
+        return -1;
+    if (!work_row(&login->work, order.slot))
+        return error_set(error, CODE_STOP, "the provider issued nothing");
+    if (lengthen(login, &number, error) < 0)
+        return -1;
+    return keep(login, number, error);
+}
+
+/* ---- the device flow ---- */
+
+static void wait_seconds(int64_t seconds)
+{
+    struct timespec left = {.tv_sec = seconds};
+    while (nanosleep(&left, &left) < 0) {
+    }
+}
+
+/* Asks until the person has confirmed, declined, or the code has expired; slower when told so. */
+static int poll_device(struct login *login, int64_t interval, struct deadline deadline,
+                       struct error *error)
+{
+    struct order order = {.step = STEP_DEVICE_POLL,
+                          .grant = NO_RECORD,
+                          .slot = work_slot(&login->work, SLOT_CODE),
+                          .parameters = {.client_token = login->what->client_token}};
+    struct oauth_verdict *verdict = &login->work.verdict;
+    for (;;) {
+        wait_seconds(interval);
+        if (work_step(&login->work, &order, NULL, error) < 0)
+            return -1;
+        if (verdict->action != CODE_WAIT ||
+            (verdict->subcode != DEVICE_PENDING && verdict->subcode != DEVICE_SLOW_DOWN))
+            break;
+        if (verdict->subcode == DEVICE_SLOW_DOWN)
+            interval += DEVICE_SLOWER_S;
+        if (deadline_passed(deadline))
+            return error_set(error, CODE_LOGIN, "the device login was not confirmed in time");
+    }
+    return verdict->action == CODE_DONE ? 0 : work_verdict(&login->work, error);
+}
+
+static int log_in_by_device(struct login *login, struct error *error)
+{
+    struct order order = {
+        .step = STEP_DEVICE_START,
+        .grant = NO_RECORD,
+        .slot = NO_RECORD,
+        .parameters = {.client_token = login->what->client_token, .scopes = login->what->scopes}};
+    auto_json json_t *told = NULL;
+    auto_answer struct oauth_answer answer = {0};
+    size_t number;
+    if (step(login, &order, &told, error) < 0 || oauth_answer_from_json(told, &answer, error) < 0)
+        return -1;
+    login->what->device(login->what->context, answer.user_code, answer.verification_uri,
+                        answer.expires_in);
+    if (poll_device(login, answer.interval, deadline_in(answer.expires_in * 1000), error) < 0 ||
+        lengthen(login, &number, error) < 0)
+        return -1;
+    return keep(login, number, error);
+}
+
+/* ---- the job ---- */
+
+static int begin(struct login *login, const struct name *name, struct error *error)
+{
+    struct job *job = &login->job;
+    if (session_prepare(login->front, false, NULL, error) < 0 ||
+        job_begin(job, name->app, error) < 0)
+        return -1;
+    if (strcmp(name->kind, job->provider->person_kind) != 0) {
+        error_set(error, CODE_USAGE, "a login at %s gives a grant of kind '%s'",
+                  job->provider->name, job->provider->person_kind);
+        return error_hint(error, "p11vault login %s/%s/%s", name->app, job->provider->person_kind,
+                          name->label);
+    }
+    job->origin = vault_app_code_origin(&job->app);
+    if (work_begin(&login->work, job, name, SLOTS, error) < 0 ||
+        work_find_old(&login->work, name->full, "current", &login->old, error) < 0)
+        return -1;
+    return work_find_old(&login->work, name->full, "pending", &login->old_pending, error);
+}
+
+static int log_in(struct login *login, const struct name *name, struct error *error)
+{
+    bool by_device = login->what->client_token != NULL;
+    if (begin(login, name, error) < 0 || (!by_device && await_code(login, error) < 0) ||
+        job_open(&login->job, &login->work, 1, TAKE(login->room), error) < 0)
+        return -1;
+    return by_device ? log_in_by_device(login, error) : exchange_code(login, error);
+}
+
+int front_login(struct front *front, const struct name *name, const struct front_login *what,
+                struct error *error)
+{
+    __attribute__((cleanup(login_clear))) struct login login = {
+        .front = front,
+        .what = what,
+        .job = {.front = front, .verb = "login", .session = SESSION_NONE},
+        .work = WORK_NONE};
+    if (log_in(&login, name, error) == 0)
+        return 0;
+    work_fail(&login.work, error);
+    return error_prefix(error, "%s", name->full);
+}

@@ -1,0 +1,132 @@
+/*
+ * `revoke`: at the provider, then here; and `grant forget` for what is dead there already.
+ */
+#include <string.h>
+
+#include "job.h"
+
+struct revoking {
+    struct job job;
+    struct work work;
+};
+
+static void revoking_clear(struct revoking *revoking)
+{
+    work_clear(&revoking->work);
+    job_clear(&revoking->job);
+}
+
+/* The step that ends a grant: a system user's for itself, a person's with everything the person has granted to the app. */
+static enum oauth_step ending_step(const struct provider *provider, const struct name *name,
+                                   const char *permission)
+{
+    enum oauth_step step =
+        strcmp(name->kind, "system-user") == 0 && !permission ? STEP_REVOKE : STEP_TAKE_BACK;
+    bool has_person = strcmp(name->kind, provider->person_kind) == 0;
+    if (step == STEP_TAKE_BACK && !has_person)
+        return STEP_COUNT;
+    return oauth_step_needs(provider, step) != 0 ? step : STEP_COUNT;
+}
+
+static int begin(struct revoking *revoking, const struct name *name, const char *permission,
+                 enum oauth_step *ret_step, struct error *error)
+{
+    struct job *job = &revoking->job;
+    struct work *work = &revoking->work;
+    if (session_prepare(job->front, false, NULL, error) < 0 ||
+        job_begin(job, name->app, error) < 0 || work_begin(work, job, name, 0, error) < 0)
+        return -1;
+    *ret_step = ending_step(job->provider, name, permission);
+    if (*ret_step == STEP_COUNT) {
+        error_set(error, CODE_USAGE, "%s has no call that ends a grant of kind '%s'",
+                  job->provider->name, name->kind);
+        return error_hint(error,
+                          "end it in the provider's own settings, then: p11vault grant "
+                          "forget %s",
+                          name->full);
+    }
+    return work_find(work, name->full, "current", true, &work->grant, error);
+}
+
+static int end_it(struct revoking *revoking, const struct name *name, const char *permission,
+                  struct error *error)
+{
+    struct work *work = &revoking->work;
+    enum oauth_step step;
+    if (begin(revoking, name, permission, &step, error) < 0 ||
+        job_open(&revoking->job, work, 1, NULL, error) < 0)
+        return -1;
+    const struct order order = {.step = step,
+                                .grant = work->grant,
+                                .slot = NO_RECORD,
+                                .parameters = {.permission = permission}};
+    if (work_step(work, &order, NULL, error) < 0)
+        return -1;
+    if (work->verdict.action != CODE_DONE)
+        return work_verdict(work, error);
+    if (!permission && work_retire(work, work_row(work, work->grant), "forgotten", error) < 0)
+        return -1;
+    return work_close(work, "done", NULL, error);
+}
+
+int front_revoke(struct front *front, const struct name *name, const char *permission,
+                 struct error *error)
+{
+    __attribute__((cleanup(revoking_clear))) struct revoking revoking = {
+        .job = {.front = front, .verb = "revoke", .session = SESSION_NONE}, .work = WORK_NONE};
+    if (end_it(&revoking, name, permission, error) == 0)
+        return 0;
+    work_fail(&revoking.work, error);
+    return error_prefix(error, "%s", name->full);
+}
+
+/* ---- forgetting ---- */
+
+/* Every version that can still be opened; what is known of them stays in the log. */
+static int forget(struct vault *vault, const struct name *name, const char *state, bool *any,
+                  struct error *error)
+{
+    struct store_record row = {0};
+    bool exists;
+    if (store_record_get(vault->store, name->full, state, &row, &exists, error) < 0)
+        return -1;
+    store_record_clear(&row);
+    row = (struct store_record){0};
+    if (!exists)
+        return 0;
+    if (vault_find_record(vault, name->full, state, &row, error) < 0)
+        return -1;
+    free(TAKE(row.jwe));
+    free(row.state);
+    row.state = strdup("forgotten");
+    *any = true;
+    int result = row.state ? vault_change_record(vault, &row, NULL, error) : error_memory(error);
+    if (result == 0)
+        result = store_record_destroy_previous(vault->store, name->full, row.version, error);
+    store_record_clear(&row);
+    return result;
+}
+
+static int forget_all(struct vault *vault, const struct name *name, struct error *error)
+{
+    bool any = false;
+    if (store_begin(vault->store, error) < 0)
+        return -1;
+    if (forget(vault, name, "pending", &any, error) == 0 &&
+        forget(vault, name, "current", &any, error) == 0 &&
+        (any || error_set(error, CODE_USAGE, "there is no '%s' in this vault", name->full) == 0) &&
+        store_commit(vault->store, error) == 0)
+        return 0;
+    store_rollback(vault->store);
+    return -1;
+}
+
+int front_forget(struct front *front, const struct name *name, struct error *error)
+{
+    auto_close int lock = -1;
+    struct vault *vault = front->vault;
+    if (vault_lock(vault, name->full, "working on this grant", &lock, error) < 0 ||
+        vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0)
+        return -1;
+    return forget_all(vault, name, error);
+}
