@@ -15,6 +15,7 @@ from standin import Standin
 INSPECT_INPUT, EXCHANGE, INSPECT_RESULT = range(3)
 MILLISECONDS = 20000
 SLOT = 2
+NONE = 2 ** 64 - 1
 
 
 @contextlib.contextmanager
@@ -87,13 +88,18 @@ class Work:
             room.keys.send(self.first)
         if self.named:
             room.keys.send(packet(rule("card", "exchange", "appkey"), self.named))
+        self.tell_orders(room)
+
+    def tell_orders(self, room):
+        """The orders alone: they hold for one step."""
         for order in self.orders():
             if not room.send(*order):
                 return
 
-    def step(self, room, step, secret=0, grant=1, slot=SLOT):
+    def step(self, room, step, secret=0, grant=1, slot=SLOT, **parameters):
         """`step`."""
-        return room.send("step", "meta", step, self.app_id, "v26.0", 0, secret, grant, slot)
+        told = {"client_id": self.app_id, "api_version": "v26.0", "kind": "user", **parameters}
+        return room.send("step", "meta", step, canonical(told), secret, grant, slot)
 
     # ---- the card room's part ----
 

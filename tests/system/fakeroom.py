@@ -43,19 +43,22 @@ facts = {"type": "USER", "subject": "10153848", "valid": 1, "expires": 410244480
 def tell(step, client, lives=1, **changes):
     what = {"http": 200, "trace": "", "us": 5, **changes}
     say("outcome", step, 0, what["http"], 0, 0, what["trace"], "", "",
-        canonical({**facts, "app_id": client}), what["us"], what["us"], lives)
+        canonical({"facts": {**facts, "app_id": client}}), what["us"], what["us"], lives)
 
 def issue(slot, **changes):
     told = {**json.loads(slot[1]), "issued": 1700000000, **changes}
     say("issued", slot[0], seal(public_of(app_key), canonical({**told, "secret": "EAAB"})),
         canonical(told))
 
+def client_of(step):
+    return json.loads(step[2])["client_id"]
+
 def inspect(step, slot):
-    tell(step[1], step[2])
+    tell(step[1], client_of(step))
 
 def exchange(step, slot):
     issue(slot)
-    tell(step[1], step[2])
+    tell(step[1], client_of(step))
 
 def follow():
     global app_key

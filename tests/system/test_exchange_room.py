@@ -52,6 +52,7 @@ def test_an_exchange(room, work):
     wanted, issued, answer = work.follow(room)
     assert (wanted, issued) == ([0, 1], [])
     assert '"subject":"10153848"' in done(answer)[8]
+    work.tell_orders(room)
     work.step(room, EXCHANGE)
     wanted, issued, answer = work.follow(room)
     done(answer)
@@ -265,7 +266,7 @@ def slot_without_facts(work):
     work.orders = lambda: [["slot", 0, "{"]]
 
 
-@deviation("a step that is none", FAULT, step=3)
+@deviation("a step that is none", FAULT, step=99)
 def unknown_step(work):
     """Beyond the last."""
     del work

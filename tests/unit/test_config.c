@@ -62,8 +62,9 @@ static void test_defaults(void **state)
     assert_null(config->vault_dir);
     assert_null(config->default_module);
     assert_null(config->tls_ca);
-    assert_string_equal(config->meta_version, "v26.0");
-    assert_int_equal(config->debug_token_get, 0);
+    assert_null(config->meta.api_version);
+    assert_null(config->meta.dialog);
+    assert_int_equal(config->meta.debug_token_get, 0);
     assert_int_equal(config->exchange_deadline_s, 60);
     assert_int_equal(config->connect_deadline_s, 10);
     assert_int_equal(config->module_count, 0);
@@ -103,8 +104,8 @@ static void test_every_key(void **state)
     assert_int_equal(config->exchange_deadline_s, 1);
     assert_int_equal(config->connect_deadline_s, 42);
     assert_int_equal(config->origin_count, 2);
-    assert_string_equal(config->meta_version, "v27.0");
-    assert_int_equal(config->debug_token_get, 1);
+    assert_string_equal(config->meta.api_version, "v27.0");
+    assert_int_equal(config->meta.debug_token_get, 1);
     assert_string_equal(config_ca(config, "https://local.host:8443"), "/ca2");
     assert_string_equal(config_ca(config, "https://[::1]"), "/ca3");
     assert_string_equal(config_ca(config, "https://graph.facebook.com"), "/ca");
@@ -624,6 +625,14 @@ static void test_shipped_example(void **state)
         "[meta]",
         "api-version",
         "debug-token",
+        "client-code",
+        "revoke",
+        "dialog",
+        "[instagram]",
+        "[threads]",
+        "app-token",
+        "[login]",
+        "port",
     };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char set[64];
@@ -634,10 +643,13 @@ static void test_shipped_example(void **state)
     auto_of(config_free) struct config *config = accept(shipped);
     assert_int_equal(config->module_count, 3);
     assert_string_equal(config->default_module, "opensc");
-    assert_string_equal(config->meta_version, "v26.0");
+    assert_string_equal(config->meta.api_version, "v26.0");
+    assert_int_equal(config->login_port, 8714);
     assert_int_equal(config->exchange_deadline_s, 60);
     assert_int_equal(config->connect_deadline_s, 10);
-    assert_int_equal(config->debug_token_get, 0);
+    assert_int_equal(config->meta.debug_token_get, 0);
+    assert_string_equal(config->meta.dialog, "https://www.facebook.com");
+    assert_int_equal(config->threads.app_token_get, 0);
 }
 
 #define with_directory(test)                                                                       \
