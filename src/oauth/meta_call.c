@@ -1,91 +1,39 @@
 /*
- * meta_call.c: the requests of the Graph API.
+ * meta_call.c: Meta's requests: which function makes which step, and the calls about a grant that we hold.
  *
- * debug_token is authorised by the app token (client id, "|", app secret) in the Authorization
- * header and proved with the app secret.  The exchange carries no access token, and so no proof.
+ * debug_token is authorised by the app token (client id, "|", app secret) in the Authorization header; every other
+ * call here by the grant.  Each is proved with the app secret.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "internal.h"
-#include "p11vault/http/request.h"
-#include "p11vault/oauth/proof.h"
+#include "meta_call.h"
 
-#define CLIENT_ID_DIGITS_MAX 20
-#define PATH_ROOM 128  /* a version and the longest path */
-#define FIXED_ROOM 512 /* names, client id, proof and time of a form */
-#define ENCODED(size) (3 * (size))
+#define PATH(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-bool oauth_client_id_valid(const char *client_id)
+static const char *me_or(const char *subject)
 {
-    size_t digits = strspn(client_id, "0123456789");
-    return digits > 0 && digits <= CLIENT_ID_DIGITS_MAX && client_id[digits] == '\0' &&
-           client_id[0] != '0';
+    return text_given(subject) ? subject : "me";
 }
 
-/* "v26.0": a part of the path, so nothing else may pass. */
-static bool version_valid(const char *version)
+/* What the provider documents by GET: by POST with method=get, unless a parameter says otherwise. */
+int meta_begin_read(const char *const *path, const struct oauth_parameters *parameters,
+                    const struct oauth_values *values, struct oauth_call *call, struct error *error)
 {
-    static const char numbers[] = "0123456789";
-    if (version[0] != 'v' || version[1] == '0')
-        return false;
-    size_t major = strspn(version + 1, numbers);
-    if (major < 1 || major > 3 || version[1 + major] != '.')
-        return false;
-    const char *rest = version + 1 + major + 1;
-    size_t minor = strspn(rest, numbers);
-    return minor >= 1 && minor <= 2 && rest[minor] == '\0';
-}
-
-static int check_value(const struct secret *value, const char *what, struct error *error)
-{
-    if (value == NULL || secret_size(value) == 0)
-        return error_set(error, CODE_STOP, "the %s is empty", what);
-    if (secret_size(value) > OAUTH_TOKEN_MAX)
-        return error_set(error, CODE_STOP, "the %s is longer than %zu bytes", what,
-                         OAUTH_TOKEN_MAX);
-    return 0;
-}
-
-static int check_inputs(const struct oauth_parameters *parameters,
-                        const struct oauth_values *values, struct error *error)
-{
-    if (!oauth_client_id_valid(parameters->client_id))
-        return error_set(error, CODE_CONFIG, "the app's id is not a number as Meta gives it");
-    if (!version_valid(parameters->api_version)) {
-        error_set(error, CODE_CONFIG, "the version of the Graph API is not of the form v26.0");
-        return error_hint(error, "set api-version in [meta] of the configuration");
-    }
-    if (parameters->now < 0)
-        return error_set(error, CODE_FAULT, "the time of the call is before 1970");
-    if (check_value(values->app_secret, "app secret", error) < 0)
+    if (request_begin(parameters->by_get ? "GET" : "POST", parameters->api_version, path,
+                      parameters, values, call, error) < 0)
         return -1;
-    return check_value(values->grant, "grant", error);
+    return parameters->by_get ? 0 : request_text(call, "method", "get", error);
 }
 
-/* Makes a target with room for a query of `query_room` bytes. */
-static int make_target(const char *version, const char *path, size_t query_room,
-                       struct secret **ret_target, struct error *error)
+int meta_prove(const struct oauth_parameters *parameters, const struct oauth_values *values,
+               const struct secret *token, struct oauth_call *call, struct error *error)
 {
-    char text[PATH_ROOM];
-    snprintf(text, sizeof(text), "/%s/%s", version, path);
-    auto_of(secret_free) struct secret *target = NULL;
-    if (secret_new(strlen(text) + query_room, &target, error) < 0 ||
-        secret_append_text(target, text, error) < 0)
+    if (request_bearer(call, token, error) < 0)
         return -1;
-    *ret_target = TAKE(target);
-    return 0;
+    return request_proof(call, values->app_secret, token, parameters->now, error);
 }
 
-/* Appends "NAME=" (with what separates it from the field before) and the encoded value. */
-static int put_secret(struct secret *form, const char *name, const struct secret *value,
-                      struct error *error)
-{
-    if (secret_append_text(form, name, error) < 0)
-        return -1;
-    return http_form_encode(form, secret_data(value), secret_size(value), error);
-}
+/* ---- the debugger ---- */
 
 static int make_app_token(const struct oauth_parameters *parameters,
                           const struct oauth_values *values, struct secret **ret_token,
@@ -102,77 +50,101 @@ static int make_app_token(const struct oauth_parameters *parameters,
     return 0;
 }
 
-/* The fields of debug_token, which are the same in a form and in a query. */
-static int put_inspection(struct secret *target, const struct oauth_parameters *parameters,
-                          const struct oauth_values *values, const struct secret *app_token,
-                          struct error *error)
-{
-    char time[64];
-    snprintf(time, sizeof(time), "&appsecret_time=%" PRId64, parameters->now);
-    if (put_secret(target, "input_token=", values->grant, error) < 0 ||
-        secret_append_text(target, "&appsecret_proof=", error) < 0 ||
-        proof_append(values->app_secret, app_token, parameters->now, target, error) < 0)
-        return -1;
-    return secret_append_text(target, time, error);
-}
-
 static int make_inspection(const struct oauth_parameters *parameters,
                            const struct oauth_values *values, struct oauth_call *call,
                            struct error *error)
 {
-    size_t size = FIXED_ROOM + ENCODED(secret_size(values->grant));
-    bool get = parameters->by_get;
-    call->method = get ? "GET" : "POST";
-    if (make_app_token(parameters, values, &call->bearer, error) < 0 ||
-        make_target(parameters->api_version, "debug_token", get ? size : 0, &call->target, error) <
-            0)
+    if (meta_begin_read(PATH("debug_token"), parameters, values, call, error) < 0 ||
+        make_app_token(parameters, values, &call->bearer, error) < 0 ||
+        request_secret(call, "input_token", values->grant, error) < 0)
         return -1;
-    if (!get && secret_new(size, &call->form, error) < 0)
-        return -1;
-    struct secret *fields = get ? call->target : call->form;
-    if (secret_append_text(fields, get ? "?" : "method=get&", error) < 0)
-        return -1;
-    return put_inspection(fields, parameters, values, call->bearer, error);
+    return request_proof(call, values->app_secret, call->bearer, parameters->now, error);
 }
 
-static int make_exchange(const struct oauth_parameters *parameters,
-                         const struct oauth_values *values, struct oauth_call *call,
-                         struct error *error)
+/* ---- lists ---- */
+
+static int make_pages(const struct oauth_parameters *parameters, const struct oauth_values *values,
+                      struct oauth_call *call, struct error *error)
 {
-    call->method = "POST";
-    size_t size =
-        FIXED_ROOM + ENCODED(secret_size(values->grant)) + ENCODED(secret_size(values->app_secret));
-    if (make_target(parameters->api_version, "oauth/access_token", 0, &call->target, error) < 0 ||
-        secret_new(size, &call->form, error) < 0 ||
-        secret_append_text(call->form, "grant_type=fb_exchange_token&client_id=", error) < 0 ||
-        secret_append_text(call->form, parameters->client_id, error) < 0 ||
-        put_secret(call->form, "&client_secret=", values->app_secret, error) < 0)
+    if (text_given(parameters->page)) {
+        if (request_begin("GET", parameters->api_version, PATH(parameters->page), parameters,
+                          values, call, error) < 0 ||
+            request_text(call, "fields", "id,name,access_token", error) < 0)
+            return -1;
+        return meta_prove(parameters, values, values->grant, call, error);
+    }
+    if (request_begin("GET", parameters->api_version, PATH(me_or(parameters->subject), "accounts"),
+                      parameters, values, call, error) < 0 ||
+        request_text(call, "fields", "id,name,access_token,tasks", error) < 0 ||
+        request_text(call, "limit", META_PAGES_LIMIT, error) < 0 ||
+        request_text(call, "after", parameters->cursor, error) < 0)
         return -1;
-    return put_secret(call->form, "&fb_exchange_token=", values->grant, error);
+    return meta_prove(parameters, values, values->grant, call, error);
 }
+
+static int make_permissions(const struct oauth_parameters *parameters,
+                            const struct oauth_values *values, struct oauth_call *call,
+                            struct error *error)
+{
+    if (request_begin("GET", parameters->api_version,
+                      PATH(me_or(parameters->subject), "permissions"), parameters, values, call,
+                      error) < 0)
+        return -1;
+    return meta_prove(parameters, values, values->grant, call, error);
+}
+
+/* ---- ends ---- */
+
+static int make_take_back(const struct oauth_parameters *parameters,
+                          const struct oauth_values *values, struct oauth_call *call,
+                          struct error *error)
+{
+    const char *permission = text_given(parameters->permission) ? parameters->permission : NULL;
+    if (request_begin("POST", parameters->api_version,
+                      PATH(me_or(parameters->subject), "permissions", permission), parameters,
+                      values, call, error) < 0 ||
+        request_text(call, "method", "delete", error) < 0)
+        return -1;
+    return meta_prove(parameters, values, values->grant, call, error);
+}
+
+static int make_revocation(const struct oauth_parameters *parameters,
+                           const struct oauth_values *values, struct oauth_call *call,
+                           struct error *error)
+{
+    const struct secret *caller = values->caller != NULL ? values->caller : values->grant;
+    if (meta_begin_read(PATH("oauth", "revoke"), parameters, values, call, error) < 0 ||
+        request_text(call, "client_id", parameters->client_id, error) < 0 ||
+        request_secret(call, "client_secret", values->app_secret, error) < 0 ||
+        request_secret(call, "revoke_token", values->grant, error) < 0)
+        return -1;
+    return meta_prove(parameters, values, caller, call, error);
+}
+
+/* ---- all ---- */
 
 int meta_call_make(enum oauth_step step, const struct oauth_parameters *parameters,
                    const struct oauth_values *values, struct oauth_call *call, struct error *error)
 {
-    if (check_inputs(parameters, values, error) < 0)
-        return -1;
-    if (step == STEP_EXCHANGE)
-        return make_exchange(parameters, values, call, error);
-    return make_inspection(parameters, values, call, error);
-}
-
-int instagram_call_make(enum oauth_step step, const struct oauth_parameters *parameters,
-                        const struct oauth_values *values, struct oauth_call *call,
-                        struct error *error)
-{
-    (void)parameters, (void)values, (void)call, (void)step;
-    return error_set(error, CODE_USAGE, "there is no such step");
-}
-
-int threads_call_make(enum oauth_step step, const struct oauth_parameters *parameters,
-                      const struct oauth_values *values, struct oauth_call *call,
-                      struct error *error)
-{
-    (void)parameters, (void)values, (void)call, (void)step;
-    return error_set(error, CODE_USAGE, "there is no such step");
+    static int (*const makers[STEP_COUNT])(const struct oauth_parameters *parameters,
+                                           const struct oauth_values *values,
+                                           struct oauth_call *call, struct error *error) = {
+        [STEP_INSPECT_INPUT] = make_inspection,
+        [STEP_EXCHANGE] = meta_make_exchange,
+        [STEP_INSPECT_RESULT] = make_inspection,
+        [STEP_CODE] = meta_make_code,
+        [STEP_PAGES] = make_pages,
+        [STEP_APP_TOKEN] = meta_make_app_token,
+        [STEP_SYSTEM_USER] = meta_make_system_user,
+        [STEP_NARROW] = meta_make_narrow,
+        [STEP_SESSION_INFO] = meta_make_session_info,
+        [STEP_CLIENT_CODE] = meta_make_client_code,
+        [STEP_REDEEM] = meta_make_redemption,
+        [STEP_DEVICE_START] = meta_make_device_start,
+        [STEP_DEVICE_POLL] = meta_make_device_poll,
+        [STEP_PERMISSIONS] = make_permissions,
+        [STEP_TAKE_BACK] = make_take_back,
+        [STEP_REVOKE] = make_revocation,
+    };
+    return makers[step](parameters, values, call, error);
 }

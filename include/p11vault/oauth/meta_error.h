@@ -10,8 +10,14 @@
 
 #include "p11vault/oauth/answer.h"
 
-/* Fills a verdict from the "error" object of a Graph answer (error_subcode, or subcode inside debug_token's data). */
-void meta_error_judge(enum oauth_step step, int http_status, const json_t *error_object,
-                      struct oauth_verdict *ret_verdict);
+/*
+ * Fills a verdict from the object that describes an error: the "error" object of a Graph answer (error_subcode, or
+ * subcode inside debug_token's data), or an answer in one of the flat shapes.
+ */
+void meta_error_judge(const struct provider *provider, enum oauth_step step, int http_status,
+                      const json_t *error_object, struct oauth_verdict *ret_verdict);
+
+/* The same for the error_code of a redirect from the login dialog; 0 when it gives none. */
+void meta_error_judge_dialog(int64_t code, struct oauth_verdict *ret_verdict);
 
 #endif
