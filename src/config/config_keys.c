@@ -79,6 +79,15 @@ static int set_method(struct config_reading *reading, const char *value, void *f
     return 0;
 }
 
+static int set_unlocked(struct config_reading *reading, const char *value, void *field)
+{
+    bool allow = strcmp(value, "allow") == 0;
+    if (!allow && strcmp(value, "refuse") != 0)
+        return config_refuse(reading, "this must be refuse or allow");
+    *(bool *)field = allow;
+    return 0;
+}
+
 static const struct key keys[] = {
     {"vault", "dir", set_path, offsetof(struct config, vault_dir)},
     {"vault", "trust", set_path, offsetof(struct config, trust)},
@@ -92,6 +101,7 @@ static const struct key keys[] = {
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},
     {"tls", "ca", set_path, offsetof(struct config, tls_ca)},
     {"origin", "ca", set_path, offsetof(struct config_origin, ca)},
+    {"memory", "unlocked", set_unlocked, offsetof(struct config, unlocked_memory)},
     {"meta", "api-version", set_version, offsetof(struct config, meta_version)},
     {"meta", "debug-token", set_method, offsetof(struct config, debug_token_get)},
 };
@@ -232,7 +242,7 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault", "exchange", "tls", "meta"};
+    static const char *const plain[] = {"vault", "exchange", "tls", "memory", "meta"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         if (strcmp(text, plain[i]) == 0) {

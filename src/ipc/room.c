@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "p11vault/base/log.h"
+#include "p11vault/base/secret.h"
 
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/local/libexec/p11vault"
@@ -120,10 +121,12 @@ static int move_up(int descriptor, struct error *error)
 static int spawn(const struct room_start *how, const char *path, int channel, pid_t *ret_pid,
                  struct error *error)
 {
-    char *arguments[6] = {(char *)(uintptr_t)program_name(how->who)};
+    char *arguments[7] = {(char *)(uintptr_t)program_name(how->who)};
     size_t count = 1;
     if (log_is_verbose())
         arguments[count++] = (char *)(uintptr_t) "-v";
+    if (secret_unlocked_allowed())
+        arguments[count++] = (char *)(uintptr_t)ROOM_UNLOCKED;
     if (how->network)
         arguments[count++] = (char *)(uintptr_t) "--network";
     if (how->writable) {

@@ -13,6 +13,7 @@
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [tls]                ca = FILE
  *     [origin URL]         ca = FILE
+ *     [memory]             unlocked = refuse|allow
  *     [meta]               api-version = v26.0, debug-token = post|get
  */
 #ifndef P11VAULT_CONFIG_CONFIG_H
@@ -54,6 +55,7 @@ struct config {
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
     char *meta_version;  /* "v26.0" */
     int debug_token_get; /* 0: POST with method=get */
+    bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
     int exchange_deadline_s, connect_deadline_s;
     struct config_module modules[CONFIG_MODULES_MAX];
     size_t module_count;
