@@ -225,7 +225,7 @@ void room_explain(struct room *room, struct error *error)
         !wait_end(room->pid, deadline_in(ROOM_END_MS)))
         return;
     siginfo_t status = {0};
-    if (waitid(P_PID, (id_t)room->pid, &status, WEXITED | WNOHANG | WNOWAIT) < 0)
+    if (waitid(P_PID, (id_t)room->pid, &status, WEXITED | WNOWAIT) < 0)
         return;
     struct error why = *error;
     if (status.si_code == CLD_KILLED || status.si_code == CLD_DUMPED)
