@@ -123,7 +123,7 @@ valgrind: $(UNITS)
 	done; exit $$failed
 
 system: all
-	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/system
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadgroup tests/system
 
 # Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
 # The scanner of memory and registers, what it proves itself on, and what takes system calls away.

@@ -25,6 +25,18 @@ struct secret {
     size_t mapped; /* those pages and both guard pages */
 };
 
+static bool unlocked_allowed;
+
+void secret_allow_unlocked(void)
+{
+    unlocked_allowed = true;
+}
+
+bool secret_unlocked_allowed(void)
+{
+    return unlocked_allowed;
+}
+
 static size_t page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -90,11 +102,14 @@ static int map_locked(struct secret *secret, struct error *error)
     return 0;
 }
 
-static int lock_pages(const struct secret *secret, struct error *error)
+static int lock_pages(struct secret *secret, struct error *error)
 {
     if (mprotect(secret->data, secret->locked, PROT_READ | PROT_WRITE) < 0)
         return error_errno(error, CODE_FAULT, "open memory for a secret");
-    if (mlock(secret->data, secret->locked) < 0) {
+    bool locked = mlock(secret->data, secret->locked) == 0;
+    if (!locked && unlocked_allowed) {
+        secret->kind = SECRET_UNLOCKED;
+    } else if (!locked) {
         error_errno(error, CODE_CONFIG, "lock %zu KiB of memory for a secret",
                     secret->locked / 1024);
         return error_hint(error, "raise the limit: ulimit -l 8192 (a unit: LimitMEMLOCK=8M)");

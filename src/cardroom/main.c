@@ -8,6 +8,9 @@
 /* The first order comes at once; whoever starts this by hand gets an answer, not a hanging process. */
 #define FIRST_ORDER_MS 30000
 
+/* A card in files has one open for each object, and a file that locks it. */
+#define DESCRIPTORS_MAX 256
+
 static void clear(struct cardroom *room)
 {
     card_free(room->card);
@@ -21,11 +24,14 @@ static void clear(struct cardroom *room)
 /* Before a module is loaded: what its profile does not ask for is not there. */
 static int build_walls(const struct inside *inside, struct error *error)
 {
+    if (confine_limits(DESCRIPTORS_MAX, 0, error) < 0)
+        return -1;
     if (!CONFINE_WALLS)
         return 0;
-    if (confine_writing(inside->writable, error) < 0)
-        return -1;
-    return inside->network ? 0 : confine_offline(error);
+    const char *const places[] = {inside->writable};
+    if (confine_writing(places, inside->writable ? 1 : 0, error) < 0)
+        return error_prefix(error, "'writable' of the module");
+    return inside->network ? confine_calls(error) : confine_offline(error);
 }
 
 static int work(void *context, struct error *error)

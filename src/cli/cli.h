@@ -26,6 +26,7 @@ enum {
     READS_VAULT = 4,    /* open for reading */
     NEEDS_MODULE = 8,   /* the PKCS#11 module of the configuration or of --module */
     NEEDS_BROWSER = 16, /* a process that can start one is made before the walls are */
+    WRITES_NAMED = 32, /* in or beside what the first positional argument names, too */
 };
 
 struct cli {
@@ -75,6 +76,13 @@ int arguments_parse(int count, char **words, const struct verb *verbs, size_t ve
                     struct arguments *ret_arguments, const struct verb **ret_verb,
                     struct error *error);
 void arguments_usage(const struct verb *verbs, size_t verb_count, const struct verb *only);
+
+/* walls.c: no writing but where the verb must; to be called once configuration and directory are known. */
+int cli_walls(const struct cli *cli, unsigned needs, struct error *error);
+/* Says on standard error which walls this machine cannot give. */
+void cli_tell_absent_walls(const struct cli *cli);
+/* What a room with a batch of the largest records locks, and some more. */
+#define SECRETS_MAX ((size_t)2 << 20)
 
 /* The verbs. */
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,

@@ -12,12 +12,12 @@ static const struct {
     const char *name;
     doctor_check *check;
 } checks[] = {
-    {"memory", doctor_memory},     {"secretmem", doctor_secret_memory},
     {"process", doctor_process},   {"privileges", doctor_privileges},
     {"seccomp", doctor_filters},   {"landlock", doctor_landlock},
     {"tracing", doctor_tracing},   {"swap", doctor_swap},
     {"cores", doctor_cores},       {"build", doctor_build},
     {"programs", doctor_programs}, {"config", doctor_config},
+    {"memory", doctor_memory},     {"secretmem", doctor_secret_memory},
     {"tls", doctor_tls},           {"vault", doctor_vault},
     {"disk", doctor_disk},         {"store", doctor_store},
     {"trust", doctor_trust},       {"log", doctor_log},

@@ -3,6 +3,7 @@
  */
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "doctor.h"
@@ -11,21 +12,34 @@
 #include "p11vault/confine/kernel.h"
 #include "p11vault/ipc/room.h"
 
-/* What a room with a batch of the largest records needs, and some more. */
-#define LOCKED_BYTES ((size_t)2 << 20)
 #define KIB 1024ULL
 
+#ifndef LIBEXECDIR
+#define LIBEXECDIR "/usr/local/libexec/p11vault"
+#endif
+
+/* A configuration that cannot be read allows nothing. */
 void doctor_memory(struct doctor *doctor)
 {
+    static const char fix[] = "ulimit -l 8192 (in a systemd unit: LimitMEMLOCK=8M)";
     uint64_t limit = kernel_lock_limit();
     unsigned long long kib = limit / KIB;
-    if (!kernel_can_lock(LOCKED_BYTES))
-        doctor_problem(doctor, CODE_CONFIG, "ulimit -l 8192 (in a systemd unit: LimitMEMLOCK=8M)",
+    bool allowed = doctor->cli->config && doctor->cli->config->unlocked_memory;
+    bool lockable = kernel_can_lock(SECRETS_MAX);
+    if (allowed)
+        doctor_warn(doctor, lockable ? "[memory] unlocked = refuse" : fix,
+                    "[memory] unlocked = allow: %s",
+                    lockable ? "secrets would go where they can be swapped out, without a word"
+                             : "secrets can be swapped out");
+    if (!lockable && allowed)
+        doctor_warn(doctor, fix, "only %llu KiB can be locked", kib);
+    else if (!lockable)
+        doctor_problem(doctor, CODE_CONFIG, fix,
                        "only %llu KiB can be locked: secrets need %llu KiB", kib,
-                       LOCKED_BYTES / KIB);
+                       SECRETS_MAX / KIB);
     else if (limit == UINT64_MAX)
         doctor_ok(doctor, "memory can be locked without a limit");
-    else if (limit < LOCKED_BYTES)
+    else if (limit < SECRETS_MAX)
         doctor_ok(doctor, "memory can be locked beyond the limit of %llu KiB by privilege", kib);
     else
         doctor_ok(doctor, "%llu KiB can be locked", kib);
@@ -39,6 +53,8 @@ void doctor_secret_memory(struct doctor *doctor)
         doctor_failure(doctor, &error, "ulimit -l 8192");
     else if (secret_kind(empty) == SECRET_HIDDEN)
         doctor_ok(doctor, "secrets lie in memory that the kernel itself does not map");
+    else if (secret_kind(empty) == SECRET_UNLOCKED)
+        doctor_warn(doctor, "ulimit -l 8192", "secrets lie in memory that can be swapped out");
     else
         doctor_warn(doctor, "boot with secretmem.enable=1 (Linux 5.14 or newer)",
                     "no memfd_secret: secrets lie in locked memory that the kernel can read");
@@ -77,11 +93,14 @@ void doctor_landlock(struct doctor *doctor)
 {
     int version = confine_landlock_version();
     if (version > 0)
-        doctor_ok(doctor, "version %d: the exchange room is shut off from files%s", version,
-                  version >= 4 ? " and TCP" : "");
+        doctor_ok(doctor,
+                  "version %d: files are written only where they must be, and the exchange room "
+                  "is shut off from all%s",
+                  version, version >= 4 ? " and TCP" : "");
     else
         doctor_warn(doctor, "use Linux 5.13 or newer and boot with landlock in lsm=",
-                    "none: the exchange room's lock stands by its seccomp filter alone");
+                    "none: files can be written wherever the user can, and the exchange room's "
+                    "lock stands by its seccomp filter alone");
 }
 
 void doctor_tracing(struct doctor *doctor)
@@ -126,12 +145,26 @@ void doctor_build(struct doctor *doctor)
 #endif
 }
 
-/* A program that its user can read starts dumpable, and stays so until its first line. */
+/*
+ * A program that its user can read starts dumpable, and stays so until its first line.  Rooms that are installed refuse
+ * to work so, root's excepted.
+ */
+static void tell_readable(struct doctor *doctor, enum party who, const char *path, const char *fix,
+                          const char *why)
+{
+    bool refuses = who != PARTY_FRONT && geteuid() != 0 &&
+                   strncmp(path, LIBEXECDIR "/", strlen(LIBEXECDIR "/")) == 0;
+    if (refuses)
+        doctor_problem(doctor, CODE_CONFIG, fix, "%s %s, so it refuses to work", path, why);
+    else
+        doctor_warn(doctor, fix, "%s %s, so it starts dumpable", path, why);
+}
+
 static void check_program(struct doctor *doctor, enum party who)
 {
     struct error error;
     struct stat status;
-    char path[PATH_MAX], fix[PATH_MAX + 32];
+    char path[PATH_MAX], fix[PATH_MAX + 32], why[64];
     if (room_find_program(who, path, &error) < 0) {
         error.code = CODE_CONFIG;
         doctor_failure(doctor, &error, "make install");
@@ -142,11 +175,11 @@ static void check_program(struct doctor *doctor, enum party who)
         doctor_failure(doctor, &error, "make install");
     } else if ((status.st_mode & (S_IRGRP | S_IROTH)) != 0) {
         (void)snprintf(fix, sizeof(fix), "chmod 0711 %s", path);
-        doctor_warn(doctor, fix, "%s can be read (mode %04o), so it starts dumpable", path,
-                    status.st_mode & 07777U);
+        (void)snprintf(why, sizeof(why), "can be read (mode %04o)", status.st_mode & 07777U);
+        tell_readable(doctor, who, path, fix, why);
     } else if (geteuid() != 0 && status.st_uid == geteuid()) {
         (void)snprintf(fix, sizeof(fix), "chown root %s", path);
-        doctor_warn(doctor, fix, "%s is your own, so it starts dumpable", path);
+        tell_readable(doctor, who, path, fix, "is your own");
     } else {
         doctor_ok(doctor, "%s", path);
     }

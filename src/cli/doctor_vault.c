@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "p11vault/base/secret.h"
 #include "p11vault/confine/kernel.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -25,6 +26,8 @@ void doctor_config(struct doctor *doctor)
         doctor_failure(doctor, &error, "man p11vault.conf");
         return;
     }
+    if (cli->config->unlocked_memory)
+        secret_allow_unlocked();
     bool there = access(cli->config->user_file, F_OK) == 0;
     doctor_ok(doctor, there ? "%s" : "%s is not there: the defaults hold", cli->config->user_file);
 }
@@ -112,7 +115,7 @@ void doctor_vault(struct doctor *doctor)
     if (!cli->config)
         return;
     if (vault_find_directory(cli->config, cli->arguments.vault, &cli->directory, &error) < 0 ||
-        check_directory(cli->directory, &error) < 0)
+        cli_walls(cli, NEEDS_VAULT, &error) < 0 || check_directory(cli->directory, &error) < 0)
         doctor_failure(doctor, &error, "name your own directory: --vault DIR");
     else
         doctor_ok(doctor, "%s is private and local", cli->directory);

@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "p11vault/base/log.h"
+#include "p11vault/base/secret.h"
 #include "p11vault/confine/confine.h"
 
 #ifndef VERSION
@@ -51,7 +52,7 @@ static const struct verb verbs[] = {
     {"status", "", "every grant, its state and days left", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_status},
     {"audit show", "", "the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_show},
     {"audit verify", "[STORE]", "check all that the log can prove", 0, 1, OPTION_JSON | OPTION_TRUST,
-     NEEDS_CONFIG, cli_audit_verify},
+     NEEDS_CONFIG | WRITES_NAMED, cli_audit_verify},
     {"audit key", "", "the keys that sign the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_key},
 };
 /* clang-format on */
@@ -85,6 +86,11 @@ static int set_up(struct cli *cli, unsigned needs, struct error *error)
             vault_find_directory(cli->config, arguments->vault, &cli->directory, error) < 0)
             return -1;
         cli->front.config = cli->config;
+        if (cli->config->unlocked_memory)
+            secret_allow_unlocked();
+        cli_tell_absent_walls(cli);
+        if (cli_walls(cli, needs, error) < 0)
+            return -1;
     }
     if ((needs & (NEEDS_VAULT | READS_VAULT)) != 0) {
         bool read_only = (needs & NEEDS_VAULT) == 0;
@@ -104,7 +110,8 @@ static int set_up(struct cli *cli, unsigned needs, struct error *error)
 static int run(int count, char **words, struct cli *cli, struct error *error)
 {
     const struct verb *verb;
-    if (arguments_parse(count, words, verbs, VERB_COUNT, &cli->arguments, &verb, error) < 0 ||
+    if (confine_descriptors(STDERR_FILENO + 1, error) < 0 ||
+        arguments_parse(count, words, verbs, VERB_COUNT, &cli->arguments, &verb, error) < 0 ||
         (verb && (verb->needs & NEEDS_BROWSER) != 0 && !cli->arguments.help &&
          browser_prepare(error) < 0) ||
         confine_process(false, error) < 0)
@@ -118,6 +125,8 @@ static int run(int count, char **words, struct cli *cli, struct error *error)
         return 0;
     }
     log_start("p11vault", cli->arguments.verbose);
+    if (CONFINE_WALLS && confine_calls(error) < 0)
+        return -1;
     if (set_up(cli, verb->needs, error) < 0)
         return -1;
     return verb->run(cli, error);

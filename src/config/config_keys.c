@@ -110,6 +110,14 @@ static int set_method(struct config_reading *reading, const char *value, void *f
     {section, "revoke", set_method, offsetof(struct config, family.revoke_get)},                   \
     {section, "app-token", set_method, offsetof(struct config, family.app_token_get)}
 /* clang-format on */
+static int set_unlocked(struct config_reading *reading, const char *value, void *field)
+{
+    bool allow = strcmp(value, "allow") == 0;
+    if (!allow && strcmp(value, "refuse") != 0)
+        return config_refuse(reading, "this must be refuse or allow");
+    *(bool *)field = allow;
+    return 0;
+}
 
 static const struct key keys[] = {
     {"vault", "dir", set_path, offsetof(struct config, vault_dir)},
@@ -128,6 +136,7 @@ static const struct key keys[] = {
     PROVIDER_KEYS("meta", meta),
     PROVIDER_KEYS("instagram", instagram),
     PROVIDER_KEYS("threads", threads),
+    {"memory", "unlocked", set_unlocked, offsetof(struct config, unlocked_memory)},
 };
 
 /*
@@ -266,8 +275,8 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault", "exchange",  "login",  "tls",
-                                        "meta",  "instagram", "threads"};
+    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",
+                                        "memory", "meta",     "instagram", "threads"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         if (strcmp(text, plain[i]) == 0) {

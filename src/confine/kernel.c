@@ -3,6 +3,7 @@
  */
 #include "p11vault/confine/kernel.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "p11vault/base/buffer.h"
+#include "p11vault/base/cleanup.h"
 
 #define SETTING_MAX ((size_t)64 * 1024)
 
@@ -35,6 +37,16 @@ bool kernel_can_lock(size_t size)
     bool locked = syscall(SYS_mlock, pages, size) == 0;
     munmap(pages, size);
     return locked;
+}
+
+bool kernel_has_hidden(void)
+{
+#ifdef SYS_memfd_secret
+    auto_close int descriptor = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+    return descriptor >= 0;
+#else
+    return false;
+#endif
 }
 
 bool kernel_has_filters(void)

@@ -1,6 +1,6 @@
 /*
  * landlock.c: walls by the kernel's own access control and not by call numbers: for the locked exchange room no file by
- * any name and no TCP; for the card room no writing but where its module's profile allows it.
+ * any name and no TCP; for the others no writing but in the places they are given; for all no signals to the outside.
  */
 #include "p11vault/confine/confine.h"
 
@@ -19,12 +19,14 @@
 struct ruleset {
     uint64_t files;
     uint64_t network;
+    uint64_t scoped;
 };
 #define FILES_V1 ((UINT64_C(1) << 13) - 1)
 #define FILES_REFER (UINT64_C(1) << 13)    /* since version 2 */
 #define FILES_TRUNCATE (UINT64_C(1) << 14) /* since version 3 */
 #define FILES_IOCTL (UINT64_C(1) << 15)    /* since version 5 */
 #define NETWORK_TCP UINT64_C(3)            /* bind and connect, since version 4 */
+#define SCOPE_SIGNAL UINT64_C(2)           /* none to processes outside, since version 6 */
 
 int confine_landlock_version(void)
 {
@@ -39,7 +41,7 @@ static int make_ruleset(bool with_network, struct ruleset *ret_rules, int *ret_r
     int version = confine_landlock_version();
     *ret_ruleset = -1;
     if (version == 0) {
-        log_info("this kernel has no Landlock: the seccomp filter stands alone");
+        log_info("this kernel has no Landlock: the filters of system calls stand alone");
         return 0;
     }
     struct ruleset rules = {.files = FILES_V1};
@@ -51,7 +53,12 @@ static int make_ruleset(bool with_network, struct ruleset *ret_rules, int *ret_r
         rules.files |= FILES_IOCTL;
     if (version >= 4 && with_network)
         rules.network = NETWORK_TCP;
-    size_t size = version >= 4 ? sizeof(rules) : offsetof(struct ruleset, network);
+    /* To those behind the same wall it may: so the front can end its rooms, which inherit its wall, and not they it. */
+    if (version >= 6)
+        rules.scoped = SCOPE_SIGNAL;
+    size_t size = version >= 6   ? sizeof(rules)
+                  : version >= 4 ? offsetof(struct ruleset, scoped)
+                                 : offsetof(struct ruleset, network);
     *ret_ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
     if (*ret_ruleset < 0)
         return error_errno(error, CODE_CONFIG, "make Landlock rules");
@@ -87,7 +94,7 @@ static int allow(int ruleset, const char *path, uint64_t access, struct error *e
     return 0;
 }
 
-int confine_writing(const char *writable, struct error *error)
+int confine_writing(const char *const *places, size_t count, struct error *error)
 {
     struct ruleset rules;
     auto_close int ruleset = -1;
@@ -101,7 +108,8 @@ int confine_writing(const char *writable, struct error *error)
               error) < 0 ||
         allow(ruleset, "/dev", rules.files & LANDLOCK_ACCESS_FS_WRITE_FILE, error) < 0)
         return -1;
-    if (writable && allow(ruleset, writable, rules.files & ~FILES_IOCTL, error) < 0)
-        return error_prefix(error, "'writable' of the module");
+    for (size_t i = 0; i < count; i++)
+        if (allow(ruleset, places[i], rules.files & ~FILES_IOCTL, error) < 0)
+            return -1;
     return enforce(ruleset, error);
 }

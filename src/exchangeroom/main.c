@@ -3,9 +3,14 @@
  * flow, the end of the card room's one-way channel as descriptor 4.
  */
 #include "exchangeroom.h"
+#include "p11vault/confine/confine.h"
 
 /* A person may be asked for the card's PIN between two orders. */
 #define ORDER_MS (5 * 60 * 1000)
+
+/* Its channels, one connection and what a name is resolved by; libcurl with its libraries takes some ten MiB. */
+#define DESCRIPTORS_MAX 64
+#define DATA_MAX ((size_t)512 << 20)
 
 static void clear(struct exchangeroom *room)
 {
@@ -41,6 +46,10 @@ static int carry_out(struct exchangeroom *room, const struct message *order, str
 static int work(void *context, struct error *error)
 {
     struct exchangeroom *room = context;
+    /* Until its lock it reads files, and writes none. */
+    if (confine_limits(DESCRIPTORS_MAX, DATA_MAX, error) < 0 ||
+        (CONFINE_WALLS && confine_writing(NULL, 0, error) < 0))
+        return -1;
     for (;;) {
         struct message order;
         if (channel_receive(room->inside.front, deadline_in(ORDER_MS), &order, error) < 0)

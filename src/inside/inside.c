@@ -9,8 +9,14 @@
 
 #include "p11vault/base/log.h"
 #include "p11vault/base/scrub.h"
+#include "p11vault/base/secret.h"
 #include "p11vault/confine/confine.h"
+#include "p11vault/confine/kernel.h"
 #include "p11vault/ipc/room.h"
+
+#ifndef LIBEXECDIR
+#define LIBEXECDIR "/usr/local/libexec/p11vault"
+#endif
 
 static int take_channels(struct inside *inside, struct error *error)
 {
@@ -29,10 +35,14 @@ static int take_channels(struct inside *inside, struct error *error)
 /* The wiping allocators must be in place before either library has allocated anything. */
 static int begin(struct inside *inside, struct error *error)
 {
-    if (confine_process(true, error) < 0 || confine_descriptors(ROOM_KEYS_FD + 1, error) < 0 ||
-        secret_heap_install(error) < 0)
+    struct confine_start start;
+    if (confine_look_at_start(LIBEXECDIR, &start, error) < 0 || confine_process(true, error) < 0 ||
+        confine_descriptors(ROOM_KEYS_FD + 1, error) < 0 || secret_heap_install(error) < 0)
         return -1;
-    return take_channels(inside, error);
+    if (log_is_verbose() && !kernel_has_hidden())
+        log_info("this kernel has no memfd_secret: secrets lie in locked memory");
+    /* With its channel it can tell the front what is wrong. */
+    return take_channels(inside, error) < 0 ? -1 : confine_check_start(&start, error);
 }
 
 int inside_run(struct inside *inside, int count, char **arguments)
@@ -42,6 +52,8 @@ int inside_run(struct inside *inside, int count, char **arguments)
     for (int i = 1; i < count; i++) {
         verbose = verbose || strcmp(arguments[i], "-v") == 0;
         inside->network = inside->network || strcmp(arguments[i], "--network") == 0;
+        if (strcmp(arguments[i], ROOM_UNLOCKED) == 0)
+            secret_allow_unlocked();
         if (strcmp(arguments[i], "--writable") == 0 && i + 1 < count)
             inside->writable = arguments[++i];
     }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "p11vault/base/log.h"
+#include "p11vault/base/secret.h"
 
 #ifndef LIBEXECDIR
 #define LIBEXECDIR "/usr/local/libexec/p11vault"
@@ -120,10 +121,12 @@ static int move_up(int descriptor, struct error *error)
 static int spawn(const struct room_start *how, const char *path, int channel, pid_t *ret_pid,
                  struct error *error)
 {
-    char *arguments[6] = {(char *)(uintptr_t)program_name(how->who)};
+    char *arguments[7] = {(char *)(uintptr_t)program_name(how->who)};
     size_t count = 1;
     if (log_is_verbose())
         arguments[count++] = (char *)(uintptr_t) "-v";
+    if (secret_unlocked_allowed())
+        arguments[count++] = (char *)(uintptr_t)ROOM_UNLOCKED;
     if (how->network)
         arguments[count++] = (char *)(uintptr_t) "--network";
     if (how->writable) {
@@ -222,7 +225,7 @@ void room_explain(struct room *room, struct error *error)
         !wait_end(room->pid, deadline_in(ROOM_END_MS)))
         return;
     siginfo_t status = {0};
-    if (waitid(P_PID, (id_t)room->pid, &status, WEXITED | WNOHANG | WNOWAIT) < 0)
+    if (waitid(P_PID, (id_t)room->pid, &status, WEXITED | WNOWAIT) < 0)
         return;
     struct error why = *error;
     if (status.si_code == CLD_KILLED || status.si_code == CLD_DUMPED)

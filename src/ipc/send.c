@@ -55,7 +55,7 @@ static int build(struct channel *channel, const struct message_rule *rule,
     return 0;
 }
 
-static int transmit(struct channel *channel, int descriptor, struct error *error)
+static ssize_t transmit_with(const struct channel *channel, int descriptor)
 {
     struct iovec packet = {(void *)(uintptr_t)secret_data(channel->out), secret_size(channel->out)};
     struct msghdr header = {.msg_iov = &packet, .msg_iovlen = 1};
@@ -63,18 +63,25 @@ static int transmit(struct channel *channel, int descriptor, struct error *error
         struct cmsghdr align;
         char space[CMSG_SPACE(sizeof(int))];
     } control = {0};
-    if (descriptor >= 0) {
-        header.msg_control = &control;
-        header.msg_controllen = sizeof(control);
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(rights), &descriptor, sizeof(int));
-    }
+    header.msg_control = &control;
+    header.msg_controllen = sizeof(control);
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(rights), &descriptor, sizeof(int));
+    return sendmsg(channel->descriptor, &header, MSG_NOSIGNAL);
+}
+
+/* sendmsg(2) only with a descriptor: a locked room has it no more, because it can name an address. */
+static int transmit(struct channel *channel, int descriptor, struct error *error)
+{
+    size_t size = secret_size(channel->out);
     ssize_t sent;
     do
-        sent = sendmsg(channel->descriptor, &header, MSG_NOSIGNAL);
+        sent = descriptor >= 0
+                   ? transmit_with(channel, descriptor)
+                   : send(channel->descriptor, secret_data(channel->out), size, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
         return channel_peer_ended(channel, error);
@@ -82,7 +89,7 @@ static int transmit(struct channel *channel, int descriptor, struct error *error
         channel->state = STATE_OVER;
         return channel_too_late(channel, error);
     }
-    if (sent != (ssize_t)packet.iov_len)
+    if (sent != (ssize_t)size)
         return error_errno(error, CODE_FAULT, "send to the %s", channel_party(channel->peer));
     return 0;
 }

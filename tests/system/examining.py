@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+# Starts a program as if the kernel did not know some system calls.
+WITHOUT = HERE.parent / "exposure" / "without.c"
 CHECKS = {"memory", "secretmem", "process", "privileges", "seccomp", "landlock", "tracing", "swap",
           "cores", "build", "programs", "config", "tls", "vault", "disk", "store", "trust", "log",
           "clock", "apps"}

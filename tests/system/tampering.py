@@ -117,8 +117,8 @@ class GoodVault:
         add = ("--provider", "meta", "--id", "77", "--origin", self.graph.origin,
                "--secret-file", self.vault.base / "given/secret")
         victim = Victim(self.vault, "card")
-        last = victim.count(["sendmsg"], "app", "add", "spare", *add)["sendmsg"]
-        assert victim.kill("sendmsg", last, "app", "add", "gone", *add).code == 23
+        last = victim.count(["sendto"], "app", "add", "spare", *add)["sendto"]
+        assert victim.kill("sendto", last, "app", "add", "gone", *add).code == 23
         victim.remove()
         self._keep_stage()
 

@@ -1,21 +1,15 @@
 """`doctor` on machines that lack something: memory to lock, walls, room on the disk, the right time."""
 
 import os
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from examining import Examined, compiled, examine, is_sanitized
+from examining import WITHOUT, Examined, compiled, examine, is_sanitized
+from limited import MIB, LimitedVault
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_soft_vault)
 from program import Program
-from vaulttool import Vault
-
-WITHOUT = Path(__file__).resolve().parents[1] / "exposure" / "without.c"
-MIB = 1 << 20
-NOBODY = 65534
 CLOCK = """
 #include <dlfcn.h>
 #include <time.h>
@@ -29,30 +23,6 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     return result;
 }
 """
-
-
-class LimitedVault(Vault):
-    """A vault of a user who is not root and may lock so much memory."""
-
-    locked = 8 * MIB
-
-    def __init__(self, programs, processes):
-        """With copies of the programs, which may lie where that user cannot go."""
-        super().__init__(programs, processes)
-        self.programs = self._directory("programs")
-        for name in ("p11vault", "p11vault-card", "p11vault-exchange"):
-            shutil.copy(programs / name, self.programs / name)
-
-    def start_bare(self, *arguments, stdin=None, pty=None, env=None):
-        """As that user, with that limit."""
-        command = ["/usr/bin/prlimit", f"--memlock={self.locked}:{self.locked}"]
-        if os.geteuid() == 0:
-            for path in (self.base, *self.base.rglob("*")):
-                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-            command += ["/usr/bin/setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
-                        "--clear-groups"]
-        return Program([*command, self.programs / "p11vault", *arguments],
-                       self.environment(**env or {}), self.processes, stdin, pty)
 
 
 @pytest.fixture(name="limited")
@@ -73,6 +43,16 @@ def test_unprivileged(limited):
     found.has("ok", "memory", "8192 KiB can be locked")
     limited.locked = MIB
     examine(limited).fails(14, "memory", "only 1024 KiB can be locked", "ulimit -l 8192")
+    limited.configure("[memory]\nunlocked = allow\n")
+    found = examine(limited)
+    found.is_well()
+    found.has("warning", "memory", "[memory] unlocked = allow", "secrets can be swapped out")
+    limited.locked = 0
+    found = examine(limited)
+    found.is_well()
+    found.has("warning", "secretmem", "can be swapped out", "ulimit -l 8192")
+    limited.locked = 8 * MIB
+    examine(limited).has("warning", "memory", "unlocked = allow", "unlocked = refuse")
 
 
 def test_privileged(soft_vault):

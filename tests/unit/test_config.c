@@ -65,6 +65,7 @@ static void test_defaults(void **state)
     assert_null(config->meta.api_version);
     assert_null(config->meta.dialog);
     assert_int_equal(config->meta.debug_token_get, 0);
+    assert_false(config->unlocked_memory);
     assert_int_equal(config->exchange_deadline_s, 60);
     assert_int_equal(config->connect_deadline_s, 10);
     assert_int_equal(config->module_count, 0);
@@ -84,6 +85,7 @@ static void test_every_key(void **state)
                "[tls]\nca = /ca\n"
                "[origin https://Local.Host:8443/]\nca = /ca2\n"
                "[origin https://[::1]:443]\nca = /ca3\n"
+               "[memory]\nunlocked = allow\n"
                "[meta]\napi-version = v27.0\ndebug-token = get");
     assert_string_equal(config->vault_dir, "/v");
     assert_string_equal(config->trust, "/t");
@@ -106,6 +108,7 @@ static void test_every_key(void **state)
     assert_int_equal(config->origin_count, 2);
     assert_string_equal(config->meta.api_version, "v27.0");
     assert_int_equal(config->meta.debug_token_get, 1);
+    assert_true(config->unlocked_memory);
     assert_string_equal(config_ca(config, "https://local.host:8443"), "/ca2");
     assert_string_equal(config_ca(config, "https://[::1]"), "/ca3");
     assert_string_equal(config_ca(config, "https://graph.facebook.com"), "/ca");
@@ -288,6 +291,7 @@ static void test_refused_values(void **state)
         refuse(text, "0:2: a version must look like v26.0");
     }
     refuse("[meta]\ndebug-token = GET\n", "0:2: this must be post or get");
+    refuse("[memory]\nunlocked = yes\n", "0:2: this must be refuse or allow");
     refuse("[vault]\nmodule = a/b\n", "0:2: this cannot be the name of a module");
     refuse("[vault]\nmodule = m\n", "0:2: there is no section [module m]");
 }
@@ -633,6 +637,8 @@ static void test_shipped_example(void **state)
         "app-token",
         "[login]",
         "port",
+        "[memory]",
+        "unlocked",
     };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char set[64];

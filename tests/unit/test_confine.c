@@ -9,10 +9,15 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -56,6 +61,12 @@ static void in_child(const char *(*body)(void))
         fail_msg("child ended with status 0x%x: %s", (unsigned)status, text);
 }
 
+/* As confine_process() does first: without it only root may build walls. */
+static void forbid_privileges(void)
+{
+    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+}
+
 /* Valgrind makes calls of its own inside the process, which a filter would deny it as well. */
 static void filtered_child(const char *(*body)(void))
 {
@@ -79,8 +90,15 @@ static int pair[2];
 
 #define POINTER(p) ((long)(intptr_t)(p))
 
+static const struct sockaddr_in network = {.sin_family = AF_INET, .sin_port = 9 << 8};
+static struct mmsghdr addressed = {
+    .msg_hdr = {.msg_name = (void *)(uintptr_t)&network, .msg_namelen = sizeof(network)}};
+
 static const char *denied_calls_fail(void)
 {
+    int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
+        return "socketpair before the lock";
     const struct attempt attempts[] = {
         {"socket", SYS_socket, {AF_INET, SOCK_STREAM, 0}, EPERM},
         {"socket unix", SYS_socket, {AF_UNIX, SOCK_STREAM, 0}, EPERM},
@@ -96,6 +114,20 @@ static const char *denied_calls_fail(void)
         {"fork", SYS_fork, {0}, EPERM},
         {"vfork", SYS_vfork, {0}, EPERM},
 #endif
+        {"sendto", SYS_sendto, {udp, POINTER("x"), 1, 0, POINTER(&network)}, EPERM},
+        {"sendto unix", SYS_sendto, {pair[0], POINTER("x"), 1, 0, POINTER(&address)}, EPERM},
+        {"sendto fast", SYS_sendto, {tcp, POINTER("x"), 1, MSG_FASTOPEN, POINTER(&network)}, EPERM},
+        {"sendmsg", SYS_sendmsg, {udp, POINTER(&addressed.msg_hdr), 0}, EPERM},
+        {"sendmmsg", SYS_sendmmsg, {udp, POINTER(&addressed), 1, 0}, EPERM},
+#ifdef SYS_mkdir
+        {"mkdir", SYS_mkdir, {POINTER(path), 0700}, EPERM},
+        {"unlink", SYS_unlink, {POINTER(path)}, EPERM},
+        {"chmod", SYS_chmod, {POINTER(path), 0600}, EPERM},
+#endif
+        {"truncate", SYS_truncate, {POINTER(path), 0}, EPERM},
+        {"unlinkat", SYS_unlinkat, {AT_FDCWD, POINTER(path), 0}, EPERM},
+        {"fchownat", SYS_fchownat, {AT_FDCWD, POINTER(path), 0, 0, 0}, EPERM},
+        {"kill", SYS_kill, {getppid(), 0}, EPERM},
         {"openat", SYS_openat, {AT_FDCWD, POINTER(path), O_RDONLY}, EPERM},
         {"openat2", SYS_openat2, {AT_FDCWD, POINTER(path), 0, 0}, EPERM},
         {"open_by_handle_at", SYS_open_by_handle_at, {AT_FDCWD, 0, 0}, EPERM},
@@ -120,12 +152,16 @@ static const char *denied_calls_fail(void)
         {"io_uring_enter", SYS_io_uring_enter, {0, 0, 0, 0}, EPERM},
         {"keyctl", SYS_keyctl, {0, 0}, EPERM},
         {"bpf", SYS_bpf, {0, 0, 0}, EPERM},
+        {"perf_event_open", SYS_perf_event_open, {0, 0, 0, 0, 0}, EPERM},
+        {"userfaultfd", SYS_userfaultfd, {0}, EPERM},
+        {"add_key", SYS_add_key, {0, 0, 0, 0, 0}, EPERM},
+        {"TIOCSTI", SYS_ioctl, {0, TIOCSTI, POINTER("x")}, EPERM},
+        {"PR_SET_DUMPABLE", SYS_prctl, {PR_SET_DUMPABLE, 1, 0, 0, 0}, EPERM},
     };
     static char wrong[128];
     struct error error = {0};
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
-        return "socketpair before the lock";
+    forbid_privileges();
     if (confine_lock(&error) < 0)
         return "confine_lock refused";
     for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
@@ -157,6 +193,7 @@ static const char *open_things_stay_usable(void)
 
     if (file < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets) < 0)
         return "before the lock";
+    forbid_privileges();
     if (confine_lock(&error) < 0)
         return "confine_lock refused";
     if (read(file, bytes, sizeof(bytes)) != sizeof(bytes))
@@ -183,6 +220,7 @@ static const char *locks_twice(void)
 {
     struct error error = {0};
 
+    forbid_privileges();
     return confine_lock(&error) < 0 || confine_lock(&error) < 0 ? "refused" : NULL;
 }
 
@@ -276,12 +314,41 @@ static void descriptors_are_closed(void **state)
     in_child(standard_descriptors_stay);
 }
 
+/* Linux before 5.9; and what containers say of calls that they do not know. */
+static bool lose_close_range(int answer)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    bool lost =
+        filter &&
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO((unsigned)answer), SCMP_SYS(close_range), 0) == 0 &&
+        seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    return lost;
+}
+
+static const char *close_without_the_call(void)
+{
+    return lose_close_range(ENOSYS) ? descriptors_close() : "no filter";
+}
+
+static const char *close_where_it_is_refused(void)
+{
+    return lose_close_range(EPERM) ? standard_descriptors_stay() : "no filter";
+}
+
+static void descriptors_are_closed_one_by_one(void **state)
+{
+    (void)state;
+    filtered_child(close_without_the_call);
+    filtered_child(close_where_it_is_refused);
+}
+
 /* The machine's own sockets stay: pcscd is behind one. */
 static const char *offline_card_room(void)
 {
     static struct error error;
     int ends[2];
-    static const int families[] = {AF_INET, AF_INET6, AF_PACKET};
+    static const int families[] = {AF_INET, AF_INET6, AF_VSOCK, AF_PACKET, AF_ALG, AF_BLUETOOTH};
     if (confine_offline(&error) < 0)
         return error.text;
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
@@ -289,6 +356,9 @@ static const char *offline_card_room(void)
         if (descriptor >= 0 || errno != EAFNOSUPPORT)
             return "a network socket was made";
     }
+    /* The kernel takes the lower half alone. */
+    if (syscall(SYS_socket, (1UL << 32) + AF_INET, SOCK_DGRAM, 0) != -1 || errno != EAFNOSUPPORT)
+        return "a network socket was made by half of an argument";
     if (socket(AF_UNIX, SOCK_STREAM, 0) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
         return "no socket of the machine itself";
     if (open("/dev/null", O_RDONLY) < 0)
@@ -312,7 +382,9 @@ static const char *writing_card_room(void)
     if (!mkdtemp(place))
         return "no directory";
     (void)snprintf(inside, sizeof(inside), "%s/file", place);
-    if (confine_writing(place, &error) < 0)
+    const char *const places[] = {place};
+    forbid_privileges();
+    if (confine_writing(places, 1, &error) < 0)
         return error.text;
     int wall = confine_landlock_version() > 0;
     int descriptor = open("/tmp/p11vault-elsewhere", O_WRONLY | O_CREAT, 0600);
@@ -327,6 +399,159 @@ static const char *writing_card_room(void)
     return NULL;
 }
 
+/* The child is behind the same wall and the parent is not. */
+static const char *signals_stay_inside(void)
+{
+    static struct error error;
+    forbid_privileges();
+    if (confine_writing(NULL, 0, &error) < 0)
+        return error.text;
+    pid_t child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    bool outside = kill(getppid(), 0) == 0;
+    if (child < 0 || kill(child, SIGKILL) < 0 || waitpid(child, NULL, 0) != child)
+        return "a child cannot be ended";
+    return confine_landlock_version() >= 6 && outside ? "the parent can be signalled" : NULL;
+}
+
+static void signals_reach_nobody_outside(void **state)
+{
+    (void)state;
+    in_child(signals_stay_inside);
+}
+
+static const char *nothing_to_write(void)
+{
+    static struct error error;
+    static const char *const places[] = {"/no/such/place"};
+    if (confine_landlock_version() == 0)
+        return NULL;
+    if (confine_writing(places, 1, &error) == 0 || error.code != CODE_CONFIG)
+        return "a place that is not there was allowed";
+    return open("/tmp", O_WRONLY | O_TMPFILE, 0600) < 0 ? "a wall that failed stands" : NULL;
+}
+
+static void a_place_must_be_there(void **state)
+{
+    (void)state;
+    in_child(nothing_to_write);
+}
+
+/* What every program has: the rest of the machine stays usable. */
+static const char *all_calls(void)
+{
+    static struct error error;
+    static const struct attempt attempts[] = {
+        {"ptrace", SYS_ptrace, {0, 0, 0, 0}, EPERM},
+        {"process_vm_readv", SYS_process_vm_readv, {1, 0, 0, 0, 0}, EPERM},
+        {"pidfd_getfd", SYS_pidfd_getfd, {0, 0, 0}, EPERM},
+        {"bpf", SYS_bpf, {0, 0, 0}, EPERM},
+        {"io_uring_setup", SYS_io_uring_setup, {1, 0}, EPERM},
+        {"keyctl", SYS_keyctl, {0, 0}, EPERM},
+        {"mount", SYS_mount, {0, 0, 0, 0, 0}, EPERM},
+        {"unshare", SYS_unshare, {0}, EPERM},
+        {"setns", SYS_setns, {0, 0}, EPERM},
+        {"personality", SYS_personality, {0}, EPERM},
+        {"init_module", SYS_init_module, {0, 0, 0}, EPERM},
+        {"kexec_load", SYS_kexec_load, {0, 0, 0, 0}, EPERM},
+        {"a user's name space", SYS_clone, {SIGCHLD | CLONE_NEWUSER, 0, 0, 0, 0}, EPERM},
+        {"packets", SYS_socket, {AF_PACKET, SOCK_RAW, 0}, EAFNOSUPPORT},
+        {"packets by half", SYS_socket, {(1L << 32) + AF_PACKET, SOCK_RAW, 0}, EAFNOSUPPORT},
+        {"TIOCSTI", SYS_ioctl, {0, TIOCSTI, 0}, EPERM},
+        {"TIOCSTI by half", SYS_ioctl, {0, (1L << 32) + TIOCSTI, 0}, EPERM},
+        {"PR_SET_DUMPABLE", SYS_prctl, {PR_SET_DUMPABLE, 1, 0, 0, 0}, EPERM},
+    };
+    static char wrong[128];
+    if (confine_calls(&error) < 0)
+        return error.text;
+    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
+        const struct attempt *a = &attempts[i];
+        long result = syscall(a->number, a->arguments[0], a->arguments[1], a->arguments[2],
+                              a->arguments[3], a->arguments[4]);
+        if (result != -1 || errno != a->answer) {
+            snprintf(wrong, sizeof(wrong), "%s: result %ld, errno %d", a->name, result, errno);
+            return wrong;
+        }
+    }
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0)
+        execl("/bin/true", "true", NULL);
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        return "no program can be started";
+    if (socket(AF_INET, SOCK_STREAM, 0) < 0 || socket(AF_UNIX, SOCK_STREAM, 0) < 0 ||
+        socket(AF_NETLINK, SOCK_RAW, 0) < 0)
+        return "no sockets";
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? "cannot be closed" : NULL;
+}
+
+static void every_program_is_denied_what_none_needs(void **state)
+{
+    (void)state;
+    filtered_child(all_calls);
+}
+
+static const char *limits_only_fall(void)
+{
+    struct error error;
+    struct rlimit files = {32, 64}, data;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0 || confine_limits(48, (size_t)1 << 30, &error) < 0)
+        return "refused";
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur != 32 || files.rlim_max != 48)
+        return "descriptors";
+    if (getrlimit(RLIMIT_DATA, &data) < 0 || (CONFINE_WALLS && data.rlim_max != (rlim_t)1 << 30))
+        return "memory";
+    if (confine_limits(1024, 0, &error) < 0 || getrlimit(RLIMIT_NOFILE, &files) < 0)
+        return "refused the second time";
+    return files.rlim_max == 48 ? NULL : "a limit was raised";
+}
+
+static void limits_are_lowered(void **state)
+{
+    (void)state;
+    in_child(limits_only_fall);
+}
+
+/* ---- how a room was started ---- */
+
+static void start_is_looked_at(void **state)
+{
+    (void)state;
+    struct error error;
+    char own[PATH_MAX];
+    struct confine_start start = {.installed = true};
+    ssize_t size = readlink("/proc/self/exe", own, sizeof(own) - 1);
+    assert_true(size > 0);
+    own[size] = '\0';
+    *strrchr(own, '/') = '\0';
+    assert_int_equal(confine_look_at_start("/no/such/place", &start, &error), 0);
+    assert_false(start.installed);
+    assert_int_equal(confine_look_at_start("/usr/bin", &start, &error), 0);
+    assert_false(start.installed);
+    assert_int_equal(start.dumpable, prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1);
+    assert_int_equal(confine_look_at_start(own, &start, &error), 0);
+    assert_true(start.installed);
+}
+
+static void only_installed_rooms_refuse(void **state)
+{
+    (void)state;
+    struct error error;
+    struct confine_start start = {.dumpable = true, .traced = true};
+    assert_int_equal(confine_check_start(&start, &error), 0);
+    start.installed = true;
+    assert_int_equal(confine_check_start(&start, &error), -1);
+    assert_int_equal(error.code, CODE_CONFIG);
+    assert_non_null(strstr(error.text, "traced"));
+    start.traced = false;
+    assert_int_equal(confine_check_start(&start, &error), geteuid() == 0 ? 0 : -1);
+    start.dumpable = false;
+    assert_int_equal(confine_check_start(&start, &error), 0);
+}
+
 static void card_room_writes_where_it_may(void **state)
 {
     (void)state;
@@ -336,6 +561,7 @@ static void card_room_writes_where_it_may(void **state)
 static const char *landlock_alone(void)
 {
     static struct error error;
+    forbid_privileges();
     if (confine_no_files(&error) < 0)
         return error.text;
     if (confine_landlock_version() == 0)
@@ -361,10 +587,17 @@ int main(void)
         cmocka_unit_test(lock_can_be_repeated),
         cmocka_unit_test(card_room_is_offline),
         cmocka_unit_test(card_room_writes_where_it_may),
+        cmocka_unit_test(signals_reach_nobody_outside),
+        cmocka_unit_test(a_place_must_be_there),
+        cmocka_unit_test(every_program_is_denied_what_none_needs),
+        cmocka_unit_test(limits_are_lowered),
+        cmocka_unit_test(start_is_looked_at),
+        cmocka_unit_test(only_installed_rooms_refuse),
         cmocka_unit_test(landlock_stands_without_the_filter),
         cmocka_unit_test(process_walls_stand),
         cmocka_unit_test(process_is_not_tied_unasked),
         cmocka_unit_test(descriptors_are_closed),
+        cmocka_unit_test(descriptors_are_closed_one_by_one),
     };
 
     return cmocka_run_group_tests_name("confine", tests, NULL, NULL);

@@ -456,6 +456,13 @@ static void without_limit(struct secret *secret)
         if (error.code != CODE_CONFIG || strstr(error.hint, "ulimit -l") == NULL)
             _exit(4);
     }
+    struct error error = {0};
+    struct secret *other = NULL;
+    secret_allow_unlocked();
+    if (!secret_unlocked_allowed() || secret_new(16, &other, &error) != 0 ||
+        secret_kind(other) != SECRET_UNLOCKED || secret_append_text(other, "abc", &error) != 0)
+        _exit(5);
+    secret_free(other);
 }
 
 static void test_memory_that_cannot_be_locked_is_refused(void **state)

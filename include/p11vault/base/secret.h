@@ -29,13 +29,22 @@
 struct secret;
 
 enum secret_kind {
-    SECRET_HIDDEN, /* memfd_secret */
-    SECRET_LOCKED, /* mlock */
+    SECRET_HIDDEN,   /* memfd_secret */
+    SECRET_LOCKED,   /* mlock */
+    SECRET_UNLOCKED, /* neither: only when it was allowed */
 };
 
 /*
+ * From now on a secret whose memory can be neither hidden nor locked is made all the same ([memory] unlocked = allow in
+ * the configuration): it can be swapped out.  Otherwise it is refused.
+ */
+void secret_allow_unlocked(void);
+bool secret_unlocked_allowed(void);
+
+/*
  * Makes an empty secret that can hold `capacity` bytes (1 to SECRET_MAX).  The caller frees it.
- * CODE_CONFIG when the memory can be neither hidden nor locked (RLIMIT_MEMLOCK bounds both), with the hint that mends it.
+ * CODE_CONFIG when the memory can be neither hidden nor locked (RLIMIT_MEMLOCK bounds both) and that was
+ * not allowed, with the hint that mends it.
  */
 int secret_new(size_t capacity, struct secret **ret_secret, struct error *error);
 

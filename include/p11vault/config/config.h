@@ -16,6 +16,7 @@
  *     [origin URL]         ca = FILE
  *     [meta] [instagram] [threads]
  *                          api-version = v26.0, dialog = ORIGIN, debug-token, client-code, revoke, app-token = post|get
+ *     [memory]             unlocked = refuse|allow
  */
 #ifndef P11VAULT_CONFIG_CONFIG_H
 #define P11VAULT_CONFIG_CONFIG_H
@@ -63,6 +64,7 @@ struct config {
     char *tls_ca;         /* NULL: the system's */
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
     struct config_provider meta, instagram, threads;
+    bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
     int exchange_deadline_s, connect_deadline_s;
     unsigned login_port; /* of the loopback address that takes a login's answer */
     struct config_module modules[CONFIG_MODULES_MAX];

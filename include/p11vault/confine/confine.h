@@ -5,6 +5,7 @@
 #define P11VAULT_CONFINE_CONFINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "p11vault/base/error.h"
 
@@ -27,8 +28,24 @@ int confine_process(bool dies_with_parent, struct error *error);
 int confine_descriptors(int first_to_close, struct error *error);
 
 /*
- * The lock of the exchange room between connecting and receiving keys (seccomp): no new socket, no connect, bind or
- * listen, no opening of files by any call, no exec, no fork, no ptrace.  What is open stays usable.
+ * Bounds for a room: so many open descriptors and, with `data`, so many bytes of private memory (0: as many as it had).
+ * Limits that are lower already stay.  The size of files is not bounded: standard error may go to a long one, and a
+ * limit would end the room there; Landlock says where it may write.  Nor is the number of processes: the kernel counts
+ * all of the user's.
+ */
+int confine_limits(unsigned descriptors, size_t data, struct error *error);
+
+/*
+ * What none of the programs and no module ever needs (seccomp): a way into other processes, programs in the kernel,
+ * keyrings, mounts, name spaces, odd kinds of sockets, and typing into the terminal.  The front's own wall, inherited by
+ * both rooms.  A kernel without filters is said (-v) and is no failure.
+ */
+int confine_calls(struct error *error);
+
+/*
+ * The lock of the exchange room between connecting and receiving keys (seccomp), besides what confine_calls() denies: no
+ * new socket, no connect, bind or listen, no message with an address, no file by any call, no exec, no fork, no signal
+ * to others.  What is open stays usable, with read, write, send and recv.
  * Refused calls fail with EPERM.  CODE_CONFIG when the kernel has no seccomp filters.
  */
 int confine_lock(struct error *error);
@@ -40,19 +57,40 @@ int confine_lock(struct error *error);
 int confine_no_files(struct error *error);
 
 /*
- * The card room's other wall: files can be read, but written only below `writable` (NULL: nowhere) and in /dev, where
- * the terminal is.  So a module cannot change the configuration, the trust file or the store.  As confine_no_files()
- * on a kernel without Landlock; CODE_CONFIG when `writable` is not there.
+ * Files can be read, but written only below the `places`, which are there, and in /dev, where the terminal is.  So a
+ * module cannot change the configuration, the trust file or the store.  Signals reach only who is behind this wall, from
+ * Landlock's version 6 on.  As confine_no_files() on a kernel without Landlock; CODE_CONFIG when a place is not there.
  */
-int confine_writing(const char *writable, struct error *error);
+int confine_writing(const char *const *places, size_t count, struct error *error);
+
+/*
+ * The card room's wall, before a module is loaded: no sockets but those of the machine itself, and what confine_calls()
+ * denies (seccomp).  CODE_CONFIG when the kernel has no seccomp filters.
+ */
+int confine_offline(struct error *error);
+
+/* ---- how a room was started ---- */
+
+struct confine_start {
+    bool dumpable;  /* others of the same user could look into it from its first instruction on */
+    bool traced;    /* somebody does */
+    bool installed; /* its program stands in the directory of installed rooms */
+};
+
+/*
+ * To be asked before confine_process(), which makes the process not dumpable.  `directory` is where installed rooms are.
+ * CODE_FAULT when /proc does not say.
+ */
+int confine_look_at_start(const char *directory, struct confine_start *ret_start,
+                          struct error *error);
+
+/*
+ * CODE_CONFIG, with the hint that mends it, for an installed room that is traced, or was started dumpable by somebody
+ * else than root.  A build goes on and says it (-v): its owner can read it, so it always starts dumpable.
+ */
+int confine_check_start(const struct confine_start *start, struct error *error);
 
 /* The kernel's version of Landlock; 0: it has none. */
 int confine_landlock_version(void);
-
-/*
- * The card room's wall, before a module is loaded: no sockets but those of the machine itself, and no way into other
- * processes (seccomp).  CODE_CONFIG when the kernel has no seccomp filters.
- */
-int confine_offline(struct error *error);
 
 #endif

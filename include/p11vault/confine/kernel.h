@@ -18,6 +18,9 @@ uint64_t kernel_lock_limit(void);
 /* Whether so many bytes can be locked at once: it is tried, because privileges pass the limit. */
 bool kernel_can_lock(size_t size);
 
+/* Memory of the kernel's own hiding (memfd_secret). */
+bool kernel_has_hidden(void);
+
 /* Filters that refuse single calls (seccomp). */
 bool kernel_has_filters(void);
 

@@ -15,6 +15,9 @@
 #define ROOM_CHANNEL_FD 3 /* in the room: its channel to the front */
 #define ROOM_KEYS_FD 4    /* in the room: its end of the one-way channel, when it has one */
 
+/* An argument of a room: secrets may lie in memory that is not locked.  A room is told what its front was told. */
+#define ROOM_UNLOCKED "--unlocked-memory"
+
 struct room;
 
 struct room_start {

@@ -1,0 +1,233 @@
+"""`make install` and what it made: modes, and rooms that refuse to be looked into from their start."""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from limited import DROP, NOBODY, PROGRAMS
+from program import Program
+from rooms import PROGRAMS as ROOMS
+from rooms import has_walls, parse, receive
+from vaulttool import Vault
+
+ROOT = Path(__file__).resolve().parents[2]
+PTRACE_TRACEME, PTRACE_CONT = 0, 7
+CONFIG = 14
+MANUALS = {f"share/man/man{path.suffix[1:]}/{path.name}"
+           for path in (ROOT / "docs/man").glob("*.[1-8]")}
+FILES = {"bin/p11vault": 0o711, "libexec/p11vault/p11vault-card": 0o711,
+         "libexec/p11vault/p11vault-exchange": 0o711,
+         "share/doc/p11vault/p11vault.conf": 0o644, **dict.fromkeys(MANUALS, 0o644)}
+
+
+class Staged:
+    """One build for a prefix of its own, installed there."""
+
+    def __init__(self):
+        # Where another user can go; and only that prefix, so that its rooms are installed ones.
+        self.base = Path(tempfile.mkdtemp(prefix="p11i-"))
+        self.base.chmod(0o755)
+        self.prefix = self.base / "usr"
+
+    def make(self, *targets):
+        """In a tree of its own: the build under test is left alone."""
+        done = subprocess.run(
+            ["nice", "make", "-j2", "-C", ROOT, f"PREFIX={self.prefix}", f"B={self.base}/build",
+             *targets], capture_output=True, text=True, check=False,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"})
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def files(self):
+        """Every file below the prefix and its mode."""
+        return {str(path.relative_to(self.prefix)): stat.S_IMODE(path.stat().st_mode)
+                for path in self.prefix.rglob("*") if not path.is_dir()}
+
+    def room(self, who):
+        """The program of a room."""
+        return self.prefix / "libexec/p11vault" / ROOMS[who]
+
+
+@pytest.fixture(scope="module", name="staged")
+def fixture_staged(programs):
+    """Made once: all tests here go to one worker."""
+    if not has_walls(programs):
+        pytest.skip("a build with sanitizers is not installed")
+    staged = Staged()
+    try:
+        staged.make("install")
+        yield staged
+    finally:
+        shutil.rmtree(staged.base)
+
+
+@pytest.fixture(name="installed")
+def fixture_installed(staged):
+    """As it was installed, whatever the test before has done."""
+    if os.geteuid() != 0:
+        pytest.skip("what is installed must belong to another user than the one who runs it")
+    for name, mode in FILES.items():
+        (staged.prefix / name).chmod(mode)
+    return staged
+
+
+pytestmark = pytest.mark.xdist_group("install")
+
+
+def test_what_is_installed(staged):
+    """Exactly these files, with these modes; others can look through the directories."""
+    assert staged.files() == FILES
+    for path in staged.prefix.rglob("*"):
+        assert not path.is_dir() or stat.S_IMODE(path.stat().st_mode) == 0o755, path
+
+
+def test_destination(staged):
+    """DESTDIR goes in front of everything, and uninstall takes away just what install brought."""
+    place = staged.base / "destination"
+    with_prefix = place / str(staged.prefix).lstrip("/")
+    staged.make(f"DESTDIR={place}", "install")
+    other = with_prefix / "bin/other"
+    other.write_text("somebody else's")
+    found = {str(path.relative_to(with_prefix)) for path in with_prefix.rglob("*")
+             if not path.is_dir()}
+    assert found == {*FILES, "bin/other"}
+    staged.make(f"DESTDIR={place}", "uninstall")
+    assert [path for path in place.rglob("*") if not path.is_dir()] == [other]
+    assert not (with_prefix / "libexec/p11vault").exists()
+    assert not (with_prefix / "share/doc/p11vault").exists()
+
+
+# ---- rooms ----
+
+def start(program, traced=False, drop=True):
+    """A room as its front starts it, as another user; what it says, and its exit code."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.dup2(theirs.fileno(), 3)
+            if drop:
+                os.setgroups([])
+                os.setresgid(NOBODY, NOBODY, NOBODY)
+                os.setresuid(NOBODY, NOBODY, NOBODY)
+            if traced:
+                ctypes.CDLL(None).ptrace(PTRACE_TRACEME, 0, None, None)
+            os.execve(program, [program.name], {})
+        finally:
+            os._exit(127)
+    theirs.close()
+    with ours:
+        if traced:
+            follow(pid)
+        said = answer(ours)
+    return said, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def follow(pid):
+    """A tracer that lets everything happen, until the room has told what it thinks of that."""
+    while True:
+        stopped, status = os.waitpid(pid, os.WUNTRACED)
+        assert stopped == pid and os.WIFSTOPPED(status), status
+        number = os.WSTOPSIG(status)
+        ctypes.CDLL(None).ptrace(PTRACE_CONT, pid, None,
+                                 ctypes.c_void_p(0 if number == signal.SIGTRAP else number))
+        if number == signal.SIGTRAP:
+            return
+
+
+def answer(channel):
+    """The first message, or None: a room that is content waits for orders."""
+    channel.shutdown(socket.SHUT_WR)
+    data = receive(channel)
+    return parse(data) if data else None
+
+
+@pytest.mark.parametrize("who", ["card", "exchange"])
+def test_as_installed(installed, who):
+    """Nobody but root can read it: it works, and ends when the front does."""
+    said, code = start(installed.room(who))
+    assert said is None and code != CONFIG
+
+
+@pytest.mark.parametrize("who", ["card", "exchange"])
+def test_readable(installed, who):
+    """It was open to its user before its first line."""
+    installed.room(who).chmod(0o755)
+    said, code = start(installed.room(who))
+    assert said[0] == "fail" and code == CONFIG
+    assert said[1][0] == CONFIG and "its user can read the program" in said[1][1]
+    assert "mode 0711: make install" in said[1][2]
+    # Root can read every program, so that says nothing of root's rooms.
+    assert start(installed.room(who), drop=False)[0] is None
+
+
+@pytest.mark.parametrize("drop", [True, False])
+@pytest.mark.parametrize("who", ["card", "exchange"])
+def test_traced(installed, who, drop):
+    """Somebody looks in already; root's rooms refuse as well."""
+    said, code = start(installed.room(who), traced=True, drop=drop)
+    assert said[0] == "fail" and code == CONFIG
+    assert said[1][0] == CONFIG and "this room is traced" in said[1][1]
+    assert "without a debugger" in said[1][2]
+
+
+@pytest.mark.parametrize("who", ["card", "exchange"])
+def test_a_copy_is_a_build(installed, who, tmp_path):
+    """Elsewhere it goes on: whoever made the copy can do with it what he likes."""
+    copy = installed.base / f"copy-{tmp_path.name}"
+    copy.mkdir(mode=0o755)
+    shutil.copy(installed.room(who), copy)
+    (copy / ROOMS[who]).chmod(0o755)
+    assert start(copy / ROOMS[who])[0] is None
+    assert start(copy / ROOMS[who], traced=True)[0] is None
+
+
+# ---- all three together ----
+
+class InstalledVault(Vault):
+    """The installed programs, run by another user than the one who installed them."""
+
+    def start_bare(self, *arguments, stdin=None, pty=None, env=None):
+        """As that user."""
+        for path in (self.base, *self.base.rglob("*")):
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        return Program([*DROP, self.programs / "p11vault", *arguments],
+                       self.environment(**env or {}), self.processes, stdin, pty)
+
+
+@pytest.fixture(name="vault")
+def fixture_vault(installed, processes):
+    """An empty vault of that user."""
+    made = InstalledVault(installed.prefix / "bin", processes)
+    yield made
+    made.remove()
+
+
+def test_a_whole_vault(vault):
+    """Init, enrolment and doctor: nobody has anything to say."""
+    vault.make_soft()
+    result = vault.run("doctor")
+    assert result.code == 0, result
+    assert [line.split()[2] for line in result.out.splitlines()
+            if line.split()[:2] == ["ok", "programs"]] == [str(path) for path in
+        (vault.programs / "p11vault", *(vault.programs.parent / "libexec/p11vault" / name
+                                        for name in PROGRAMS[1:]))]
+
+
+def test_a_readable_room_is_told(vault, installed):
+    """By the front, with the hint, and by doctor."""
+    vault.make_soft()
+    installed.room("card").chmod(0o755)
+    result = vault.run("card", "list")
+    assert result.code == CONFIG, result
+    assert "could look in: its user can read the program" in result.err
+    assert "hint: install it again as root, mode 0711: make install" in result.err
+    result = vault.run("doctor")
+    assert result.code == CONFIG and "(mode 0755), so it refuses to work" in result.out, result
