@@ -49,6 +49,13 @@ static void describe(enum entry_type type, const json_t *entry, char *ret_text, 
         (void)snprintf(ret_text, room, "%s %s (use %.8s)", json_text(entry, "verb"), name,
                        json_text(entry, "use"));
         break;
+    case ENTRY_STEP:
+        (void)snprintf(ret_text, room, "%s (use %.8s), %s, HTTP %lld, %lld + %lld µs in clear",
+                       json_text(entry, "step"), json_text(entry, "use"), json_text(entry, "code"),
+                       (long long)json_number(entry, "http", 0),
+                       (long long)json_number(entry, "request_us", 0),
+                       (long long)json_number(entry, "answer_us", 0));
+        break;
     case ENTRY_OUTCOME:
         describe_outcome(entry, ret_text, room);
         break;

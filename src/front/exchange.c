@@ -34,9 +34,8 @@ static int resolve_pending(struct work *work, bool *ret_taken, struct error *err
 
 static int exchange(struct work *work, bool *ret_resolved, struct error *error)
 {
-    const struct order order = {.step = work->issuing,
-                                .grant = work->grant,
-                                .slot = work_slot(work, 0)};
+    const struct order order = {
+        .step = work->issuing, .grant = work->grant, .slot = work_slot(work, 0)};
     bool taken;
     if (work_check_input(work, error) < 0 || resolve_pending(work, ret_resolved, error) < 0)
         return -1;

@@ -65,6 +65,8 @@ struct work {
     struct oauth_verdict verdict; /* of the last step or judgement */
     enum oauth_step step;
     bool has_stepped;
+    json_t *
+        steps; /* answers that are not in the log yet: they go with the next change, or the outcome */
     int64_t request_us, answer_us; /* in clear: before sending, and of the answers */
 };
 
@@ -160,6 +162,8 @@ int work_confirm(struct work *work, size_t number, struct store_record *old, boo
 
 /* What the room says it has issued into the slot that was told last, as pending. */
 int work_keep_issued(struct work *work, const struct message *message, struct error *error);
+/* Notes what the provider has answered, for the log: work->verdict, and how long anything stood in clear. */
+void work_note_step(struct work *work, int64_t request_us, int64_t answer_us);
 /* A pending grant becomes current and the one it replaces (NULL: none) previous; the use is closed: one change. */
 int work_promote(struct work *work, struct store_record *grant, struct store_record *old,
                  struct error *error);
