@@ -87,12 +87,12 @@ static const char *read_device(const json_t *root, struct oauth_answer *answer)
 {
     int64_t interval = INTERVAL_MIN;
     if (!member_given(json_object_get(root, "user_code")) ||
-        !member_word(root, "user_code", LETTERS DIGITS "-", sizeof(answer->user_code),
+        !member_word(root, "user_code", USER_CODE_ALPHABET, sizeof(answer->user_code),
                      answer->user_code))
         return "the answer has no code for the person to type";
     if (!member_given(json_object_get(root, "verification_uri")) ||
-        !member_word(root, "verification_uri", LETTERS DIGITS "-._~:/?=&%",
-                     sizeof(answer->verification_uri), answer->verification_uri) ||
+        !member_word(root, "verification_uri", URI_ALPHABET, sizeof(answer->verification_uri),
+                     answer->verification_uri) ||
         strncmp(answer->verification_uri, "https://", 8) != 0)
         return "the answer has no https address for the person to go to";
     if (!read_lifetime(root, &answer->expires_in))

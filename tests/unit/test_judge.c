@@ -105,13 +105,11 @@ static void wants_a_login_for_a_dead_token(void **state)
 static void refuses_other_kinds(void **state)
 {
     static const char *const kinds[][2] = {
-        {"PAGE", "the stored token is a page token; only a user token can be exchanged"},
-        {"app", "the stored token is an app token; only a user token can be exchanged"},
-        {"SYSTEM_USER",
-         "the stored token is a system user's token; only a user token can be exchanged"},
-        {"ROBOT", "the stored token is of an unknown kind; only a user token can be exchanged"},
-        {"", "the stored token is of a kind the provider did not say; only a user token can be "
-             "exchanged"},
+        {"PAGE", "the stored token is a page token, not a user token"},
+        {"app", "the stored token is an app token, not a user token"},
+        {"SYSTEM_USER", "the stored token is a system user's token, not a user token"},
+        {"ROBOT", "the stored token is of an unknown kind, not a user token"},
+        {"", "the stored token is of a kind the provider did not say, not a user token"},
     };
     struct oauth_facts input = good();
 
@@ -122,7 +120,7 @@ static void refuses_other_kinds(void **state)
     }
     input = good();
     set(input.subject, "");
-    input_gives(&input, CODE_STOP, "the provider did not say whose token it is");
+    input_gives(&input, CODE_STOP, "the provider did not say whose the stored token is");
 }
 
 static void result_gives(const struct oauth_facts *input, const struct oauth_facts *result,
@@ -206,6 +204,159 @@ static void refuses_what_is_not_the_same(void **state)
                  "the issued token belongs to another app than the old one");
 }
 
+static void judge_as(const char *provider, const char *kind, enum oauth_step step,
+                     const char *subject, const struct oauth_facts *input,
+                     const struct oauth_facts *result, enum code code, const char *message)
+{
+    struct oauth_verdict verdict;
+    struct oauth_expected wanted = expected();
+
+    wanted.provider = provider_find(provider);
+    wanted.kind = kind;
+    wanted.step = step;
+    wanted.subject = subject;
+    if (result == NULL)
+        oauth_judge_input(&wanted, input, &verdict);
+    else
+        oauth_judge_result(&wanted, input, result, &verdict);
+    assert_string_equal(verdict.message, message);
+    assert_int_equal(verdict.action, code);
+}
+
+#define PAGE "1353269864728879"
+
+static void judges_each_kind_by_its_type(void **state)
+{
+    static const char *const kinds[][3] = {
+        {"user", "USER", "a user token"},
+        {"page", "PAGE", "a page token"},
+        {"app", "APP", "an app token"},
+        {"system-user", "SYSTEM_USER", "a system user's token"},
+    };
+    struct oauth_facts input = good();
+
+    (void)state;
+    set(input.profile, PAGE);
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t j = 0; j < 4; j++) {
+            char message[128] = "";
+
+            if (i != j)
+                snprintf(message, sizeof(message), "the stored token is %s, not %s", kinds[j][2],
+                         kinds[i][2]);
+            set(input.type, kinds[j][1]);
+            judge_as("meta", kinds[i][0], STEP_COUNT, NULL, &input, NULL,
+                     i == j ? CODE_DONE : CODE_STOP, message);
+        }
+        judge_as("meta", "session", STEP_COUNT, NULL, &input, NULL, CODE_DONE, "");
+    }
+    set(input.type, "");
+    set(input.subject, "");
+    judge_as("meta", "session", STEP_COUNT, NULL, &input, NULL, CODE_DONE, "");
+    set(input.type, "APP");
+    judge_as("meta", "app", STEP_COUNT, NULL, &input, NULL, CODE_DONE, "");
+    set(input.type, "PAGE");
+    judge_as("meta", "page", STEP_COUNT, PAGE, &input, NULL, CODE_DONE, "");
+    judge_as("meta", "page", STEP_COUNT, "1", &input, NULL, CODE_STOP,
+             "the stored token is for another page");
+    set(input.profile, "");
+    judge_as("meta", "page", STEP_COUNT, NULL, &input, NULL, CODE_STOP,
+             "the provider did not say which page the stored token is for");
+}
+
+static void judges_issued_grants_of_other_steps(void **state)
+{
+    struct oauth_facts input = good();
+    struct oauth_facts result = good();
+
+    (void)state;
+    result.expires = FACT_UNKNOWN;
+    judge_as("meta", "user", STEP_CODE, NULL, NULL, &result, CODE_DONE, "");
+    judge_as("meta", "user", STEP_DEVICE_POLL, "7", NULL, &result, CODE_STOP,
+             "the issued token belongs to another user");
+    result.expires = NOW;
+    judge_as("meta", "user", STEP_CODE, NULL, NULL, &result, CODE_STOP,
+             "the token that the provider issued has expired already");
+    result.expires = 0;
+    judge_as("meta", "system-user", STEP_SYSTEM_USER, NULL, NULL, &result, CODE_STOP,
+             "the issued token is of another kind than was asked for");
+
+    set(result.type, "PAGE");
+    set(result.profile, PAGE);
+    judge_as("meta", "page", STEP_PAGES, PAGE, &input, &result, CODE_DONE, "");
+    judge_as("meta", "page", STEP_PAGES, "1", &input, &result, CODE_STOP,
+             "the issued token is for another page");
+    set(result.app_id, "999");
+    judge_as("meta", "page", STEP_PAGES, PAGE, &input, &result, CODE_STOP,
+             "the issued token belongs to another app");
+
+    result = good();
+    set(result.type, "SESSION");
+    judge_as("meta", "session", STEP_SESSION_INFO, NULL, &input, &result, CODE_DONE, "");
+    set(result.subject, "");
+    judge_as("meta", "session", STEP_SESSION_INFO, NULL, &input, &result, CODE_DONE, "");
+    set(result.subject, "7");
+    judge_as("meta", "session", STEP_SESSION_INFO, NULL, &input, &result, CODE_STOP,
+             "the issued token belongs to another user");
+    result.valid = 0;
+    judge_as("meta", "session", STEP_SESSION_INFO, NULL, &input, &result, CODE_STOP,
+             "the provider says that the token it issued is not valid");
+}
+
+static void wants_a_system_user_renewed(void **state)
+{
+    struct oauth_facts input = good();
+    struct oauth_facts result;
+
+    (void)state;
+    set(input.type, "SYSTEM_USER");
+    result = input;
+    judge_as("meta", "system-user", STEP_EXCHANGE, NULL, &input, &result, CODE_WAIT, NOT_EXTENDED);
+    result.expires = NOW + 60 * 86400;
+    judge_as("meta", "system-user", STEP_EXCHANGE, NULL, &input, &result, CODE_DONE, "");
+}
+
+/* Only whose grant it is: the app is not asked for, the expiry is what the caller knows. */
+static void judges_families_without_a_debugger(void **state)
+{
+    static const char *const families[] = {"instagram", "threads"};
+    struct oauth_facts input = {.subject = "17841405793187218",
+                                .valid = 1,
+                                .expires = NOW + 86400,
+                                .data_expires = FACT_UNKNOWN,
+                                .issued = FACT_UNKNOWN};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct oauth_facts before = input;
+        struct oauth_facts result = input;
+
+        judge_as(families[i], families[i], STEP_COUNT, NULL, &before, NULL, CODE_DONE, "");
+        result.expires = NOW + 60 * 86400;
+        judge_as(families[i], families[i], STEP_REFRESH, NULL, &before, &result, CODE_DONE, "");
+        judge_as(families[i], families[i], STEP_REFRESH, NULL, &before, &before, CODE_WAIT,
+                 NOT_EXTENDED);
+        result.expires = FACT_UNKNOWN;
+        judge_as(families[i], families[i], STEP_EXCHANGE, NULL, &before, &result, CODE_STOP,
+                 "the provider did not say when the token it issued expires");
+        result.expires = 0;
+        set(result.subject, "1");
+        judge_as(families[i], families[i], STEP_EXCHANGE, NULL, &before, &result, CODE_STOP,
+                 "the issued token belongs to another user");
+        before.expires = NOW;
+        judge_as(families[i], families[i], STEP_COUNT, NULL, &before, NULL, CODE_LOGIN,
+                 "token expired on 2026-01-01");
+        before.expires = FACT_UNKNOWN;
+        before.valid = FACT_UNKNOWN;
+        judge_as(families[i], families[i], STEP_COUNT, NULL, &before, NULL, CODE_STOP,
+                 "the provider did not say whether the token is valid");
+        before.valid = 1;
+        set(before.subject, "");
+        judge_as(families[i], families[i], STEP_COUNT, NULL, &before, NULL, CODE_STOP,
+                 "the provider did not say whose the stored token is");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +366,10 @@ int main(void)
         cmocka_unit_test(refuses_other_kinds),
         cmocka_unit_test(compares_expiries),
         cmocka_unit_test(refuses_what_is_not_the_same),
+        cmocka_unit_test(judges_each_kind_by_its_type),
+        cmocka_unit_test(judges_issued_grants_of_other_steps),
+        cmocka_unit_test(wants_a_system_user_renewed),
+        cmocka_unit_test(judges_families_without_a_debugger),
     };
 
     return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

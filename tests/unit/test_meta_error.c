@@ -37,7 +37,7 @@ static void judged(enum oauth_step step, int status, const char *json, enum code
     struct oauth_verdict verdict;
 
     memset(&verdict, 0x5a, sizeof(verdict));
-    meta_error_judge(step, status, object, &verdict);
+    meta_error_judge(provider_find("meta"), step, status, object, &verdict);
     if (verdict.action != code || strstr(verdict.message, part) == NULL)
         fail_msg("%s at %s: %s, \"%s\" instead of %s, \"%s\"", json, oauth_step_name(step),
                  error_code_name(verdict.action), verdict.message, error_code_name(code), part);
@@ -150,6 +150,192 @@ static void follows_the_table(void **state)
     }
 }
 
+/*
+ * The same where a code is exchanged, where the app's own credentials are, where a grant authorises the call, and where
+ * the client token does.
+ */
+static const struct {
+    int64_t code, subcode;
+    enum code code_place, client, graph, device;
+} others[] = {
+    {1, 0, CODE_CONFIG, CODE_CONFIG, CODE_RETRY, CODE_RETRY},
+    {2, 0, CODE_RETRY, CODE_RETRY, CODE_RETRY, CODE_RETRY},
+    {4, 0, CODE_WAIT, CODE_WAIT, CODE_WAIT, CODE_WAIT},
+    {10, 0, CODE_PERMISSION, CODE_PERMISSION, CODE_PERMISSION, CODE_PERMISSION},
+    {17, 0, CODE_WAIT, CODE_WAIT, CODE_WAIT, CODE_WAIT},
+    {17, 1349172, CODE_WAIT, CODE_WAIT, CODE_WAIT, CODE_WAIT},
+    {31, 1349174, CODE_WAIT, CODE_WAIT, CODE_WAIT, CODE_WAIT},
+    {463, 1349152, CODE_LOGIN, CODE_LOGIN, CODE_LOGIN, CODE_LOGIN},
+    {100, 0, CODE_LOGIN, CODE_CONFIG, CODE_STOP, CODE_CONFIG},
+    {100, 33, CODE_LOGIN, CODE_CONFIG, CODE_PERMISSION, CODE_CONFIG},
+    {100, 36007, CODE_LOGIN, CODE_CONFIG, CODE_STOP, CODE_CONFIG},
+    {100, 36009, CODE_LOGIN, CODE_CONFIG, CODE_STOP, CODE_CONFIG},
+    {101, 0, CODE_CONFIG, CODE_CONFIG, CODE_CONFIG, CODE_CONFIG},
+    {102, 0, CODE_LOGIN, CODE_CONFIG, CODE_LOGIN, CODE_CONFIG},
+    {104, 0, CODE_CONFIG, CODE_CONFIG, CODE_CONFIG, CODE_CONFIG},
+    {190, 0, CODE_LOGIN, CODE_CONFIG, CODE_LOGIN, CODE_CONFIG},
+    {190, 463, CODE_LOGIN, CODE_CONFIG, CODE_LOGIN, CODE_CONFIG},
+    {190, 492, CODE_LOGIN, CODE_CONFIG, CODE_LOGIN, CODE_CONFIG},
+    {191, 0, CODE_CONFIG, CODE_CONFIG, CODE_CONFIG, CODE_CONFIG},
+    {200, 0, CODE_PERMISSION, CODE_PERMISSION, CODE_PERMISSION, CODE_PERMISSION},
+    {368, 0, CODE_STOP, CODE_STOP, CODE_STOP, CODE_STOP},
+    {412, 0, CODE_LOGIN, CODE_LOGIN, CODE_LOGIN, CODE_LOGIN},
+    {450, 0, CODE_STOP, CODE_STOP, CODE_LOGIN, CODE_STOP},
+    {452, 0, CODE_STOP, CODE_STOP, CODE_LOGIN, CODE_STOP},
+    {613, 0, CODE_WAIT, CODE_WAIT, CODE_WAIT, CODE_WAIT},
+    {2635, 0, CODE_CONFIG, CODE_CONFIG, CODE_CONFIG, CODE_CONFIG},
+    {2642, 0, CODE_RETRY, CODE_RETRY, CODE_RETRY, CODE_RETRY},
+    {80001, 0, CODE_WAIT, CODE_WAIT, CODE_WAIT, CODE_WAIT},
+};
+
+static void follows_the_table_elsewhere(void **state)
+{
+    static const enum oauth_step graph[] = {STEP_PAGES,       STEP_SYSTEM_USER, STEP_NARROW,
+                                            STEP_CLIENT_CODE, STEP_PERMISSIONS, STEP_TAKE_BACK,
+                                            STEP_REVOKE};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        char json[256];
+        snprintf(json, sizeof(json),
+                 "{\"message\":\"" SENTINEL "\",\"code\":%" PRId64 ",\"error_subcode\":%" PRId64
+                 "}",
+                 others[i].code, others[i].subcode);
+        judged(STEP_CODE, 400, json, others[i].code_place, "");
+        judged(STEP_REDEEM, 400, json, others[i].code_place, "");
+        judged(STEP_APP_TOKEN, 400, json, others[i].client, "");
+        for (size_t j = 0; j < sizeof(graph) / sizeof(graph[0]); j++)
+            judged(graph[j], 400, json, others[i].graph, "");
+        judged(STEP_DEVICE_START, 400, json, others[i].device, "");
+        judged(STEP_DEVICE_POLL, 400, json, others[i].device, "");
+    }
+}
+
+/* The subcode decides, whatever the code; the words of RFC 8628 count as one. */
+static void reads_device_logins(void **state)
+{
+    static const struct {
+        const char *json;
+        enum code code;
+        int64_t subcode;
+        const char *part;
+    } cases[] = {
+        {"{\"code\":31,\"error_subcode\":1349174}", CODE_WAIT, 1349174, "not confirmed yet"},
+        {"{\"code\":9999,\"error_subcode\":1349174}", CODE_WAIT, 1349174, "not confirmed yet"},
+        {"{\"code\":17,\"error_subcode\":1349172}", CODE_WAIT, 1349172, "too often"},
+        {"{\"code\":463,\"error_subcode\":1349152}", CODE_LOGIN, 1349152, "not confirmed in time"},
+        {"{\"code\":100,\"error_subcode\":1349173}", CODE_LOGIN, 1349173, "declined"},
+        {"{\"code\":1,\"message\":\"authorization_pending\"}", CODE_WAIT, 1349174, "yet"},
+        {"{\"error\":\"slow_down\"}", CODE_WAIT, 1349172, "too often"},
+        {"{\"code\":1,\"message\":\"authorization_declined\"}", CODE_LOGIN, 1349173, "declined"},
+        {"{\"code\":1,\"message\":\"code_expired\"}", CODE_LOGIN, 1349152, "in time"},
+        {"{\"code\":31,\"error_subcode\":1349174,\"is_transient\":true}", CODE_WAIT, 1349174,
+         "yet"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        auto_json json_t *object = parse(cases[i].json);
+        struct oauth_verdict verdict;
+
+        judged(STEP_DEVICE_POLL, 400, cases[i].json, cases[i].code, cases[i].part);
+        meta_error_judge(provider_find("meta"), STEP_DEVICE_POLL, 400, object, &verdict);
+        assert_int_equal(verdict.subcode, cases[i].subcode);
+    }
+    /* Elsewhere a text is no subcode. */
+    judged(STEP_EXCHANGE, 400, "{\"code\":2,\"message\":\"slow_down\"}", CODE_RETRY, "down");
+}
+
+static void reads_errors_about_codes(void **state)
+{
+    (void)state;
+    judged(STEP_CODE, 400,
+           "{\"code\":100,\"message\":\"Error validating verification code. Please make sure your "
+           "redirect_uri is identical to the one you used in the OAuth dialog request\"}",
+           CODE_CONFIG, "redirect address");
+    judged(STEP_CODE, 400, "{\"code\":1,\"message\":\"Error validating client secret.\"}",
+           CODE_CONFIG, "app secret is wrong");
+    judged(STEP_CODE, 500, "{\"code\":1,\"message\":\"An unknown error\"}", CODE_RETRY, "");
+    judged(STEP_CODE, 400, "{\"error\":\"invalid_grant\"}", CODE_LOGIN, "code");
+    judged(STEP_CODE, 401, "{\"error\":\"invalid_client\"}", CODE_CONFIG, "app secret");
+    judged(STEP_REVOKE, 400,
+           "{\"code\":100,\"message\":\"Unsupported request - method type: post\"}", CODE_CONFIG,
+           "HTTP method");
+    judged(
+        STEP_PAGES, 400,
+        "{\"code\":100,\"error_subcode\":33,\"message\":\"Unsupported get request. Object with ID "
+        "'1' does not exist\"}",
+        CODE_PERMISSION, "may not see");
+}
+
+/* api.instagram.com has errors of its own, graph.instagram.com and Threads the usual ones. */
+static void reads_instagrams_errors(void **state)
+{
+    static const struct {
+        const char *provider;
+        enum oauth_step step;
+        const char *json;
+        enum code code;
+    } cases[] = {
+        {"instagram", STEP_CODE,
+         "{\"error_type\":\"OAuthException\",\"code\":400,\"error_message\":\"Matching code was "
+         "not "
+         "found or was already used\"}",
+         CODE_LOGIN},
+        {"instagram", STEP_CODE,
+         "{\"error_type\":\"OAuthException\",\"code\":400,\"error_message\":\"Invalid "
+         "redirect_uri\"}",
+         CODE_CONFIG},
+        {"instagram", STEP_CODE,
+         "{\"error_type\":\"OAuthException\",\"code\":400,\"error_message\":\"Invalid platform "
+         "app\"}",
+         CODE_CONFIG},
+        {"instagram", STEP_CODE,
+         "{\"error_type\":\"OAuthException\",\"code\":400,\"error_message\":\"Invalid Client "
+         "Secret\"}",
+         CODE_CONFIG},
+        {"instagram", STEP_INSPECT_INPUT, "{\"code\":190,\"error_subcode\":0}", CODE_LOGIN},
+        {"instagram", STEP_INSPECT_RESULT, "{\"code\":190}", CODE_STOP},
+        {"instagram", STEP_INSPECT_INPUT, "{\"code\":4}", CODE_WAIT},
+        {"instagram", STEP_REFRESH, "{\"code\":190}", CODE_LOGIN},
+        {"instagram", STEP_REFRESH, "{\"code\":10}", CODE_PERMISSION},
+        {"threads", STEP_INSPECT_INPUT, "{\"code\":190,\"error_subcode\":463}", CODE_LOGIN},
+        {"threads", STEP_EXCHANGE, "{\"code\":1,\"message\":\"Error validating client secret\"}",
+         CODE_CONFIG},
+        {"threads", STEP_APP_TOKEN, "{\"code\":101}", CODE_CONFIG},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        auto_json json_t *object = parse(cases[i].json);
+        struct oauth_verdict verdict;
+
+        meta_error_judge(provider_find(cases[i].provider), cases[i].step, 400, object, &verdict);
+        if (verdict.action != cases[i].code)
+            fail_msg("%s: %s", cases[i].json, error_code_name(verdict.action));
+    }
+}
+
+static void reads_errors_of_the_dialog(void **state)
+{
+    static const struct {
+        int64_t number;
+        enum code code;
+    } cases[] = {{0, CODE_CONFIG},   {1, CODE_RETRY},        {2, CODE_RETRY},
+                 {4, CODE_WAIT},     {100, CODE_CONFIG},     {101, CODE_CONFIG},
+                 {191, CODE_CONFIG}, {200, CODE_PERMISSION}, {1349048, CODE_CONFIG}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct oauth_verdict verdict;
+
+        meta_error_judge_dialog(cases[i].number, &verdict);
+        assert_int_equal(verdict.action, cases[i].code);
+        assert_int_equal(verdict.provider_code, cases[i].number);
+        assert_int_not_equal(verdict.message[0], '\0');
+    }
+}
+
 /* A grant dies in several ways, and each has its own words. */
 static void tells_the_deaths_apart(void **state)
 {
@@ -252,7 +438,7 @@ static void notes_code_subcode_and_trace(void **state)
         auto_json json_t *object = parse(cases[i].json);
         struct oauth_verdict verdict;
 
-        meta_error_judge(STEP_EXCHANGE, 400, object, &verdict);
+        meta_error_judge(provider_find("meta"), STEP_EXCHANGE, 400, object, &verdict);
         assert_string_equal(verdict.trace, cases[i].trace);
         assert_int_equal(verdict.provider_code, cases[i].code);
         assert_int_equal(verdict.subcode, cases[i].subcode);
@@ -266,7 +452,14 @@ static void hints_with_commands(void **state)
         enum oauth_step step;
         const char *json, *command;
     } cases[] = {
-        {STEP_EXCHANGE, "{\"code\":190,\"error_subcode\":463}", "p11vault import NAME"},
+        {STEP_EXCHANGE, "{\"code\":190,\"error_subcode\":463}", "p11vault login NAME"},
+        {STEP_EXCHANGE, "{\"code\":190,\"error_subcode\":493}",
+         "p11vault login NAME --reauthorize"},
+        {STEP_PAGES, "{\"code\":190,\"error_subcode\":492}", "p11vault pages"},
+        {STEP_PAGES, "{\"code\":10}", "p11vault login NAME --rerequest"},
+        {STEP_DEVICE_POLL, "{\"code\":463,\"error_subcode\":1349152}",
+         "p11vault login NAME --device"},
+        {STEP_CODE, "{\"code\":100,\"error_subcode\":36009}", "p11vault login NAME"},
         {STEP_EXCHANGE, "{\"code\":1}", "p11vault app set-secret APP"},
         {STEP_INSPECT_INPUT, "{\"code\":190}", "p11vault app set-secret APP"},
         {STEP_EXCHANGE, "{\"code\":101}", "p11vault app show APP"},
@@ -280,7 +473,7 @@ static void hints_with_commands(void **state)
         auto_json json_t *object = parse(cases[i].json);
         struct oauth_verdict verdict;
 
-        meta_error_judge(cases[i].step, 400, object, &verdict);
+        meta_error_judge(provider_find("meta"), cases[i].step, 400, object, &verdict);
         if (strstr(verdict.hint, cases[i].command) == NULL)
             fail_msg("%s: \"%s\" does not name \"%s\"", cases[i].json, verdict.hint,
                      cases[i].command);
@@ -291,6 +484,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_table),
+        cmocka_unit_test(follows_the_table_elsewhere),
+        cmocka_unit_test(reads_device_logins),
+        cmocka_unit_test(reads_errors_about_codes),
+        cmocka_unit_test(reads_instagrams_errors),
+        cmocka_unit_test(reads_errors_of_the_dialog),
         cmocka_unit_test(tells_the_deaths_apart),
         cmocka_unit_test(reads_the_text_of_codes_1_and_100),
         cmocka_unit_test(tries_again_what_is_transient),

@@ -1,0 +1,175 @@
+/*
+ * facts_answer.c: a whole answer as JSON, without what is secret in it.
+ */
+#include <string.h>
+
+#include "facts_json.h"
+#include "member.h"
+#include "p11vault/base/json.h"
+#include "p11vault/oauth/facts.h"
+
+static json_t *pages_to_json(const struct oauth_answer *answer)
+{
+    auto_json json_t *pages = json_array();
+    for (size_t i = 0; pages != NULL && i < answer->page_count; i++) {
+        const struct oauth_page *page = &answer->pages[i];
+        json_t *item = json_object();
+        if (item == NULL || json_array_append_new(pages, item) < 0 ||
+            facts_put_text(item, "id", page->id) < 0 ||
+            facts_put_text(item, "label", page->label) < 0 ||
+            facts_put_text(item, "tasks", page->tasks) < 0 ||
+            json_object_set_new(item, "has_grant", json_boolean(page->has_grant)) < 0)
+            return NULL;
+    }
+    return TAKE(pages);
+}
+
+static json_t *permissions_to_json(const struct oauth_answer *answer)
+{
+    auto_json json_t *permissions = json_array();
+    for (size_t i = 0; permissions != NULL && i < answer->permission_count; i++) {
+        const struct oauth_permission *permission = &answer->permissions[i];
+        json_t *item = json_object();
+        if (item == NULL || json_array_append_new(permissions, item) < 0 ||
+            facts_put_text(item, "name", permission->name) < 0 ||
+            facts_put_text(item, "status", permission->status) < 0)
+            return NULL;
+    }
+    return TAKE(permissions);
+}
+
+json_t *oauth_answer_to_json(const struct oauth_answer *answer)
+{
+    auto_json json_t *object = json_object();
+    if (object == NULL ||
+        json_object_set_new(object, "facts", oauth_facts_to_json(&answer->facts)) < 0 ||
+        facts_put_number(object, "expires_in", answer->expires_in) < 0 ||
+        facts_put_text(object, "cursor", answer->cursor) < 0 ||
+        facts_put_text(object, "user_code", answer->user_code) < 0 ||
+        facts_put_text(object, "verification_uri", answer->verification_uri) < 0 ||
+        facts_put_text(object, "machine_id", answer->machine_id) < 0 ||
+        facts_put_text(object, "api_version", answer->api_version) < 0)
+        return NULL;
+    if (answer->interval > 0 && facts_put_number(object, "interval", answer->interval) < 0)
+        return NULL;
+    if (answer->pages != NULL && json_object_set_new(object, "pages", pages_to_json(answer)) < 0)
+        return NULL;
+    if (answer->permissions != NULL &&
+        json_object_set_new(object, "permissions", permissions_to_json(answer)) < 0)
+        return NULL;
+    return TAKE(object);
+}
+
+/* ---- reading ---- */
+
+/* A list of at most so many items, or nothing.  *ret_items has room for all of them and is the caller's to free. */
+static int take_list(const json_t *json, const char *key, size_t maximum, size_t item_size,
+                     void **ret_items, struct error *error)
+{
+    const json_t *list = json_object_get(json, key);
+    size_t count = json_array_size(list);
+    *ret_items = NULL;
+    if (list == NULL)
+        return 0;
+    if (!json_is_array(list) || count > maximum)
+        return facts_refuse(key, error);
+    *ret_items = calloc(count == 0 ? 1 : count, item_size);
+    return *ret_items == NULL ? error_memory(error) : 0;
+}
+
+static bool take_page(const json_t *item, struct oauth_page *page)
+{
+    static const char *const keys[] = {"id", "label", "tasks", "has_grant", NULL};
+    const json_t *tasks = json_object_get(item, "tasks");
+    int has_grant = FACT_UNKNOWN;
+    if (!json_is_object(item) || !json_only(item, keys) ||
+        !value_word(json_object_get(item, "id"), DIGITS, sizeof(page->id), page->id) ||
+        !facts_take_label(item, "label", page->label) ||
+        (tasks != NULL && !value_word(tasks, LETTERS "_,", sizeof(page->tasks), page->tasks)) ||
+        !member_bool(item, "has_grant", &has_grant) || has_grant == FACT_UNKNOWN)
+        return false;
+    page->has_grant = has_grant == 1;
+    return true;
+}
+
+static int take_pages(const json_t *json, struct oauth_answer *answer, struct error *error)
+{
+    void *items;
+    size_t index;
+    const json_t *item;
+    if (take_list(json, "pages", OAUTH_PAGES_MAX, sizeof(*answer->pages), &items, error) < 0)
+        return -1;
+    answer->pages = items;
+    json_array_foreach (json_object_get(json, "pages"), index, item) {
+        if (!take_page(item, &answer->pages[index]))
+            return facts_refuse("pages", error);
+        answer->page_count++;
+    }
+    return 0;
+}
+
+static int take_permissions(const json_t *json, struct oauth_answer *answer, struct error *error)
+{
+    static const char *const keys[] = {"name", "status", NULL};
+    void *items;
+    size_t index;
+    const json_t *item;
+    if (take_list(json, "permissions", OAUTH_PERMISSIONS_MAX, sizeof(*answer->permissions), &items,
+                  error) < 0)
+        return -1;
+    answer->permissions = items;
+    json_array_foreach (json_object_get(json, "permissions"), index, item) {
+        struct oauth_permission *permission = &answer->permissions[index];
+        if (!json_is_object(item) || !json_only(item, keys) ||
+            !value_word(json_object_get(item, "name"), SCOPE_ALPHABET, sizeof(permission->name),
+                        permission->name) ||
+            !value_word(json_object_get(item, "status"), LETTERS "_", sizeof(permission->status),
+                        permission->status))
+            return facts_refuse("permissions", error);
+        answer->permission_count++;
+    }
+    return 0;
+}
+
+static int take_texts(const json_t *json, struct oauth_answer *answer, struct error *error)
+{
+    const struct {
+        const char *key, *alphabet;
+        char *into;
+        size_t room;
+    } texts[] = {
+        {"cursor", CURSOR_ALPHABET, answer->cursor, sizeof(answer->cursor)},
+        {"user_code", USER_CODE_ALPHABET, answer->user_code, sizeof(answer->user_code)},
+        {"verification_uri", URI_ALPHABET, answer->verification_uri,
+         sizeof(answer->verification_uri)},
+        {"machine_id", MACHINE_ID_ALPHABET, answer->machine_id, sizeof(answer->machine_id)},
+        {"api_version", "v." DIGITS, answer->api_version, sizeof(answer->api_version)},
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        const json_t *member = json_object_get(json, texts[i].key);
+        if (member && !value_word(member, texts[i].alphabet, texts[i].room, texts[i].into))
+            return facts_refuse(texts[i].key, error);
+    }
+    if (!facts_take_number(json, "expires_in", TIME_MAX, &answer->expires_in))
+        return facts_refuse("expires_in", error);
+    if (!facts_take_number(json, "interval", TIME_MAX, &answer->interval))
+        return facts_refuse("interval", error);
+    return 0;
+}
+
+int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, struct error *error)
+{
+    static const char *const keys[] = {"facts",      "expires_in",       "cursor",   "user_code",
+                                       "machine_id", "verification_uri", "interval", "api_version",
+                                       "pages",      "permissions",      NULL};
+    auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN};
+    if (!json_is_object(json) || !json_only(json, keys))
+        return error_set(error, CODE_FAULT, "an answer with a member that is none");
+    if (oauth_facts_from_json(json_object_get(json, "facts"), &answer.facts, error) < 0 ||
+        take_texts(json, &answer, error) < 0 || take_pages(json, &answer, error) < 0 ||
+        take_permissions(json, &answer, error) < 0)
+        return -1;
+    *ret_answer = answer;
+    answer = (struct oauth_answer){0};
+    return 0;
+}
