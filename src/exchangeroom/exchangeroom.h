@@ -27,8 +27,19 @@ struct ordered {
     char digest[DIGEST_HEX_SIZE];
     char *app, *name, *kind;
     int64_t version;
-    char *jwe;
+    struct jwe *jwe;
     json_t *facts; /* of a slot; of a record once it was opened */
+};
+
+/* What a slot is sealed with. */
+struct slot_key {
+    struct ec_point epk;
+    struct secret *secret;
+};
+
+/* What was issued, as the front is to keep it. */
+struct sealed {
+    char *jwe, *facts;
 };
 
 struct exchangeroom {
@@ -73,9 +84,13 @@ int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secre
 /* Opens record n and checks that it is the one ordered: its value. */
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
                              struct secret **ret_value, struct error *error);
-/* Seals a value into slot n with its expiry added, and tells the front; it may go where record `from` may go. */
-int exchangeroom_issue(struct exchangeroom *room, uint64_t n, uint64_t from,
-                       const struct secret *value, int64_t expires, struct error *error);
+/* Asks for the key of slot n. */
+int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_key *ret_key,
+                           struct error *error);
+/* Seals a value into slot n with its expiry added; it may go where record `from` may go. */
+int exchangeroom_seal_slot(struct exchangeroom *room, uint64_t n, uint64_t from,
+                           const struct slot_key *key, const struct secret *value, int64_t expires,
+                           struct sealed *ret_sealed, struct error *error);
 
 /* One step (step.c). */
 int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error);

@@ -16,7 +16,7 @@ static void ordered_free(struct ordered *ordered)
     free(ordered->app);
     free(ordered->name);
     free(ordered->kind);
-    free(ordered->jwe);
+    jwe_free(ordered->jwe);
     json_decref(ordered->facts);
     free(ordered);
 }
@@ -80,9 +80,11 @@ int exchangeroom_record(struct exchangeroom *room, const struct message *order, 
     ordered->name = strdup(message_text(order, 3));
     ordered->kind = strdup(message_text(order, 4));
     ordered->version = (int64_t)message_number(order, 5);
-    ordered->jwe = strdup(jwe);
-    if (!ordered->app || !ordered->name || !ordered->kind || !ordered->jwe)
+    if (!ordered->app || !ordered->name || !ordered->kind)
         return error_memory(error);
+    /* All that needs no key is done now, so that little is left for the time when it is there. */
+    if (jwe_read(jwe, &ordered->jwe, error) < 0)
+        return error_prefix(error, "open '%s'", ordered->name);
     keep(room, TAKE(ordered));
     return 0;
 }
@@ -173,7 +175,7 @@ int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct
         return error_set(error, CODE_FAULT, "record %llu was not ordered", (unsigned long long)n);
     const struct record_expectation expected = {ordered->app, ordered->name, ordered->kind,
                                                 ordered->version, room->origin.text};
-    if (jwe_open(ordered->jwe, key, &payload, error) < 0 ||
+    if (jwe_open_read(ordered->jwe, key, &payload, error) < 0 ||
         record_split(payload, &facts, &value, error) < 0 ||
         record_check(facts, &expected, error) < 0)
         return error_prefix(error, "open '%s'", ordered->name);
@@ -200,23 +202,29 @@ static int check_origins(const json_t *slot, const json_t *opened, struct error 
     return 0;
 }
 
-int exchangeroom_issue(struct exchangeroom *room, uint64_t n, uint64_t from,
-                       const struct secret *value, int64_t expires, struct error *error)
+int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_key *ret_key,
+                           struct error *error)
+{
+    if (exchangeroom_check_slot(room, n, error) < 0)
+        return -1;
+    return want(room, n, &ret_key->epk, &ret_key->secret, error);
+}
+
+int exchangeroom_seal_slot(struct exchangeroom *room, uint64_t n, uint64_t from,
+                           const struct slot_key *key, const struct secret *value, int64_t expires,
+                           struct sealed *ret_sealed, struct error *error)
 {
     const struct ordered *ordered;
     const struct ordered *opened;
-    auto_of(secret_free) struct secret *key = NULL;
     auto_of(secret_free) struct secret *payload = NULL;
     auto_free char *jwe = NULL;
     auto_free char *text = NULL;
-    struct jwe_header header;
+    struct jwe_header header = {.epk = key->epk};
     if (find_ordered(room, n, true, &ordered, error) < 0 ||
         find_ordered(room, from, false, &opened, error) < 0)
         return -1;
     if (check_origins(ordered->facts, opened->facts, error) < 0)
         return error_prefix(error, "seal what was issued");
-    if (want(room, n, &header.epk, &key, error) < 0)
-        return -1;
     memcpy(header.kid, room->app_kid, sizeof(header.kid));
     auto_json json_t *facts = json_deep_copy(ordered->facts);
     if (!facts || json_object_set_new(facts, "issued", json_integer(clock_now())) < 0 ||
@@ -224,8 +232,9 @@ int exchangeroom_issue(struct exchangeroom *room, uint64_t n, uint64_t from,
          json_object_set_new(facts, "expires", json_integer(expires)) < 0))
         return error_memory(error);
     if (record_compose(facts, value, &payload, error) < 0 ||
-        jwe_seal(&header, key, payload, &jwe, error) < 0 || json_canonical(facts, &text, error) < 0)
+        jwe_seal(&header, key->secret, payload, &jwe, error) < 0 ||
+        json_canonical(facts, &text, error) < 0)
         return error_prefix(error, "seal what was issued");
-    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(n), TEXT(jwe),
-                        TEXT(text));
+    *ret_sealed = (struct sealed){TAKE(jwe), TAKE(text)};
+    return 0;
 }

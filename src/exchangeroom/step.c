@@ -1,6 +1,7 @@
 /*
  * One step: open, build, send, wipe, wait with nothing in memory, read, judge, seal, wipe.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "exchangeroom.h"
@@ -78,20 +79,47 @@ static int send_request(struct exchangeroom *room, const struct step *step,
     return result;
 }
 
-static int receive_answer(struct exchangeroom *room, struct http_response *response,
-                          struct deadline deadline, int64_t *ret_begin, struct error *error)
+/* What a step receives, and since when. */
+struct received {
+    struct http_response *response;
+    struct slot_key key;
+    int64_t begin; /* 0: nothing has come */
+};
+
+static void received_clear(struct received *received)
 {
-    *ret_begin = 0;
+    http_response_free(TAKE(received->response));
+    secret_free(TAKE(received->key.secret));
+}
+
+/*
+ * Receives, beginning when something has come: the key that seals what is issued is asked for then, before anything is
+ * decrypted, so that neither it nor an answer waits for the other.  Keys go when what came was no part of an answer.
+ */
+static int receive_answer(struct exchangeroom *room, const struct step *step,
+                          struct deadline deadline, struct received *received, struct error *error)
+{
+    struct http_response *response = received->response;
+    bool begun = false;
     while (!http_response_complete(response)) {
         size_t size;
-        if (connection_receive(room->connection, http_response_inbox(response), &size, deadline,
+        bool ended;
+        if (connection_wait(room->connection, deadline, error) < 0)
+            return -1;
+        if (step->step == STEP_EXCHANGE && !received->key.secret &&
+            exchangeroom_want_slot(room, step->slot, &received->key, error) < 0)
+            return -1;
+        if (!begun)
+            received->begin = clock_monotonic_us();
+        if (connection_receive(room->connection, http_response_inbox(response), &size, &ended,
                                error) < 0)
             return -1;
-        if (*ret_begin == 0)
-            *ret_begin = clock_monotonic_us();
-        if (size == 0)
+        if (ended)
             return http_response_end(response, error);
-        if (http_response_read(response, error) < 0)
+        begun = begun || size > 0;
+        if (!begun)
+            secret_free(TAKE(received->key.secret));
+        else if (http_response_read(response, error) < 0)
             return -1;
         /* What has come stands in locked memory, and nowhere else while the rest is awaited. */
         scrub_stack_and_registers();
@@ -122,35 +150,70 @@ static int tell_outcome(struct exchangeroom *room, const struct step *step,
                         TEXT(text), NUMBER(sent_us), NUMBER(answer_us), NUMBER(lives));
 }
 
-/* What was issued is sealed and told before the outcome, so that the front has kept it by then. */
-static int take_answer(struct exchangeroom *room, const struct step *step,
-                       struct http_response *taken, int64_t sent_us, int64_t begin,
-                       struct error *error)
+/* Reads the answer, seals what was issued and wipes both.  *ret_sealed is left empty when nothing was issued. */
+static int use_answer(struct exchangeroom *room, const struct step *step, struct received *received,
+                      struct oauth_answer *answer, struct sealed *ret_sealed, struct error *error)
 {
-    auto_of(http_response_free) struct http_response *response = taken;
-    auto_answer struct oauth_answer answer = {0};
+    struct http_response *response = received->response;
     if (oauth_answer_read(step->provider, step->step, http_response_status(response), look_up,
-                          response, http_response_body(response), &answer, error) < 0)
+                          response, http_response_body(response), answer, error) < 0)
         return -1;
-    bool lives = http_response_keeps_connection(response);
-    if (answer.verdict.action == CODE_DONE && answer.grant) {
-        int64_t expires = answer.expires_in == FACT_UNKNOWN
-                              ? EXPIRES_UNKNOWN
-                              : step->parameters.now + answer.expires_in;
-        if (exchangeroom_issue(room, step->slot, step->grant, answer.grant, expires, error) < 0)
-            return -1;
-    }
+    if (answer->verdict.action != CODE_DONE || !answer->grant)
+        return 0;
+    int64_t expires = answer->expires_in == FACT_UNKNOWN
+                          ? EXPIRES_UNKNOWN
+                          : step->parameters.now + answer->expires_in;
+    return exchangeroom_seal_slot(room, step->slot, step->grant, &received->key, answer->grant,
+                                  expires, ret_sealed, error);
+}
+
+/* What was issued is told before the outcome, so that the front has kept it by then; and after all is wiped. */
+static int take_answer(struct exchangeroom *room, const struct step *step,
+                       struct received *received, int64_t sent_us, struct error *error)
+{
+    auto_answer struct oauth_answer answer = {0};
+    struct sealed sealed = {0};
+    bool lives = http_response_keeps_connection(received->response);
+    if (use_answer(room, step, received, &answer, &sealed, error) < 0)
+        return -1;
     secret_free(TAKE(answer.grant));
-    http_response_free(TAKE(response));
+    received_clear(received);
     scrub_stack_and_registers();
-    return tell_outcome(room, step, &answer, sent_us, clock_monotonic_us() - begin, lives, error);
+    int64_t answer_us = clock_monotonic_us() - received->begin;
+    auto_free char *jwe = sealed.jwe;
+    auto_free char *facts = sealed.facts;
+    if (jwe && channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(step->slot),
+                            TEXT(jwe), TEXT(facts)) < 0)
+        return -1;
+    return tell_outcome(room, step, &answer, sent_us, answer_us, lives, error);
+}
+
+/* The provider could not be asked, or gave no answer: an outcome, too, since secrets stood in clear for it. */
+static int tell_broken(struct exchangeroom *room, const struct step *step,
+                       struct received *received, int64_t sent_us, struct error *error)
+{
+    struct oauth_answer answer = {
+        .verdict.action = error->code,
+        .facts = {.valid = FACT_UNKNOWN,
+                  .expires = FACT_UNKNOWN,
+                  .data_expires = FACT_UNKNOWN,
+                  .issued = FACT_UNKNOWN},
+    };
+    received_clear(received);
+    scrub_stack_and_registers();
+    if (sent_us == 0 || (error->code != CODE_RETRY && error->code != CODE_STOP))
+        return error_prefix(error, "%s", oauth_step_name(step->step));
+    int64_t answer_us = received->begin == 0 ? 0 : clock_monotonic_us() - received->begin;
+    (void)snprintf(answer.verdict.message, sizeof(answer.verdict.message), "%.255s", error->text);
+    (void)snprintf(answer.verdict.hint, sizeof(answer.verdict.hint), "%.255s", error->hint);
+    return tell_outcome(room, step, &answer, sent_us, answer_us, false, error);
 }
 
 int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error)
 {
     struct step step;
-    int64_t sent_us, begin;
-    auto_of(http_response_free) struct http_response *response = NULL;
+    int64_t sent_us = 0;
+    __attribute__((cleanup(received_clear))) struct received received = {0};
     if (read_order(order, &step, error) < 0)
         return -1;
     /* What is issued and has no place to be sealed into would be lost. */
@@ -163,10 +226,11 @@ int exchangeroom_step(struct exchangeroom *room, const struct message *order, st
     step.parameters.client_id = client_id;
     step.parameters.api_version = version;
     struct deadline deadline = deadline_in(room->step_ms);
-    if (http_response_new(HTTP_BODY_MAX, &response, error) < 0 ||
-        send_request(room, &step, deadline, &sent_us, error) < 0 ||
-        receive_answer(room, response, deadline, &begin, error) < 0)
-        return error_prefix(error, "%s", oauth_step_name(step.step));
-    log_info("%s: HTTP %d", oauth_step_name(step.step), http_response_status(response));
-    return take_answer(room, &step, TAKE(response), sent_us, begin, error);
+    if (http_response_new(HTTP_BODY_MAX, &received.response, error) < 0)
+        return -1;
+    if (send_request(room, &step, deadline, &sent_us, error) < 0 ||
+        receive_answer(room, &step, deadline, &received, error) < 0)
+        return tell_broken(room, &step, &received, sent_us, error);
+    log_info("%s: HTTP %d", oauth_step_name(step.step), http_response_status(received.response));
+    return take_answer(room, &step, &received, sent_us, error);
 }

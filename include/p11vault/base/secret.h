@@ -8,6 +8,10 @@
  * it does not get them at all (MADV_DONTFORK): reading them there ends it, freeing the secret there is fine.  Programs
  * do not fork once they hold a secret; only a foreign module might.
  *
+ * The pages of a freed secret are wiped and kept in a small reserve, still hidden or locked and between their guard
+ * pages, for the next secret of as many pages: making them takes longer than what most secrets live for.  A forked
+ * child has a reserve of its own, which begins empty.
+ *
  * A secret has a fixed capacity, is never copied when it fills, has no printf form, and is wiped by its own free.
  * No other file calls a wipe; scrub.h is for what foreign code leaves on the stack and in registers.
  */
@@ -26,6 +30,12 @@
 #define SECRET_HIDDEN_PAGES                                                                        \
     4 /* a hidden page costs some twenty microseconds: larger ones are locked */
 
+/*
+ * Bytes in the pages that are kept for later secrets; they count against RLIMIT_MEMLOCK, of which
+ * users commonly have 8 MiB.
+ */
+#define SECRET_RESERVE_MAX ((size_t)512 * 1024)
+
 struct secret;
 
 enum secret_kind {
@@ -38,6 +48,12 @@ enum secret_kind {
  * CODE_CONFIG when the memory can be neither hidden nor locked (RLIMIT_MEMLOCK bounds both), with the hint that mends it.
  */
 int secret_new(size_t capacity, struct secret **ret_secret, struct error *error);
+
+/*
+ * Makes pages for `count` secrets of this capacity ahead of time, while nothing is waiting and nothing secret is there yet.
+ * What cannot be had, or goes beyond SECRET_RESERVE_MAX, is left to secret_new() to get or to refuse.
+ */
+void secret_reserve(size_t capacity, size_t count);
 
 /* Wipes and frees.  NULL is fine. */
 void secret_free(struct secret *secret);
