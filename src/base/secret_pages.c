@@ -103,15 +103,16 @@ static int lock_pages(const struct secret_pages *pages, struct error *error)
     return 0;
 }
 
-/* Wipes and gives back to the kernel. */
+/*
+ * Wipes and gives back to the kernel.  Hidden pages are not there in a forked child: something else
+ * may stand in their place.
+ */
 static void unmap(struct secret_pages *pages)
 {
-    if (pages->mapping != NULL) {
+    bool is_there = pages->kind != SECRET_HIDDEN || pages->owner == getpid();
+    if (pages->mapping != NULL && is_there) {
         ASAN_UNPOISON_MEMORY_REGION(pages->data, pages->size);
-        /*
-         * The pages may still be closed when making them failed half-way, and hidden ones are not
-         * there in a forked child.
-         */
+        /* They may still be closed, when making them failed half-way. */
         if (mprotect(pages->data, pages->size, PROT_READ | PROT_WRITE) == 0)
             explicit_bzero(pages->data, pages->size);
         munmap(pages->mapping, pages->mapped);
@@ -142,23 +143,31 @@ static int make(size_t size, struct secret_pages **ret_pages, struct error *erro
 /* All of it belongs to one process: a forked child begins anew, without what it cannot reach. */
 static struct {
     struct secret_pages *first;
-    size_t size; /* bytes in all of them */
+    size_t size; /* bytes in all of them, guard pages and all: the kernel counts them as locked */
     pid_t owner;
 } reserve;
 
 /* Rooms have one thread.  Where there are more, the second one does without the reserve. */
 static atomic_flag is_taken = ATOMIC_FLAG_INIT;
 
+static void drop_all(void)
+{
+    while (reserve.first != NULL) {
+        struct secret_pages *first = reserve.first;
+        reserve.first = first->next;
+        unmap(first);
+    }
+    reserve.size = 0;
+}
+
 static bool enter(void)
 {
     if (atomic_flag_test_and_set(&is_taken))
         return false;
     pid_t self = getpid();
-    if (reserve.owner != self) {
-        reserve.first = NULL;
-        reserve.size = 0;
-        reserve.owner = self;
-    }
+    if (reserve.owner != self)
+        drop_all();
+    reserve.owner = self;
     return true;
 }
 
@@ -178,7 +187,7 @@ static struct secret_pages *find(size_t size)
     if (*place != NULL) {
         found = *place;
         *place = found->next;
-        reserve.size -= size;
+        reserve.size -= found->mapped;
     }
     leave();
     return found;
@@ -187,29 +196,16 @@ static struct secret_pages *find(size_t size)
 /* False when there is no room for them. */
 static bool keep(struct secret_pages *pages)
 {
-    if (pages->size > SECRET_RESERVE_MAX || !enter())
+    if (pages->mapped > SECRET_RESERVE_MAX || !enter())
         return false;
-    bool fits = pages->owner == reserve.owner && pages->size <= SECRET_RESERVE_MAX - reserve.size;
+    bool fits = pages->owner == reserve.owner && pages->mapped <= SECRET_RESERVE_MAX - reserve.size;
     if (fits) {
         pages->next = reserve.first;
         reserve.first = pages;
-        reserve.size += pages->size;
+        reserve.size += pages->mapped;
     }
     leave();
     return fits;
-}
-
-static void drop_all(void)
-{
-    if (!enter())
-        return;
-    while (reserve.first != NULL) {
-        struct secret_pages *first = reserve.first;
-        reserve.first = first->next;
-        unmap(first);
-    }
-    reserve.size = 0;
-    leave();
 }
 
 static size_t whole_pages(size_t capacity)
@@ -224,8 +220,11 @@ int secret_pages_take(size_t capacity, struct secret_pages **ret_pages, struct e
     if (pages != NULL) {
         ASAN_UNPOISON_MEMORY_REGION(pages->data, size);
     } else if (make(size, &pages, error) < 0) {
-        /* What is kept for the next secret may be what this one lacks. */
-        drop_all();
+        /* What is kept for later secrets may be what this one lacks. */
+        if (enter()) {
+            drop_all();
+            leave();
+        }
         if (make(size, &pages, error) < 0)
             return -1;
     }

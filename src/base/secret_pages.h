@@ -17,7 +17,8 @@
 struct secret_pages {
     struct secret_pages *next; /* in the reserve */
     enum secret_kind kind;
-    pid_t owner;   /* hidden pages are not there in a forked child, and a reserve is not shared with it */
+    pid_t
+        owner; /* hidden pages are not there in a forked child, and a reserve is not shared with it */
     uint8_t *data; /* the first byte between the guard pages */
     size_t size;   /* bytes in whole pages between the guard pages */
     uint8_t *mapping;

@@ -120,8 +120,8 @@ int content_decode(struct piece iv, struct piece ciphertext, struct piece tag, s
     content.ciphertext = malloc(room);
     if (content.ciphertext == NULL)
         return error_memory(error);
-    if (base64url_decode(ciphertext.text, ciphertext.size, content.ciphertext, room,
-                         &content.size, error) < 0)
+    if (base64url_decode(ciphertext.text, ciphertext.size, content.ciphertext, room, &content.size,
+                         error) < 0)
         return error_prefix(error, "ciphertext");
     *ret_content = content;
     content.ciphertext = NULL;

@@ -31,8 +31,8 @@
     4 /* a hidden page costs some twenty microseconds: larger ones are locked */
 
 /*
- * Bytes in the pages that are kept for later secrets; they count against RLIMIT_MEMLOCK, of which
- * users commonly have 8 MiB.
+ * What the reserve takes at most, guard pages and all; it counts against RLIMIT_MEMLOCK, of which users commonly have
+ * 8 MiB.  When that is used up, a new secret takes what the reserve has.
  */
 #define SECRET_RESERVE_MAX ((size_t)512 * 1024)
 
