@@ -95,4 +95,7 @@ void *secret_heap_realloc(void *pointer, size_t size);
 char *secret_heap_strdup(const char *text);
 void secret_heap_free(void *pointer);
 
+/* Wipes a block that somebody else's allocator is about to take back. */
+void secret_heap_wipe(void *block, size_t size);
+
 #endif
