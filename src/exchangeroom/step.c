@@ -100,7 +100,6 @@ static int receive_answer(struct exchangeroom *room, const struct step *step,
                           struct deadline deadline, struct received *received, struct error *error)
 {
     struct http_response *response = received->response;
-    bool begun = false;
     while (!http_response_complete(response)) {
         size_t size;
         bool ended;
@@ -109,15 +108,15 @@ static int receive_answer(struct exchangeroom *room, const struct step *step,
         if (step->step == STEP_EXCHANGE && !received->key.secret &&
             exchangeroom_want_slot(room, step->slot, &received->key, error) < 0)
             return -1;
-        if (!begun)
-            received->begin = clock_monotonic_us();
+        int64_t now = clock_monotonic_us();
         if (connection_receive(room->connection, http_response_inbox(response), &size, &ended,
                                error) < 0)
             return -1;
         if (ended)
             return http_response_end(response, error);
-        begun = begun || size > 0;
-        if (!begun)
+        if (received->begin == 0 && size > 0)
+            received->begin = now;
+        if (received->begin == 0)
             secret_free(TAKE(received->key.secret));
         else if (http_response_read(response, error) < 0)
             return -1;

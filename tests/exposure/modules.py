@@ -1,8 +1,4 @@
-"""Cards of several PKCS#11 modules, each with a vault that trusts it.
-
-`keeps` is None where nothing may be left of any secret; elsewhere it names what the module itself is
-known to keep in its room's memory until that ends.  Everything else is nobody's.
-"""
+"""Cards of several PKCS#11 modules, each with a vault that trusts it."""
 
 import os
 import shutil
@@ -42,8 +38,6 @@ def _wait_for(path, process):
 class SoftHsm:
     """The one that `init --soft` sets up."""
 
-    keeps = None
-
     def __init__(self, key, name):
         self.key, self.name, self.card = key, name, None
 
@@ -68,8 +62,6 @@ class SoftHsm:
 
 class Remoted(SoftHsm):
     """The same card behind p11-kit's server: everything goes through its client module."""
-
-    keeps = ("PIN", "app-content-key")
 
     def __init__(self):
         super().__init__("rsa:2048", "p11-kit remoting, RSA")
@@ -105,7 +97,6 @@ class Opencryptoki:
     """Its software token, with a daemon, files and shared memory that only a private view shows."""
 
     name, key = "opencryptoki, RSA", "rsa:2048"
-    keeps = ("PIN", "app-content-key")
     module = MODULES / "libopencryptoki.so"
 
     _START = """

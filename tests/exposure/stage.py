@@ -11,10 +11,24 @@ from standin import Standin
 
 EC = "SoftHSM, EC"  # the card of most tests
 FRONT, CARD, EXCHANGE = "p11vault", "p11vault-card", "p11vault-exchange"
-STEPS = [("debug_token", 1), ("exchange", 1), ("debug_token", 2)]
-AWAITED = [f"wait for answer {number}" for number in (1, 2, 3)]
+WAIT = "wait for answer"
+
+
+def steps_of(grants=1):
+    """The calls of an exchange of so many grants, one after the other: which of its kind each is."""
+    return [step for done in range(grants)
+            for step in (("debug_token", 2 * done + 1), ("exchange", done + 1),
+                         ("debug_token", 2 * done + 2))]
+
+
+def awaited(count):
+    """The moments of the first so many answers."""
+    return [f"{WAIT} {number + 1}" for number in range(count)]
+
+
+AWAITED = awaited(3)
 APP_KEY = [("app-key", "raw", True)]
-ANY_LOCKED = object()
+ANY_LOCKED = object()  # several, but all in locked pages
 SHORT = "[exchange]\ndeadline = 1\n"
 
 
@@ -55,8 +69,8 @@ class Prepared:
 class Stage:
     """What a test does, and what it expects to be seen.
 
-    `case` says in the table what is special about it.  With `list_residue` what the module is known
-    to keep is listed and not judged.
+    `steps` are the calls that the server sees: steps_of() for a batch.  `case` says in the table what is special about it.  With `list_residue` what the module keeps in
+    the card room stands in a table of its own, too.
     """
 
     def __init__(self, prepared, build, needles, record):
@@ -65,7 +79,8 @@ class Stage:
         self.card, self.pin = prepared.card, prepared.pin
         self.module, self.case, self._job = prepared.module, "", ""
         self.list_residue = False
-        self.before = {step: len(self.graph.requests(step)) for step, _ in STEPS}
+        self.steps = steps_of()
+        self.before = {step: len(self.graph.requests(step)) for step, _ in self.steps}
         needles.add("app-secret", prepared.secret)
         needles.add("input-token", self.vault.token)
         needles.add("PIN", self.pin)
@@ -75,14 +90,14 @@ class Stage:
     def start(self, *arguments, talk=None, learn=None):
         """p11vault, watched."""
         options = [word for word in arguments if str(word).startswith("--")]
-        words = [word for word in arguments[:2] if re.fullmatch("[a-z-]+", word)]
+        words = [word for word in arguments[:2] if re.fullmatch("[a-z][a-z-]*", word)]
         case = ": ".join(filter(None, [" ".join([*words, *options]), self.case]))
         self._job = case if self.module.name == EC else f"{self.module.name}: {case}"
         return Scene(self.vault, self.build, self.needles, *arguments, talk=talk, learn=learn)
 
-    def hold(self, count=3):
-        """The server keeps each of the first answers until it is told to send it."""
-        for step, which in STEPS[:count]:
+    def hold(self, count=None):
+        """The server keeps each of the first answers, or of all, until it is told to send it."""
+        for step, which in self.steps[:count]:
             self.graph.misbehave(step, "silent", which)
 
     def learn(self):
@@ -92,9 +107,10 @@ class Stage:
         for name, value in self.keys.of_records().items():
             self.needles.add(name, value)
 
-    def at_each_answer(self, scene, count=3):
+    def at_each_answer(self, scene, count=None):
         """Look while the room waits for each of the first answers, and let it come."""
-        for (step, which), moment in list(zip(STEPS, AWAITED))[:count]:
+        moments = awaited(len(self.steps))
+        for (step, which), moment in list(zip(self.steps, moments))[:count]:
             self.graph.wait(f"request:{step}", self.before[step] + which)
             self.learn()
             scene.look(moment)
@@ -125,17 +141,13 @@ class Stage:
             f"{hit['needle']}, {hit['length']} bytes, {place_of(hit)}" for hit in hits)])
 
     def _list_residue(self, looks):
-        """What the module has left in the card room; taken out of the looks, which are judged then."""
+        """What stands in the card room beside the app key."""
         for look in looks:
-            if look.program != CARD:
-                continue
-            hits = look.data["hits"]
-            kept = [hit for hit in hits if hit["needle"] in (self.module.keeps or ()) and
-                    not (hit["locked"] and not hit["dumped"])]
-            look.data["hits"] = [hit for hit in hits if hit not in kept]
-            loaded = look.moment == "wait for the handshake"
-            self.note_residue(self.module.name, "logged in" if loaded else
-                              {"during": "finalised"}.get(phase_of(look.moment), "exit"), kept)
+            if look.program == CARD:
+                loaded = look.moment == "wait for the handshake"
+                self.note_residue(self.module.name, "logged in" if loaded else
+                                  {"during": "finalised"}.get(phase_of(look.moment), "exit"),
+                                  [hit for hit in look.data["hits"] if hit["needle"] != "app-key"])
 
 
 def place_of(hit):
@@ -151,7 +163,7 @@ def is_right(look, allowed):
         return all(place[2] for place in look.places)
     if wanted is not None:
         return look.places == wanted
-    if look.program == CARD and look.moment in AWAITED:
+    if look.program == CARD and look.moment.startswith(WAIT):
         return look.places == APP_KEY
     if look.program == CARD and look.moment == AFTER:
         return look.places in ([], APP_KEY)

@@ -5,7 +5,7 @@ import pytest
 from cards import GRANT, refused
 from modules import Opencryptoki, Remoted, SoftHsm
 from scanning import scan
-from stage import AWAITED, CARD, EC, STEPS, Prepared, Stage, waits
+from stage import AWAITED, EC, Prepared, Stage, waits
 
 SOFTOKEN = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
 CARDS = {"softhsm-ec": lambda: SoftHsm("ec:P-256", EC),
@@ -45,7 +45,6 @@ def test_main_job(stage):
     stage.graph.tell("release")
     stage.at_each_answer(scene)
     stage.judge(scene, 0, waits("wait for the handshake", *AWAITED))
-    assert len(STEPS) == len(AWAITED) and CARD
 
 
 def test_softoken(prepared, record_property):
