@@ -3,7 +3,7 @@
 import pytest
 
 from cards import GRANT, refused
-from modules import Opencryptoki, Remoted, SoftHsm
+from modules import Opencryptoki, Remoted, SoftHsm, WatchedVault
 from scanning import scan
 from stage import AWAITED, EC, Prepared, Stage, waits
 
@@ -47,13 +47,14 @@ def test_main_job(stage):
     stage.judge(scene, 0, waits("wait for the handshake", *AWAITED))
 
 
-def test_softoken(prepared, record_property):
+def test_softoken(build, processes, record_property):
     """NSS wants an argument to C_Initialize that this program does not give: the job is refused."""
-    if prepared.module.name != EC:
-        pytest.skip("once is enough")
-    prepared.renew()
-    prepared.vault.configure(f"[module nss]\npath = {SOFTOKEN}\n")
-    result = prepared.vault.run("card", "list", "--module", "nss")
-    refused(result, 23, "C_Initialize failed", "CKR_ARGUMENTS_BAD")
+    vault = WatchedVault(build, processes)
+    try:
+        vault.configure(f"[module nss]\npath = {SOFTOKEN}\n")
+        result = vault.run("card", "list")
+        refused(result, 23, "C_Initialize failed", "CKR_ARGUMENTS_BAD")
+    finally:
+        vault.remove()
     record_property("residue", ["NSS softoken", "cannot do the job: its C_Initialize wants an "
                                 "argument (CKR_ARGUMENTS_BAD)", None])
