@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import meta_usage
 import misbehave
+from meta_calls import signed_request
 
 LINE_MAX = 1024 * 1024
 WAIT_MAX = 600
@@ -16,8 +17,8 @@ WAIT_MAX = 600
 class Control:
     """Commands by name: a public method here is a command, its parameters are the fields."""
 
-    COMMANDS = ("add_app", "set_app", "person", "add_business", "add_token", "token_info", "tokens",
-                "issued", "device_answer", "rules", "usage", "set_misbehaviour",
+    COMMANDS = ("add_app", "set_app", "person", "add_business", "add_token", "set_token", "token_info",
+                "tokens", "issued", "signed_request", "device_answer", "rules", "usage", "set_misbehaviour",
                 "clear_misbehaviours", "requests", "wait", "release", "revoke", "set_clock",
                 "certificate", "shutdown")
 
@@ -45,6 +46,10 @@ class Control:
         """Issue a token."""
         return asdict(self.state.add_token(app_id, user_id, **fields))
 
+    def set_token(self, token, **fields):
+        """Change what is true of a token."""
+        return asdict(self.state.set_token(token, **fields))
+
     def token_info(self, token):
         """What is known of a token."""
         return self.state.token_info(token)
@@ -58,6 +63,13 @@ class Control:
         """Every secret that the stand-in has handed out to a client, tokens and others."""
         with self.state.changed:
             return {"issued": list(self.state.issued)}
+
+    def signed_request(self, app_id, user_id, **fields):
+        """What Meta posts to an app's deauthorise or data deletion callback."""
+        app = self.state.apps[str(app_id)]
+        return {"signed_request": signed_request(app.secret, {
+            "algorithm": "HMAC-SHA256", "user_id": str(user_id),
+            "issued_at": self.state.now(), **fields})}
 
     def device_answer(self, answer="grant", user_code=None, user_id=None, decline=()):
         """What the person says to a device; without a code, to the newest one."""

@@ -60,7 +60,7 @@ def _account(call, token, page, asked):
 def issue_page_token(call, parent, page):
     """No expiry from a long-lived token; the same string when it is asked for again."""
     page_id = str(page["id"])
-    for one in call.state.tokens.values():
+    for one in list(call.state.tokens.values()):
         if (one.parent, one.profile_id, one.type) == (parent.token, page_id, "PAGE"):
             if not one.revoked:
                 return one

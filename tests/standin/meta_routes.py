@@ -27,7 +27,7 @@ OBJECT = "(me|[1-9][0-9]{0,19})"
 
 @dataclass
 class Route:
-    """One call.  `methods` are those it takes; `tunnel` says whether POST with method=… is one."""
+    """One call.  `methods` are those it takes; `tunnel`: also as a POST with a method parameter."""
 
     step: str
     answer: object
@@ -43,7 +43,7 @@ def _graph(step, answer, *methods, tunnel=True):
 
 
 def _by_method(**choices):
-    """A choice by method: GET=(step, answer), …; the first stands for methods that there are not."""
+    """A choice by method: GET=(step, answer); the first stands for methods that there are not."""
     def choose(_state, request, _family, found):
         method = request.effective_method()
         step, answer = choices.get(method, next(iter(choices.values())))
@@ -130,17 +130,17 @@ def find(state, request):
 
 
 def family_of(state, request):
-    """Whose call it is: by the app, by the token, by the words of the request."""
+    """Whose call it is: by the words of the request, by the app, by the token, by the path."""
+    grant = request.value("grant_type") or ""
+    for beginning, family in (("ig_", "instagram"), ("th_", "threads")):
+        if grant.startswith(beginning):
+            return family
     text = request.value("access_token") or request.bearer() or ""
     token = state.tokens.get(text)
     app = (state.apps.get(request.value("client_id"))
            or state.apps.get(token.app_id if token else text.partition("|")[0]))
     if app:
         return app.family
-    grant = request.value("grant_type") or ""
-    for beginning, family in (("ig_", "instagram"), ("th_", "threads")):
-        if grant.startswith(beginning):
-            return family
     bare = request.path in ("/oauth/access_token", "/access_token", "/refresh_access_token")
     return "instagram" if bare else "facebook"
 

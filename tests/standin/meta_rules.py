@@ -19,6 +19,7 @@ RULES = {
     # Lists.
     "page_limit": 25,
     "page_limit_max": 100,
+    "endless_lists": False,
     "feed_items": 60,
     # {"success": true} or a bare true.
     "take_back_shape": "success",

@@ -44,12 +44,12 @@ class Case:
         """The part of the answer that holds the facts.
 
         That is debug_token's data, an item of a list (the first, or the order's `item`), the
-        parameters of a redirect, or the top.
+        parameters of a redirect, or the top, which an order may also want by `at`.
         """
         if self.answer.redirect:
             return self.answer.redirect.parameters
-        data = self.answer.data
-        inner = data.get("data") if isinstance(data, dict) else None
+        data, at_top = self.answer.data, self.option("at", "facts") == "top"
+        inner = data.get("data") if isinstance(data, dict) and not at_top else None
         if isinstance(inner, list):
             number = int(self.option("item", 0))
             return inner[number] if number < len(inner) else {}

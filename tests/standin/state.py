@@ -132,7 +132,7 @@ class State:
                 self.hand_out("token", token.made_by, token.token)
             return token
 
-    def derive(self, parent, made_by, **facts):
+    def derive(self, parent, made_by, /, **facts):
         """A token made out of another: the same subject unless `facts` say otherwise."""
         return self.add_token(parent.app_id, parent.user_id, made_by=made_by, **{
             "type": parent.type, "expires_at": parent.expires_at, "issued_at": self.now(),
@@ -163,8 +163,14 @@ class State:
 
     def tokens_of(self, app_id, user_id):
         """Every token of one person with one app."""
-        return [one for one in self.tokens.values()
+        return [one for one in list(self.tokens.values())
                 if (one.app_id, one.user_id) == (app_id, user_id)]
+
+    def set_token(self, token, **facts):
+        """Change what is true of a token, its age for one."""
+        with self.changed:
+            self.tokens[token] = replace(self._token(token), **facts)
+        return self.tokens[token]
 
     def token_info(self, token):
         """All that is known of a token."""
