@@ -17,10 +17,10 @@ WAIT_MAX = 600
 class Control:
     """Commands by name: a public method here is a command, its parameters are the fields."""
 
-    COMMANDS = ("add_app", "set_app", "person", "add_business", "add_token", "set_token", "token_info",
-                "tokens", "issued", "signed_request", "device_answer", "rules", "usage", "set_misbehaviour",
-                "clear_misbehaviours", "requests", "wait", "release", "revoke", "set_clock",
-                "certificate", "shutdown")
+    COMMANDS = ("add_app", "set_app", "person", "add_business", "add_token", "set_token",
+                "token_info", "tokens", "issued", "revoke", "signed_request", "device_answer",
+                "rules", "usage", "set_misbehaviour", "clear_misbehaviours", "requests", "wait",
+                "release", "set_clock", "certificate", "shutdown")
 
     def __init__(self, house):
         self.house = house
@@ -102,7 +102,7 @@ class Control:
 
     def set_misbehaviour(self, step, kind, which="all", **options):
         """Order wrong answers."""
-        misbehave.check(step, kind)
+        misbehave.check(step, kind, options)
         if kind in self.house.certificates.KINDS:
             self.house.certificates.context(kind)  # now, so that the client waits for nothing
         self.state.add_misbehaviour(step, kind, which, options)

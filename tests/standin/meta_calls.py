@@ -5,17 +5,15 @@ is known, so that a client that passes has really sent what Graph wants.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
 import re
 import secrets
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
 
 from messages import Answer
-from meta_errors import GraphError, expired, method_error
+from meta_errors import GraphError, expired
 from meta_records import Token
 
 PROOF_SECONDS = 300
@@ -109,7 +107,7 @@ class Call:
     def token_text(self):
         """The access token of a call: a parameter or a bearer, the same when both are given."""
         given, bearer = self.value("access_token"), self.request.bearer()
-        if given and bearer and self.step != "debug_token" and given != bearer:
+        if given and bearer and given != bearer:
             raise GraphError(100, "Two different access tokens were given")
         text = given or bearer
         if not text:
@@ -202,59 +200,3 @@ class Call:
     def success(self, shape):
         """Meta's two ways to say that something was done."""
         return Answer(200, True if shape == "true" else {"success": True})
-
-    def listed(self, items, cursors, visible=lambda item: True):
-        """One page of a list: `limit`, `after` and `before` by cursor, `next` with the token in it.
-
-        An item that is not visible takes its place in the page and is left out, as privacy does
-        at Meta, so that a page may be empty and have a next one.
-        """
-        limit = self._limit()
-        marks = [base64.urlsafe_b64encode(f"cursor:{one}".encode()).decode() for one in cursors]
-        start = self._mark("after", marks) + 1
-        endless = self.rule("endless_lists")
-        if endless and start == len(marks):
-            start = 0
-        end = start + limit
-        if self.value("before"):
-            end = self._mark("before", marks)
-            start = max(0, end - limit)
-        shown = [item for item in items[start:end] if visible(item)]
-        answer = {"data": shown}
-        if marks[start:end]:
-            last = min(end, len(marks)) - 1
-            answer["paging"] = {"cursors": {"before": marks[start], "after": marks[last]}}
-            if end < len(items) or endless:
-                answer["paging"]["next"] = self._link(limit, after=marks[last])
-            if start:
-                answer["paging"]["previous"] = self._link(limit, before=marks[start])
-        return Answer(200, answer)
-
-    def _limit(self):
-        given = self.value("limit") or str(self.rule("page_limit"))
-        if not re.fullmatch("[1-9][0-9]{0,5}", given):
-            raise GraphError(100, "(#100) Param limit must be a positive number")
-        return min(int(given), self.rule("page_limit_max"))
-
-    def _mark(self, name, marks):
-        given = self.value(name)
-        if not given:
-            return -1
-        try:
-            base64.b64decode(given, altchars=b"-_", validate=True)
-            return marks.index(given)
-        except (binascii.Error, ValueError):
-            raise GraphError(2642, "Invalid cursors values") from None
-
-    def _link(self, limit, **cursor):
-        """A whole URL with the token in it, as Meta sends it; the proof is not repeated."""
-        kept = [(name, value) for name, value in self.request.query + self.request.form
-                if name in ("fields", "permission", "status")]
-        query = [("access_token", self.token_text()), *kept, ("limit", limit), *cursor.items()]
-        host = self.request.header("Host") or "localhost"
-        return f"https://{host}{self.request.path}?{urlencode(query)}"
-
-    def only_post(self):
-        """For calls whose parameters Meta takes from a form."""
-        if self.request.effective_method() != "POST":
-            raise method_error("Unsupported request - method type: get")

@@ -1,9 +1,11 @@
 """A few plain calls: who am I, an object, a list, a post, and an answer that repeats the token."""
 
 import base64
+import re
 
 from messages import Answer
 from meta_errors import GraphError, no_object
+from meta_lists import listed
 
 FIELDS = ("id", "name", "client_business_id")
 ECHOES = ("body", "header", "escape", "base64", "percent", "hex", "chunks", "proof")
@@ -38,7 +40,7 @@ def feed(call):
     ids += call.state.posts.get(subject, [])
     items = [{"id": one, "message": f"Post {one}",
               "created_time": "2026-08-13T09:00:00+0000"} for one in ids]
-    return call.listed(items, ids)
+    return listed(call, items, ids)
 
 
 def post(call):
@@ -58,8 +60,9 @@ def echo(call):
     """/{id}/echo?how=…: what a hostile or careless server may do with the token it got"""
     call.data_caller()
     how = call.value("how") or "body"
-    if how not in ECHOES:
-        raise GraphError(100, "(#100) Param how is invalid")
+    size = call.value("size") or "7"
+    if how not in ECHOES or not re.fullmatch("[1-9][0-9]{0,3}", size):
+        raise GraphError(100, "(#100) Param how or size is invalid")
     token = call.token_text()
     if how == "proof":
         return Answer(200, {"said": call.value("appsecret_proof") or ""})
@@ -73,7 +76,7 @@ def echo(call):
             }.get(how, token)
     answer = Answer(200, {"said": said})
     if how == "chunks":
-        answer.chunk(int(call.value("size") or 7))
+        answer.chunk(int(size))
     return answer
 
 

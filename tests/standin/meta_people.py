@@ -2,6 +2,7 @@
 
 from messages import Answer
 from meta_errors import GraphError, no_object
+from meta_lists import listed
 
 ACCOUNT_FIELDS = ("access_token", "category", "category_list", "name", "id", "tasks")
 STATUSES = ("granted", "declined", "expired")
@@ -15,8 +16,8 @@ def accounts(call):
     asked = [one for one in (call.value("fields") or "").split(",") if one]
     if unknown := set(asked) - set(ACCOUNT_FIELDS):
         raise GraphError(100, f"(#100) Tried accessing nonexisting field ({sorted(unknown)[0]})")
-    answer = call.listed(pages, [page["id"] for page in pages],
-                         lambda page: page.get("visible", True))
+    answer = listed(call, pages, [page["id"] for page in pages],
+                    lambda page: page.get("visible", True))
     answer.data["data"] = [_account(call, token, page, asked) for page in answer.data["data"]]
     return answer
 
@@ -81,7 +82,7 @@ def permissions(call):
         raise GraphError(100, "(#100) Param status is invalid")
     found = [{"permission": name, "status": state} for name, state in known.items()
              if call.value("permission") in (None, name) and status in (None, state)]
-    return call.listed(found, [one["permission"] for one in found])
+    return listed(call, found, [one["permission"] for one in found])
 
 
 def take_back(call):

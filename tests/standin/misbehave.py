@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import wrong_bytes
 import wrong_facts
+from meta_errors import SHAPES
+from meta_usage import QUOTAS
 
 # Steps that answer with one token; of these, the steps that make it out of another one.
 ISSUING_STEPS = ("exchange", "code", "redeem", "app_token", "system_user", "narrow",
@@ -76,7 +78,7 @@ SOME_STEPS = {
 }
 
 
-def check(step, kind):
+def check(step, kind, options=None):
     """ValueError for an order that could never take effect."""
     known = CONNECT_KINDS if step == "connect" else KINDS if step in HTTP_STEPS else None
     if known is None:
@@ -85,6 +87,9 @@ def check(step, kind):
         raise ValueError(f"no misbehaviour {kind!r} at {step}")
     if step != "connect" and step not in SOME_STEPS.get(kind, HTTP_STEPS):
         raise ValueError(f"{kind!r} makes no sense at {step}")
+    given = options or {}
+    if given.get("shape", "graph") not in SHAPES or given.get("limit", "app") not in QUOTAS:
+        raise ValueError("no such shape, or no such limit")
 
 
 def apply(orders, case):

@@ -86,14 +86,18 @@ class State:
             self.apps[app.app_id] = app
         return app
 
-    def set_person(self, user_id, **facts):
-        """Make or change a person, and let them sit at the browser."""
+    def set_person(self, user_id, at_browser=True, **facts):
+        """Make or change a person, and let them sit at the browser unless that is not wanted."""
+        if not str(user_id).isdigit():
+            raise ValueError("a user_id is a number")
         with self.changed:
             known = self.people.get(str(user_id)) or Person(str(user_id))
             person = replace(known, **facts)
             if person.answer not in ANSWERS:
                 raise ValueError(f"no answer {person.answer!r}")
-            self.people[person.user_id] = self.person = person
+            self.people[person.user_id] = person
+            if at_browser or self.person is None or self.person.user_id == person.user_id:
+                self.person = person
         return person
 
     def add_business(self, business_id=None, **facts):

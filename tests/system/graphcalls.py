@@ -91,7 +91,7 @@ class Caller:
         return Answer(self.send(method, path, form, query, **headers).getresponse())
 
     def ask(self, path, bearer=None, **query):
-        """GET with a query; the token as a bearer.  Paths that do not begin with / get a version."""
+        """GET with a query; the token as a bearer.  A path without a first / gets a version."""
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         return self.call("GET", _versioned(path), query=_given(query), **headers)
 

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from graphcalls import Caller, proof
-from graphsteps import PAGE, PERSON, World
+from graphsteps import PAGE, PERSON, SYSTEM_USER, World
 
 
 @pytest.fixture
@@ -148,6 +148,16 @@ def test_a_proof_for_every_page(graph):
     assert world.caller.post("me/permissions", user, method="get",
                              appsecret_proof=proof(world.caller.secret, user)).status == 200
     world.caller.close()
+
+
+def test_pages_of_a_system_user(graph, world):
+    """Somebody who has pages and sits at no browser."""
+    graph.person(SYSTEM_USER, at_browser=False, pages=[{"id": PAGE}])
+    token = world.business_token(scopes=["pages_show_list"])
+    page = world.caller.ask("me/accounts", token).data["data"][0]["access_token"]
+    assert graph.token(page)["expires_at"] == 0
+    code = world.caller.post("oauth/access_token", **world.code_fields()).data["access_token"]
+    assert graph.token(code)["user_id"] == PERSON
 
 
 def test_one_page_token(world):

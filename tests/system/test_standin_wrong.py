@@ -363,6 +363,9 @@ def test_orders_that_make_no_sense(graph):
     for step, kind in (("connect", "echo"), ("exchange", "data_array"), ("other", "no_expires_in")):
         with pytest.raises(Refused):
             graph.misbehave(step, kind)
+    for kind, options in (("http_error", {"shape": "round"}), ("quota", {"limit": "sky"})):
+        with pytest.raises(Refused):
+            graph.misbehave("call", kind, **options)
 
 
 def test_every_kind_and_command_is_documented():
