@@ -96,7 +96,7 @@ class State:
             if person.answer not in ANSWERS:
                 raise ValueError(f"no answer {person.answer!r}")
             self.people[person.user_id] = person
-            if at_browser or self.person is None or self.person.user_id == person.user_id:
+            if at_browser or self.person and self.person.user_id == person.user_id:
                 self.person = person
         return person
 

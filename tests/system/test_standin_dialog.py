@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from browsing import Redirect, open_dialog
-from graphcalls import VERSION
+from graphcalls import VERSION, Caller
 from graphsteps import CLIENT_BUSINESS, PERSON, SYSTEM_USER, URI, World
 
 VERIFIER = "a-verifier-of-forty-three-characters-at-least.~_"
@@ -179,6 +179,22 @@ def test_a_code_is_used_once(world):
     assert (answer.status, answer.error) == (400, (100, 36009))
     assert answer.headers["WWW-Authenticate"] == (
         'OAuth "Facebook Platform" "invalid_code" "This authorization code has been used."')
+
+
+def test_a_code_brought_by_many_at_once(graph, world):
+    """One of them gets the token."""
+    fields, callers, came = world.code_fields(), [Caller(graph) for _ in range(6)], []
+
+    def bring(caller):
+        came.append(caller.post("oauth/access_token", **fields).status)
+        caller.close()
+
+    threads = [threading.Thread(target=bring, args=[caller]) for caller in callers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came) == [200] + [400] * 5
 
 
 @pytest.mark.parametrize("changes, error", [
