@@ -24,11 +24,14 @@ static int receive(struct connection *connection, struct secret *secret, size_t 
                    struct deadline deadline, struct error *error)
 {
     for (;;) {
-        bool ended = false;
-        if (connection_receive(connection, secret, ret_size, &ended, error) < 0)
+        size_t size;
+        bool ended;
+        if (connection_receive(connection, secret, &size, &ended, error) < 0)
             return -1;
-        if (*ret_size > 0 || ended)
+        if (size > 0 || ended) {
+            *ret_size = size;
             return 0;
+        }
         if (connection_wait(connection, deadline, error) < 0)
             return -1;
     }
