@@ -53,8 +53,8 @@ struct config {
     char *default_module; /* name, or NULL */
     char *tls_ca;         /* NULL: the system's */
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
-    char *meta_version;  /* "v26.0" */
-    int debug_token_get; /* 0: POST with method=get */
+    char *meta_version;   /* "v26.0" */
+    int debug_token_get;  /* 0: POST with method=get */
     bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
     int exchange_deadline_s, connect_deadline_s;
     struct config_module modules[CONFIG_MODULES_MAX];
