@@ -51,7 +51,7 @@ static const struct verb verbs[] = {
     {"grant show", "NAME", "all that is known of a grant", 1, 1, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_show},
     {"grant forget", "NAME", "forget one that is dead at the provider", 1, 1, OPTION_YES,
      NEEDS_CONFIG | NEEDS_VAULT, cli_grant_forget},
-    {"status", "", "every grant, its state and days left", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_status},
+    {"status", "[APP]", "every grant, its state and days left", 0, 1, OPTION_JSON | OPTION_DUE, NEEDS_CONFIG | READS_VAULT, cli_status},
     {"audit show", "", "the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_show},
     {"audit verify", "[STORE]", "check all that the log can prove", 0, 1, OPTION_JSON | OPTION_TRUST,
      NEEDS_CONFIG | WRITES_NAMED, cli_audit_verify},
