@@ -26,7 +26,7 @@ CARD_LIBS     := p11-kit-1 libcrypto jansson libseccomp
 EXCHANGE_LIBS := libcurl libssl libcrypto jansson libseccomp
 EVERY_LIB     := $(sort $(FRONT_LIBS) $(CARD_LIBS) $(EXCHANGE_LIBS))
 
-MODULES  := base ipc pin confine config pkcs11 store http seal audit oauth inside vault front
+MODULES  := base ipc pin confine config pkcs11 store http seal audit oauth inside sieve vault front
 PROGRAMS := p11vault p11vault-card p11vault-exchange
 
 # A missing library is one clear line.  Some targets work without any: they may have to install them.
