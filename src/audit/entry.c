@@ -148,6 +148,8 @@ static const struct schema schemas[] = {
         MAY("trace", TEXT),
         MUST("request_us", COUNT), /* in clear before the request was sent */
         MUST("answer_us", COUNT),  /* in clear of the answer */
+        MAY("call", TEXT),         /* method and path, when the caller chose them */
+        MAY("scrubbed", COUNT),    /* places of the answer that held a token and were not passed on */
         END
     }},
     [ENTRY_OUTCOME] = {"outcome", false, {

@@ -8,12 +8,21 @@
 
 #define POSITIONAL_MAX 1024
 
+/* The values of an option that may be given several times. */
+#define TEXTS_MAX 64
+struct texts {
+    const char *items[TEXTS_MAX];
+    size_t count;
+};
+
 struct arguments {
     const char *vault, *config, *module, *card;
     const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
     const char *scopes, *redirect, *port, *config_id, *client_token, *from, *business, *assets,
         *permission;
     bool json, verbose, ask_pin, soft, help, version;
+    struct texts fields;
+    bool paginate;
     bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all;
     const char *positional[POSITIONAL_MAX];
     size_t count;
@@ -61,6 +70,7 @@ enum {
     OPTION_PERMISSION = 1 << 17,
     OPTION_YES = 1 << 18,
     OPTION_DUE = 1 << 19,
+    OPTION_CALL = 1 << 20, /* what a call of one's own has */
 };
 
 struct verb {
@@ -89,7 +99,7 @@ void cli_tell_absent_walls(const struct cli *cli);
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
     cli_app_set_secret, cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages,
     cli_inspect, cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget,
-    cli_status, cli_audit_show, cli_audit_verify, cli_audit_key, cli_doctor;
+    cli_status, cli_audit_show, cli_audit_verify, cli_audit_key, cli_doctor, cli_call;
 
 /*
  * The browser (browser.c): a process made before this one builds its walls, which the browser must not inherit, waits to

@@ -45,6 +45,8 @@ static const struct verb verbs[] = {
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_inspect},
     {"permissions", "NAME", "what a person has granted and declined", 1, 1, USES_CARD | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_permissions},
+    {"call", "NAME METHOD PATH", "one call with a grant; the answer is scrubbed", 3, 3,
+     USES_CARD | OPTION_CALL | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_call},
     {"revoke", "NAME", "end a grant at the provider, then here", 1, 1,
      USES_CARD | OPTION_PERMISSION | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_revoke},
     {"grant list", "", "the grants", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_list},

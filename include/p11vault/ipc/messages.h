@@ -11,7 +11,7 @@
  *   card → front       found listed formatted enrolled ready made signed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal login connect record slot step take pass end
- *   exchange → front   typed dialog came connected want offer issued outcome fail
+ *   exchange → front   typed dialog came connected want offer issued content outcome fail
  *
  * One exchange:
  *
@@ -29,6 +29,8 @@
  *        ◀────────────────────────────────────────────────────────── issued, outcome      (then the next step)
  *   end ────────────────────────────▶ wipes the app key
  *
+ * A call of the caller's own choice (STEP_CALL) has content before its outcome: what the server answered, scrubbed.
+ *
  * Records and slots are told for one step and forgotten at its outcome.  A step that lists grants offers each of them;
  * the front names a slot for it (take) or lets it go (pass).  A login comes before connecting: the room makes the dialog's
  * address and takes its answer, so that the code does not pass through the front either.
@@ -42,7 +44,7 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 #define MESSAGE_FIELDS_MAX 13
-#define MESSAGE_VERSION 2
+#define MESSAGE_VERSION 3
 
 #define MESSAGE_NO_RECORD UINT64_MAX /* in `step`: it needs none */
 
@@ -97,6 +99,7 @@ enum message_type {
     MESSAGE_WANT,       /* n */
     MESSAGE_OFFER,      /* a grant of a list: id, label, tasks (JSON) */
     MESSAGE_ISSUED,     /* n, JWE, facts */
+    MESSAGE_CONTENT,    /* whether the call succeeded, scrubbed bytes of its answer */
     MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES
