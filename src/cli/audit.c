@@ -26,6 +26,22 @@ static void describe_outcome(const json_t *entry, char *ret_text, size_t room)
                    json_text(entry, "use"), clear, message ? ": " : "", message ? message : "");
 }
 
+/* The call, what the provider answered, how long anything stood in clear, and what of the answer was not shown. */
+static void describe_step(const json_t *entry, char *ret_text, size_t room)
+{
+    char scrubbed[48] = "";
+    const char *call = json_text(entry, "call");
+    int64_t places = json_number(entry, "scrubbed", 0);
+    if (places > 0)
+        (void)snprintf(scrubbed, sizeof(scrubbed), ", %lld scrubbed", (long long)places);
+    (void)snprintf(ret_text, room, "%s%s%s (use %.8s), %s, HTTP %lld, %lld + %lld µs in clear%s",
+                   json_text(entry, "step"), call ? " " : "", call ? call : "",
+                   json_text(entry, "use"), json_text(entry, "code"),
+                   (long long)json_number(entry, "http", 0),
+                   (long long)json_number(entry, "request_us", 0),
+                   (long long)json_number(entry, "answer_us", 0), scrubbed);
+}
+
 /* What an entry is about, in one phrase. */
 static void describe(enum entry_type type, const json_t *entry, char *ret_text, size_t room)
 {
@@ -50,11 +66,7 @@ static void describe(enum entry_type type, const json_t *entry, char *ret_text, 
                        json_text(entry, "use"));
         break;
     case ENTRY_STEP:
-        (void)snprintf(ret_text, room, "%s (use %.8s), %s, HTTP %lld, %lld + %lld µs in clear",
-                       json_text(entry, "step"), json_text(entry, "use"), json_text(entry, "code"),
-                       (long long)json_number(entry, "http", 0),
-                       (long long)json_number(entry, "request_us", 0),
-                       (long long)json_number(entry, "answer_us", 0));
+        describe_step(entry, ret_text, room);
         break;
     case ENTRY_OUTCOME:
         describe_outcome(entry, ret_text, room);

@@ -16,6 +16,7 @@ struct showing {
     bool is_open; /* an answer has begun */
     size_t answers;
     char last; /* byte that was written */
+    bool at_terminal;
 };
 
 static int write_all(const void *bytes, size_t size, struct error *error)
@@ -38,6 +39,26 @@ static int write_text(const char *text, struct error *error)
     return write_all(text, strlen(text), error);
 }
 
+/* A terminal obeys control characters, and the server chooses them: JSON has none, so nothing is lost. */
+static int write_plain(const char *bytes, size_t size, char before, struct error *error)
+{
+    char plain[512];
+    size_t to = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        bool is_c1 = (unsigned char)before == 0xc2 && byte >= 0x80 && byte <= 0x9f;
+        bool obeyed = (byte < ' ' && byte != '\n' && byte != '\t') || byte == 0x7f || is_c1;
+        before = bytes[i];
+        plain[to++] = obeyed ? '?' : before;
+        if (to == sizeof(plain) || i + 1 == size) {
+            if (write_all(plain, to, error) < 0)
+                return -1;
+            to = 0;
+        }
+    }
+    return 0;
+}
+
 static int show(void *context, const void *bytes, size_t size, struct error *error)
 {
     struct showing *showing = context;
@@ -45,9 +66,11 @@ static int show(void *context, const void *bytes, size_t size, struct error *err
         return 0;
     if (showing->as_json && !showing->is_open && showing->answers > 0 && write_text(",", error) < 0)
         return -1;
+    char before = showing->is_open ? showing->last : '\0';
     showing->is_open = true;
     showing->last = ((const char *)bytes)[size - 1];
-    return write_all(bytes, size, error);
+    return showing->at_terminal ? write_plain(bytes, size, before, error)
+                                : write_all(bytes, size, error);
 }
 
 static int end(void *context, struct error *error)
@@ -97,7 +120,7 @@ int cli_call(struct cli *cli, struct error *error)
     char path[GRAPH_PATH_MAX], method[8];
     struct name name;
     struct front_called called;
-    struct showing showing = {.as_json = arguments->json};
+    struct showing showing = {.as_json = arguments->json, .at_terminal = isatty(STDOUT_FILENO)};
     if (name_parse_grant(arguments->positional[0], &name, error) < 0 ||
         read_method(arguments->positional[1], method, error) < 0 ||
         read_fields(arguments, &fields, path, error) < 0)

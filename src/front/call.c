@@ -96,6 +96,9 @@ static int call_again(struct calling *calling, const char *cursor, char *ret_cur
             return 0;
         bool repeats = oauth_graph_repeats(calling->what->method) && !calling->has_shown &&
                        calling->work.verdict.action == CODE_RETRY && error->code == CODE_RETRY;
+        if (error->code == CODE_RETRY && !oauth_graph_repeats(calling->what->method))
+            return error_hint(error,
+                              "it may have been done all the same: look before you call again");
         if (!repeats || times == AGAIN)
             return -1;
         log_info("%s; asking again", error->text);

@@ -93,6 +93,15 @@ int graph_call_make(const struct oauth_parameters *parameters, const struct oaut
 
 /* ---- what a person gives ---- */
 
+/* What does not fit is the caller's to mend; anything else is not. */
+static int too_long(struct error *error)
+{
+    if (error->code != CODE_STOP)
+        return -1;
+    return error_set(error, CODE_USAGE, "the parameters are longer than %zu bytes",
+                     GRAPH_FIELDS_MAX);
+}
+
 static int put_encoded(struct buffer *fields, const char *text, size_t size, struct error *error)
 {
     static const char plain[] =
@@ -114,9 +123,10 @@ int oauth_graph_add(struct buffer *fields, const char *field, struct error *erro
     }
     if ((fields->size > 0 && buffer_put(fields, "&", 1, error) < 0) ||
         put_encoded(fields, field, (size_t)(equals - field), error) < 0 ||
-        buffer_put(fields, "=", 1, error) < 0)
-        return -1;
-    return put_encoded(fields, equals + 1, strlen(equals + 1), error);
+        buffer_put(fields, "=", 1, error) < 0 ||
+        put_encoded(fields, equals + 1, strlen(equals + 1), error) < 0)
+        return too_long(error);
+    return 0;
 }
 
 int oauth_graph_split(const char *target, struct buffer *fields, char ret_path[GRAPH_PATH_MAX],
@@ -128,5 +138,7 @@ int oauth_graph_split(const char *target, struct buffer *fields, char ret_path[G
                          GRAPH_PATH_MAX - 1);
     memcpy(ret_path, target, size);
     ret_path[size] = '\0';
-    return target[size] == '\0' ? 0 : buffer_put_text(fields, target + size + 1, error);
+    if (target[size] == '?' && buffer_put_text(fields, target + size + 1, error) < 0)
+        return too_long(error);
+    return 0;
 }
