@@ -22,6 +22,7 @@ JSON = "--json"
 # What each form is given behind the verb, and whose ends must be among what was seen.
 FORMS = {
     "init": [((), ENDS), (("--soft",), WITH_CARD)],
+    "call": [((GRANT, "GET", "me"), WITH_BOTH), ((GRANT, "GET", "me", JSON), WITH_BOTH)],
     "doctor": [((), WITH_CARD), ((JSON,), WITH_CARD)],
     "card list": [((), WITH_CARD), ((JSON,), WITH_CARD)],
     "card enroll": [((), WITH_CARD)],
