@@ -175,6 +175,13 @@ static const struct schema schemas[] = {
         MUST("reason", TEXT),
         END
     }},
+    [ENTRY_NOTICE] = {"notice", false, {
+        MUST("name", TEXT),
+        MUST("reason", TEXT),
+        MAY("to", TEXT),   /* addresses of a mail */
+        MAY("hook", TEXT), /* a program */
+        END
+    }},
 };
 /* clang-format on */
 

@@ -75,6 +75,12 @@ static void describe(enum entry_type type, const json_t *entry, char *ret_text, 
         (void)snprintf(ret_text, room, "entry %lld: %s", (long long)json_number(entry, "entry", -1),
                        json_text(entry, "reason"));
         break;
+    case ENTRY_NOTICE: {
+        const char *to = json_text(entry, "to");
+        (void)snprintf(ret_text, room, "%s: %s, told %s", name, json_text(entry, "reason"),
+                       to ? to : json_text(entry, "hook"));
+        break;
+    }
     case ENTRY_VAULT:
         (void)snprintf(ret_text, room, "%s", json_text(entry, "vault"));
         break;

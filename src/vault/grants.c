@@ -215,6 +215,11 @@ int vault_outcome(struct vault *vault, const char *use, json_t *members, struct 
     return append_alone(vault, ENTRY_OUTCOME, use, members, error);
 }
 
+int vault_notice(struct vault *vault, const char *name, json_t *members, struct error *error)
+{
+    return append_alone(vault, ENTRY_NOTICE, name, members, error);
+}
+
 struct dead_search {
     struct vault *vault;
     char uses[256][USE_SIZE];

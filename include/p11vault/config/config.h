@@ -17,6 +17,7 @@
  *     [meta] [instagram] [threads]
  *                          api-version = v26.0, dialog = ORIGIN, debug-token, client-code, revoke, app-token = post|get
  *     [memory]             unlocked = refuse|allow
+ *     [notify]             sendmail = PROGRAM, from = ADDRESS, to = ADDRESSES, hook = PROGRAM
  */
 #ifndef P11VAULT_CONFIG_CONFIG_H
 #define P11VAULT_CONFIG_CONFIG_H
@@ -64,6 +65,8 @@ struct config {
     char *tls_ca;         /* NULL: the system's */
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
     struct config_provider meta, instagram, threads;
+    char *notify_sendmail, *notify_from, *notify_to; /* of the mails of `notify`; NULL */
+    char *notify_hook;                               /* a program that is told instead; NULL */
     bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
     int exchange_deadline_s, connect_deadline_s;
     unsigned login_port; /* of the loopback address that takes a login's answer */
