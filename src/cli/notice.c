@@ -126,7 +126,7 @@ static int put_body(const struct notice *notice, int64_t now, struct buffer *mai
     char host[256], date[CLOCK_TEXT_SIZE], when[CLOCK_TEXT_SIZE + 64] = "";
     machine(host);
     clock_date(notice->ends, date);
-    if (notice->ends > 0)
+    if (notice->ends > 0 && notice->need != NEED_REVOKED)
         (void)snprintf(when, sizeof(when), "It %s on %s (UTC).\n",
                        notice->ends > now ? "ends" : "ended", date);
     const char *who = strcmp(notice->verb, "login") == 0

@@ -174,9 +174,9 @@ static int call_hook(const struct config *config, const struct notice *notice, s
 static int remember(struct notifying *notifying, const struct notice *notice, struct error *error)
 {
     const struct config *config = notifying->cli->config;
-    json_t *members = json_pack(
-        "{s:s, s:s, s:s*, s:s*}", "name", notice->name->full, "reason", notice_reason(notice->need),
-        "to", config->notify_sendmail ? config->notify_to : NULL, "hook", config->notify_hook);
+    json_t *members =
+        json_pack("{s:s, s:s*, s:s*}", "reason", notice_reason(notice->need), "to",
+                  config->notify_sendmail ? config->notify_to : NULL, "hook", config->notify_hook);
     if (!members)
         return error_memory(error);
     return vault_notice(notifying->cli->vault, notice->name->full, members, error);
