@@ -66,6 +66,8 @@ static const struct option options[] = {
     {"--all", NULL, PLACE(all), OPTION_DUE, "every grant"},
     {"-F", "NAME=VALUE…", PLACE(fields), OPTION_CALL, "a parameter of the call; may be repeated"},
     {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list, by cursors"},
+    {"--monitored", NULL, PLACE(monitored), OPTION_MONITORED,
+     "tell of a refresh that failed, too: started by systemd after it"},
     {"--yes", NULL, PLACE(yes), OPTION_YES, "do not ask whether that is right"},
     {"--soft", NULL, PLACE(soft), OPTION_SOFT, "make a SoftHSM card for it: for tests and CI"},
 };

@@ -22,7 +22,7 @@ struct arguments {
         *permission;
     bool json, verbose, ask_pin, soft, help, version;
     struct texts fields;
-    bool paginate;
+    bool paginate, monitored;
     bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all;
     const char *positional[POSITIONAL_MAX];
     size_t count;
@@ -71,6 +71,7 @@ enum {
     OPTION_PERMISSION = 1 << 17,
     OPTION_YES = 1 << 18,
     OPTION_DUE = 1 << 19,
+    OPTION_MONITORED = 1 << 21,
     OPTION_CALL = 1 << 20, /* what a call of one's own has */
 };
 

@@ -54,7 +54,7 @@ static const struct verb verbs[] = {
     {"grant forget", "NAME", "forget one that is dead at the provider", 1, 1, OPTION_YES,
      NEEDS_CONFIG | NEEDS_VAULT, cli_grant_forget},
     {"notify", "[NAME…]", "tell by mail or hook which grants need their person", 0, POSITIONAL_MAX,
-     OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_OUTSIDE, cli_notify},
+     OPTION_JSON | OPTION_MONITORED, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_OUTSIDE, cli_notify},
     {"status", "[APP]", "every grant, its state and days left", 0, 1, OPTION_JSON | OPTION_DUE, NEEDS_CONFIG | READS_VAULT, cli_status},
     {"audit show", "", "the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_show},
     {"audit verify", "[STORE]", "check all that the log can prove", 0, 1, OPTION_JSON | OPTION_TRUST,

@@ -28,6 +28,9 @@ static const struct {
                            "The access to the person's data has ended; the token itself has not."},
     [NEED_RENEWAL] = {"expiring", "ends soon",
                       "This access token ends soon, and it is not being renewed."},
+    [NEED_OPERATOR] = {"refresh failed", "has failed",
+                       "The unattended refresh has failed: until it works again, access tokens are "
+                       "not renewed."},
     [NEED_DATA_RENEWAL] = {"data access expiring", "soon loses its access to data",
                            "The access to the person's data ends soon; the token itself does not."},
 };
@@ -55,6 +58,39 @@ const char *notice_reason(enum need need)
     return words[need].reason;
 }
 
+/* What is done about by itself, or told of each grant, is left out. */
+bool notice_of_status(int status)
+{
+    static const int fine[] = {CODE_DONE, CODE_RETRY, CODE_WAIT, CODE_LOGIN, CODE_BUSY};
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+        if (status == fine[i])
+            return false;
+    return true;
+}
+
+static const char *status_says(int status)
+{
+    switch (status) {
+    case CODE_NO_CARD:
+        return "there is no card, or more than one that fits";
+    case CODE_PIN_WRONG:
+        return "the PIN is wrong, and is not tried again";
+    case CODE_PIN_LOCKED:
+        return "the PIN is locked, or too close to it";
+    case CODE_CARD:
+        return "the card or its module failed";
+    case CODE_CONFIG:
+    case CODE_USAGE:
+        return "the configuration must be mended";
+    case CODE_PERMISSION:
+        return "a permission at the provider is missing";
+    case CODE_LOG:
+        return "log or store refuses";
+    default:
+        return "somebody must look";
+    }
+}
+
 static bool is_persons(const struct name *name)
 {
     return strcmp(name->kind, "user") == 0 || strcmp(name->kind, "instagram") == 0 ||
@@ -63,6 +99,11 @@ static bool is_persons(const struct name *name)
 
 void notice_set_command(struct notice *notice, const char *options)
 {
+    if (notice->need == NEED_OPERATOR) {
+        notice->verb = "doctor";
+        (void)snprintf(notice->command, sizeof(notice->command), "p11vault %sdoctor", options);
+        return;
+    }
     bool persons = is_persons(notice->name);
     bool about_data = notice->need == NEED_DATA_EXPIRED || notice->need == NEED_DATA_RENEWAL;
     notice->verb = persons ? "login" : "issue";
@@ -147,12 +188,27 @@ static int put_body(const struct notice *notice, int64_t now, struct buffer *mai
         notice->name->app, host);
 }
 
+static int put_failure(const struct notice *notice, struct buffer *mail, struct error *error)
+{
+    char host[256];
+    machine(host);
+    return buffer_put_format(mail, error,
+                             "%s\n\n    exit status %d: %s\n\n"
+                             "On %s, look at its own words and at what is wrong there:\n\n"
+                             "    journalctl -u p11vault-refresh.service\n    %s\n\n"
+                             "You are told once a day until it is well again.\n\n"
+                             "-- \np11vault on %s\n",
+                             words[notice->need].says, notice->status, status_says(notice->status),
+                             host, notice->command, host);
+}
+
 int notice_mail(const struct notice *notice, const struct config *config, int64_t now,
                 struct buffer *ret_mail, struct error *error)
 {
     if (put_head(notice, config, now, ret_mail, error) < 0)
         return -1;
-    return put_body(notice, now, ret_mail, error);
+    return notice->need == NEED_OPERATOR ? put_failure(notice, ret_mail, error)
+                                         : put_body(notice, now, ret_mail, error);
 }
 
 json_t *notice_json(const struct notice *notice)
@@ -160,6 +216,8 @@ json_t *notice_json(const struct notice *notice)
     json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", notice->name->full, "app",
                              notice->name->app, "kind", notice->name->kind, "reason",
                              notice_reason(notice->need), "command", notice->command);
+    if (json && notice->need == NEED_OPERATOR)
+        json_object_set_new(json, "status", json_integer(notice->status));
     if (json && notice->ends > 0)
         json_object_set_new(json, "ends", json_integer(notice->ends));
     return json;

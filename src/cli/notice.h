@@ -7,6 +7,7 @@
 #define P11VAULT_SRC_CLI_NOTICE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/name.h"
@@ -22,6 +23,7 @@ enum need {
     NEED_DATA_EXPIRED,
     NEED_RENEWAL,      /* it ends soon, and nothing here can renew it or has */
     NEED_DATA_RENEWAL, /* its access to data ends soon */
+    NEED_OPERATOR,     /* no grant: the unattended refresh has failed */
 };
 
 struct notice {
@@ -30,7 +32,11 @@ struct notice {
     int64_t ends;       /* seconds; STORE_UNKNOWN */
     char command[1024]; /* what helps */
     const char *verb;   /* of that command */
+    int status;         /* NEED_OPERATOR: the exit status of the refresh */
 };
+
+/* Whether somebody must be told of a refresh that ended so, although no grant may need its person yet. */
+bool notice_of_status(int status);
 
 /* What a grant needs of a person.  `is_renewable`: `refresh` renews grants of this kind. */
 enum need notice_need(const struct store_record *row, bool is_renewable, int64_t now);

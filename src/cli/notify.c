@@ -21,6 +21,7 @@ struct needing {
     struct name name;
     enum need need;
     int64_t ends;
+    int status; /* NEED_OPERATOR */
 };
 
 struct notifying {
@@ -86,6 +87,19 @@ static int look_at(void *context, const struct store_record *row, struct error *
     bool about_data = needing.need == NEED_DATA_EXPIRED || needing.need == NEED_DATA_RENEWAL;
     needing.ends = about_data ? row->data_expires : row->expires;
     return needing.need == NEED_NOTHING ? 0 : add(notifying, &needing, error);
+}
+
+/* systemd tells a unit that follows another how that one ended (systemd.exec(5)). */
+static int look_at_refresh(struct notifying *notifying, struct error *error)
+{
+    const char *status = getenv("MONITOR_EXIT_STATUS");
+    struct needing needing = {.need = NEED_OPERATOR, .name.full = "refresh", .ends = STORE_UNKNOWN};
+    if (!notifying->cli->arguments.monitored || !status)
+        return 0;
+    /* Not a number: it was ended by a signal. */
+    size_t digits = strspn(status, "0123456789");
+    needing.status = digits > 0 && status[digits] == '\0' ? atoi(status) : CODE_FAULT;
+    return notice_of_status(needing.status) ? add(notifying, &needing, error) : 0;
 }
 
 /* Somebody was told of it today. */
@@ -185,7 +199,10 @@ static int remember(struct notifying *notifying, const struct notice *notice, st
 static int tell(struct notifying *notifying, const struct needing *needing, struct error *error)
 {
     const struct config *config = notifying->cli->config;
-    struct notice notice = {.name = &needing->name, .need = needing->need, .ends = needing->ends};
+    struct notice notice = {.name = &needing->name,
+                            .need = needing->need,
+                            .ends = needing->ends,
+                            .status = needing->status};
     bool told;
     if (was_told(notifying, needing->name.full, &told, error) < 0)
         return -1;
@@ -268,7 +285,8 @@ static int notify(struct notifying *notifying, struct error *error)
     }
     if (check_config(cli->config, error) < 0 ||
         vault_lock(cli->vault, "notify", "telling people of grants", &lock, error) < 0 ||
-        store_record_each(cli->vault->store, look_at, notifying, error) != 0)
+        store_record_each(cli->vault->store, look_at, notifying, error) != 0 ||
+        look_at_refresh(notifying, error) < 0)
         return -1;
     if (notifying->met < cli->arguments.count)
         return error_set(error, CODE_USAGE, "one of the grants that were named is not there");

@@ -17,16 +17,16 @@ FROM, TO = "p11vault@sender.example", "ann@example.org, bob@example.org"
 DAY = 86400
 
 
-@pytest.fixture
-def sink():
+@pytest.fixture(name="sink")
+def fixture_sink():
     """A mail server."""
     made = Sink()
     yield made
     made.stop()
 
 
-@pytest.fixture
-def mailing(ready_vault, sink):
+@pytest.fixture(name="mailing")
+def fixture_mailing(ready_vault, sink):
     """The vault with msmtp, which hands every mail to the sink."""
     msmtp = shutil.which("msmtp")
     assert msmtp, "msmtp is not installed: make deps"
