@@ -242,18 +242,26 @@ static int log_in_by_device(struct login *login, struct error *error)
 
 /* ---- the job ---- */
 
+static int check_way(const struct provider *provider, const struct name *name, bool by_device,
+                     struct error *error)
+{
+    if (by_device && oauth_step_needs(provider, STEP_DEVICE_START) == 0)
+        return error_set(error, CODE_USAGE, "%s has no device login", provider->name);
+    if (strcmp(name->kind, provider->person_kind) == 0)
+        return 0;
+    error_set(error, CODE_USAGE, "a login at %s gives a grant of kind '%s'", provider->name,
+              provider->person_kind);
+    return error_hint(error, "p11vault login %s/%s/%s", name->app, provider->person_kind,
+                      name->label);
+}
+
 static int begin(struct login *login, const struct name *name, struct error *error)
 {
     struct job *job = &login->job;
     if (session_prepare(login->front, false, NULL, error) < 0 ||
-        job_begin(job, name->app, error) < 0)
+        job_begin(job, name->app, error) < 0 ||
+        check_way(job->provider, name, login->what->client_token != NULL, error) < 0)
         return -1;
-    if (strcmp(name->kind, job->provider->person_kind) != 0) {
-        error_set(error, CODE_USAGE, "a login at %s gives a grant of kind '%s'",
-                  job->provider->name, job->provider->person_kind);
-        return error_hint(error, "p11vault login %s/%s/%s", name->app, job->provider->person_kind,
-                          name->label);
-    }
     job->origin = vault_app_code_origin(&job->app);
     if (work_begin(&login->work, job, name, SLOTS, error) < 0 ||
         work_find_old(&login->work, name->full, "current", &login->old, error) < 0)

@@ -111,7 +111,19 @@ def test_what_is_asked_of_the_dialog(flow):
     query = parse_qs(urlsplit(flow.seen["url"]).query)
     assert query["auth_type"] == ["rerequest,reauthorize,reauthenticate"]
     assert re.fullmatch(r"[A-Za-z0-9_-]{16,31}", query["auth_nonce"][0])
-    assert flow.works(BOB)["auth_type"] == query["auth_type"][0]
+
+
+def test_the_password_is_asked_for(flow):
+    """The nonce of the dialog comes back with the grant; another one is not believed."""
+    assert flow.login(BOB, "--reauthenticate").code == 0
+    nonce = parse_qs(urlsplit(flow.seen["url"]).query)["auth_nonce"][0]
+    facts = flow.works(BOB)
+    assert (facts["auth_type"], facts["auth_nonce"]) == ("reauthenticate", nonce)
+    flow.graph.misbehave("debug_token", "fields",
+                         set={"metadata": {"auth_type": "reauthenticate", "auth_nonce": "older"}})
+    result = flow.login(BOB, "--reauthenticate")
+    assert result.code == USAGE and "in another login" in result.err, result
+    assert flow.facts.versions[BOB] == (2, False)
 
 
 def test_proof_key_with_openid(flow):
