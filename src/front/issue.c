@@ -12,13 +12,12 @@ struct issuing {
     const struct front_issue *what;
     struct job job;
     struct work work;
-    struct store_record old, old_pending;
+    struct store_record old;
 };
 
 static void issuing_clear(struct issuing *issuing)
 {
     store_record_clear(&issuing->old);
-    store_record_clear(&issuing->old_pending);
     work_clear(&issuing->work);
     job_clear(&issuing->job);
 }
@@ -83,9 +82,7 @@ static int begin(struct issuing *issuing, const struct name *name, struct error 
     work->subject = work->issuing == STEP_PAGES ? name->label : issuing->what->subject;
     if (from && work_find(work, from->full, "current", true, &work->source, error) < 0)
         return -1;
-    if (work_find_old(work, name->full, "current", &issuing->old, error) < 0)
-        return -1;
-    return work_find_old(work, name->full, "pending", &issuing->old_pending, error);
+    return work_find_old(work, name->full, "current", &issuing->old, error);
 }
 
 /* ---- the provider ---- */
@@ -141,9 +138,6 @@ static int issue(struct issuing *issuing, struct error *error)
         return -1;
     if (!work_row(work, order.slot))
         return error_set(error, CODE_STOP, "the provider issued nothing");
-    if (issuing->old_pending.name &&
-        work_retire(work, &issuing->old_pending, "previous", error) < 0)
-        return -1;
     if (work_confirm(work, order.slot, old, &taken, error) < 0)
         return -1;
     return taken ? 0 : -1;

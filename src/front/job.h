@@ -29,7 +29,7 @@ struct job {
     size_t record_count, slot_count;
 
     struct oauth_usage usage; /* of the app's quota, as the last answer said */
-    bool is_limited;          /* the provider has refused a call because the app has made too many */
+    bool is_limited; /* the provider has refused a call because the app has made too many */
 
     struct room *exchange;
     const char *origin; /* that it is connected to */
@@ -168,7 +168,10 @@ int work_confirm(struct work *work, size_t number, struct store_record *old, boo
 int work_keep_issued(struct work *work, const struct message *message, struct error *error);
 /* Notes what the provider has answered, for the log: work->verdict, and how long anything stood in clear. */
 void work_note_step(struct work *work, int64_t request_us, int64_t answer_us);
-/* A pending grant becomes current and the one it replaces (NULL: none) previous; the use is closed: one change. */
+/*
+ * A pending grant becomes current; the one it replaces (NULL: none) and others of its name that are pending become previous; the
+ * use is closed: one change.
+ */
 int work_promote(struct work *work, struct store_record *grant, struct store_record *old,
                  struct error *error);
 /* The same, and the use goes on. */

@@ -25,15 +25,14 @@ struct login {
     char nonce[NONCE_SIZE]; /* of a login with the password asked for, else "" */
     struct job job;
     struct work work;
-    struct store_record old, old_pending; /* what it replaces */
-    struct room *room;                    /* that waits for the code */
+    struct store_record old; /* what it replaces */
+    struct room *room;       /* that waits for the code */
 };
 
 static void login_clear(struct login *login)
 {
     room_free(login->room);
     store_record_clear(&login->old);
-    store_record_clear(&login->old_pending);
     work_clear(&login->work);
     job_clear(&login->job);
 }
@@ -161,8 +160,6 @@ static int keep(struct login *login, size_t number, struct error *error)
     struct work *work = &login->work;
     struct store_record *old = login->old.name ? &login->old : NULL;
     bool taken;
-    if (login->old_pending.name && work_retire(work, &login->old_pending, "previous", error) < 0)
-        return -1;
     work->issuing = STEP_CODE;
     work->agrees = agrees;
     work->context = login;
@@ -263,10 +260,9 @@ static int begin(struct login *login, const struct name *name, struct error *err
         check_way(job->provider, name, login->what->client_token != NULL, error) < 0)
         return -1;
     job->origin = vault_app_code_origin(&job->app);
-    if (work_begin(&login->work, job, name, SLOTS, error) < 0 ||
-        work_find_old(&login->work, name->full, "current", &login->old, error) < 0)
+    if (work_begin(&login->work, job, name, SLOTS, error) < 0)
         return -1;
-    return work_find_old(&login->work, name->full, "pending", &login->old_pending, error);
+    return work_find_old(&login->work, name->full, "current", &login->old, error);
 }
 
 /* The room that took the answer knows neither name nor app: its hints leave them open. */

@@ -223,6 +223,22 @@ static int destroy_previous(struct work *work, struct error *error)
     return 0;
 }
 
+/* What earlier runs were issued and could not confirm: there is a newer one now. */
+static int retire_pending(struct work *work, const char *name, struct error *error)
+{
+    for (;;) {
+        struct store_record row;
+        if (work_find_old(work, name, "pending", &row, error) < 0)
+            return -1;
+        if (!row.name)
+            return 0;
+        int result = retire(work, &row, "previous", error);
+        store_record_clear(&row);
+        if (result < 0)
+            return -1;
+    }
+}
+
 struct promotion {
     struct store_record *grant, *old;
     bool is_last; /* the use is closed with it */
@@ -237,7 +253,8 @@ static int promote(struct work *work, void *context, struct error *error)
     if (old && ((work->input.valid != FACT_UNKNOWN && set_columns(old, &work->input, error) < 0) ||
                 retire(work, old, "previous", error) < 0))
         return -1;
-    if (vault_change_record(work->job->front->vault, grant, work->use, error) < 0)
+    if (vault_change_record(work->job->front->vault, grant, work->use, error) < 0 ||
+        retire_pending(work, grant->name, error) < 0)
         return -1;
     if (!promotion->is_last)
         return 0;
