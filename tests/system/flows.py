@@ -1,6 +1,7 @@
 """Logins and what follows them: an app the stand-in knows, a person, a browser; and what must hold after each."""
 
 import json
+import re
 import shutil
 import socket
 import sys
@@ -171,9 +172,9 @@ class Flow:
         vault.done("audit", "verify")
 
     def _watch_issued(self):
-        """Of an id token only the signature: it begins as every JOSE object does."""
+        """Of an id token only the signature, as it begins like every JOSE object; of an app token not the app's id."""
         for number, one in enumerate(self.graph.tell("issued")["issued"]):
-            self.canaries.add(f"issued {one['what']} {number}", one["value"].rpartition(".")[2])
+            self.canaries.add(f"issued {one['what']} {number}", re.split("[.|]", one["value"])[-1])
 
     def check_urls(self):
         """No secret in a request line, but where Instagram and Threads document nothing else."""
