@@ -9,10 +9,11 @@
 
 static const char *state_of(const struct store_record *row, int64_t now)
 {
-    if (row->valid == 0)
-        return "invalid";
+    /* One that has expired is not valid either. */
     if (row->expires > 0 && row->expires <= now)
         return "expired";
+    if (row->valid == 0)
+        return "invalid";
     if (row->data_expires > 0 && row->data_expires <= now)
         return "data access expired";
     if (row->valid == STORE_UNKNOWN)

@@ -180,6 +180,8 @@ int work_promote_one(struct work *work, struct store_record *grant, struct store
 /* A pending grant is not taken ("rejected"), or was only a step on the way ("previous"). */
 int work_retire(struct work *work, struct store_record *grant, const char *state,
                 struct error *error);
+/* A current grant is ended at the provider: nothing of its name can be opened afterwards. */
+int work_forget(struct work *work, struct store_record *grant, struct error *error);
 /* Closes the use: what was learned of the old grant is kept.  `why` NULL: it went well. */
 int work_close(struct work *work, const char *result, const struct error *why, struct error *error);
 /* The outcome of a failure; when even that cannot be written, `failure` says both. */

@@ -298,6 +298,21 @@ int work_retire(struct work *work, struct store_record *grant, const char *state
     return in_one_change(work, retire_it, &retirement, error);
 }
 
+/* No version of it can be opened any more. */
+static int forget_it(struct work *work, void *context, struct error *error)
+{
+    struct store_record *grant = context;
+    if (retire(work, grant, "forgotten", error) < 0 || retire_pending(work, grant->name, error) < 0)
+        return -1;
+    return store_record_destroy_previous(work->job->front->vault->store, grant->name,
+                                         grant->version, error);
+}
+
+int work_forget(struct work *work, struct store_record *grant, struct error *error)
+{
+    return in_one_change(work, forget_it, grant, error);
+}
+
 /* ---- the end ---- */
 
 struct ending {

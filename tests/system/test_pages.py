@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_again(flow):
     flow.done("pages", ALICE)
     for name in NAMES:
         assert flow.states(name) == {1: "previous", 2: "current"}
-    with sqlite3.connect(flow.vault.directory / "vault.db") as store:
+    with closing(sqlite3.connect(flow.vault.directory / "vault.db")) as store:
         [count] = store.execute("SELECT count(*) FROM record WHERE kind = 'page' "
                                 "AND jwe IS NOT NULL").fetchone()
     assert count == len(NAMES)
