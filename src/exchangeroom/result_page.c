@@ -2,8 +2,9 @@
  * The page at the end of a login: one file without anything from elsewhere, for light and dark, for desk and telephone.
  *
  * Its policy allows its own style and its own script by their hashes and nothing else at all.  The script takes the code
- * out of the address bar and so out of the session's history: a code counts once and for minutes only, but it need not
- * stay where people look over shoulders, share tabs and restore sessions.
+ * out of the address bar, and so out of the tab's history and of restored sessions; browsers still keep it among the
+ * addresses visited, which nothing here can change.  A code counts once and for minutes only, but where it is easily seen
+ * and shared it need not stay.
  */
 #include "result_page.h"
 

@@ -104,7 +104,7 @@ def test_every_page(programs, browser, heading, tmp_path):
 
 
 def test_light_and_dark(programs, browser):
-    """Two really different pictures; the README shows them."""
+    """Two really different pictures; docs/login.md shows them."""
     corners = []
     for scheme in SCHEMES:
         with waiting(programs) as login:
