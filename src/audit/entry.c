@@ -137,6 +137,19 @@ static const struct schema schemas[] = {
         MAY("batch", ID),     /* several uses by one login and one signature */
         END
     }},
+    [ENTRY_STEP] = {"step", false, {
+        MUST("use", ID),
+        MUST("step", TEXT),
+        MUST("origin", TEXT),
+        MUST("code", CODE), /* the action that follows from the answer */
+        MUST("http", COUNT),
+        MAY("provider_code", INTEGER),
+        MAY("subcode", INTEGER),
+        MAY("trace", TEXT),
+        MUST("request_us", COUNT), /* in clear before the request was sent */
+        MUST("answer_us", COUNT),  /* in clear of the answer */
+        END
+    }},
     [ENTRY_OUTCOME] = {"outcome", false, {
         MUST("use", ID),
         ONE_OF("result", "done failed not-extended unknown"),

@@ -19,8 +19,8 @@ static void describe_outcome(const json_t *entry, char *ret_text, size_t room)
 {
     char clear[48] = "";
     const char *message = json_text(entry, "message");
-    int64_t us = json_number(entry, "plaintext_us", 0);
-    if (us > 0)
+    int64_t us = json_number(entry, "plaintext_us", -1);
+    if (us >= 0)
         (void)snprintf(clear, sizeof(clear), ", %lld µs in clear", (long long)us);
     (void)snprintf(ret_text, room, "%s (use %.8s)%s%s%s", json_text(entry, "result"),
                    json_text(entry, "use"), clear, message ? ": " : "", message ? message : "");
@@ -48,6 +48,13 @@ static void describe(enum entry_type type, const json_t *entry, char *ret_text, 
     case ENTRY_INTENT:
         (void)snprintf(ret_text, room, "%s %s (use %.8s)", json_text(entry, "verb"), name,
                        json_text(entry, "use"));
+        break;
+    case ENTRY_STEP:
+        (void)snprintf(ret_text, room, "%s (use %.8s), %s, HTTP %lld, %lld + %lld µs in clear",
+                       json_text(entry, "step"), json_text(entry, "use"), json_text(entry, "code"),
+                       (long long)json_number(entry, "http", 0),
+                       (long long)json_number(entry, "request_us", 0),
+                       (long long)json_number(entry, "answer_us", 0));
         break;
     case ENTRY_OUTCOME:
         describe_outcome(entry, ret_text, room);

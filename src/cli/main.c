@@ -31,6 +31,8 @@ static const struct verb verbs[] = {
     {"import", "NAME", "seal a token got elsewhere", 1, 1, OPTION_TOKEN_FILE, NEEDS_CONFIG | NEEDS_VAULT, cli_import},
     {"exchange", "NAME…", "short-lived to long-lived, verified", 1, POSITIONAL_MAX, USES_CARD | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_exchange},
+    {"refresh", "[NAME…]", "renew grants before they end, and check the others", 0, POSITIONAL_MAX,
+     USES_CARD | OPTION_DUE | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_refresh},
     {"login", "NAME", "log in at the provider, in a browser", 1, 1,
      USES_CARD | OPTION_LOGIN | OPTION_SCOPES | OPTION_REDIRECT | OPTION_YES | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE | NEEDS_BROWSER, cli_login},

@@ -10,6 +10,7 @@
 #include "p11vault/oauth/call.h"
 #include "p11vault/oauth/facts.h"
 #include "p11vault/oauth/judge.h"
+#include "p11vault/oauth/usage.h"
 #include "session.h"
 
 #define JOB_RECORDS_MAX 4096
@@ -26,6 +27,9 @@ struct job {
     /* What may be opened, by number: the app's secret is number 0.  Slots are numbered behind them. */
     struct store_record *records;
     size_t record_count, slot_count;
+
+    struct oauth_usage usage; /* of the app's quota, as the last answer said */
+    bool is_limited;          /* the provider has refused a call because the app has made too many */
 
     struct room *exchange;
     const char *origin; /* that it is connected to */
@@ -65,6 +69,8 @@ struct work {
     struct oauth_verdict verdict; /* of the last step or judgement */
     enum oauth_step step;
     bool has_stepped;
+    json_t *
+        steps; /* answers that are not in the log yet: they go with the next change, or the outcome */
     int64_t request_us, answer_us; /* in clear: before sending, and of the answers */
 };
 
@@ -160,6 +166,8 @@ int work_confirm(struct work *work, size_t number, struct store_record *old, boo
 
 /* What the room says it has issued into the slot that was told last, as pending. */
 int work_keep_issued(struct work *work, const struct message *message, struct error *error);
+/* Notes what the provider has answered, for the log: work->verdict, and how long anything stood in clear. */
+void work_note_step(struct work *work, int64_t request_us, int64_t answer_us);
 /* A pending grant becomes current and the one it replaces (NULL: none) previous; the use is closed: one change. */
 int work_promote(struct work *work, struct store_record *grant, struct store_record *old,
                  struct error *error);

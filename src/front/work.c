@@ -11,6 +11,7 @@ void work_clear(struct work *work)
     for (size_t i = 0; i < work->issued_count; i++)
         store_record_clear(&work->issued[i].row);
     free(work->issued);
+    json_decref(work->steps);
     cleanup_close(&work->lock);
     *work = WORK_NONE;
 }
@@ -29,7 +30,8 @@ int work_begin(struct work *work, struct job *job, const struct name *name, size
     work->slot_count = slots;
     job->slot_count += slots;
     work->issued = calloc(slots + 1, sizeof(*work->issued));
-    if (!work->issued)
+    work->steps = json_array();
+    if (!work->issued || !work->steps)
         return error_memory(error);
     return vault_lock(job->front->vault, name->full, "working on this grant", &work->lock, error);
 }

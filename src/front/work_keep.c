@@ -67,9 +67,10 @@ static json_t *outcome_members(const struct work *work, const char *result, cons
         json_object_set_new(members, "trace", json_string(verdict->trace));
     set_number(members, "expires_before", work->input.expires, FACT_UNKNOWN);
     set_number(members, "expires_after", work->result.expires, FACT_UNKNOWN);
-    set_number(members, "plaintext_us", work->request_us + work->answer_us, 0);
-    set_number(members, "request_us", work->request_us, 0);
-    set_number(members, "answer_us", work->answer_us, 0);
+    /* Said of every use: none in clear is a fact, too. */
+    json_object_set_new(members, "plaintext_us", json_integer(work->request_us + work->answer_us));
+    json_object_set_new(members, "request_us", json_integer(work->request_us));
+    json_object_set_new(members, "answer_us", json_integer(work->answer_us));
     set_number(members, "checkpoint", (int64_t)work->job->session.signed_size, 0);
     return members;
 }
@@ -84,7 +85,41 @@ static int append_outcome(struct work *work, const char *result, const struct er
     return vault_append(work->job->front->vault, ENTRY_OUTCOME, work->use, members, &index, error);
 }
 
-/* One change of the store: `change` inside it, all of it or nothing. */
+static int append_steps(struct work *work, struct error *error)
+{
+    json_t *step;
+    size_t number;
+    uint64_t index;
+    json_array_foreach (work->steps, number, step)
+        if (vault_append(work->job->front->vault, ENTRY_STEP, work->use, json_deep_copy(step),
+                         &index, error) < 0)
+            return -1;
+    return 0;
+}
+
+void work_note_step(struct work *work, int64_t request_us, int64_t answer_us)
+{
+    const struct oauth_verdict *verdict = &work->verdict;
+    json_t *members =
+        json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:I}", "use", work->use, "step",
+                  oauth_step_name(work->step), "origin", work->job->origin, "code",
+                  error_code_name(verdict->action), "http", verdict->http, "request_us",
+                  (json_int_t)request_us, "answer_us", (json_int_t)answer_us);
+    if (!members)
+        return;
+    set_number(members, "provider_code", verdict->provider_code, 0);
+    set_number(members, "subcode", verdict->subcode, 0);
+    if (*verdict->trace)
+        json_object_set_new(members, "trace", json_string(verdict->trace));
+    json_array_append_new(work->steps, members);
+    work->request_us += request_us;
+    work->answer_us += answer_us;
+}
+
+/*
+ * One change of the store: `change` inside it, all of it or nothing; and before it in the log, what the provider has
+ * answered since the last one.
+ */
 static int in_one_change(struct work *work,
                          int (*change)(struct work *work, void *context, struct error *error),
                          void *context, struct error *error)
@@ -92,10 +127,12 @@ static int in_one_change(struct work *work,
     struct store *store = work->job->front->vault->store;
     if (store_begin(store, error) < 0)
         return -1;
-    if (change(work, context, error) < 0 || store_commit(store, error) < 0) {
+    if (append_steps(work, error) < 0 || change(work, context, error) < 0 ||
+        store_commit(store, error) < 0) {
         store_rollback(store);
         return -1;
     }
+    json_array_clear(work->steps);
     return 0;
 }
 

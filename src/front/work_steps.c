@@ -189,8 +189,7 @@ static int take_outcome(struct work *work, const struct message *outcome, json_t
     (void)snprintf(verdict->trace, sizeof(verdict->trace), "%s", message_text(outcome, 5));
     (void)snprintf(verdict->message, sizeof(verdict->message), "%s", message_text(outcome, 6));
     (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", message_text(outcome, 7));
-    work->request_us += (int64_t)message_number(outcome, 9);
-    work->answer_us += (int64_t)message_number(outcome, 10);
+    work_note_step(work, (int64_t)message_number(outcome, 9), (int64_t)message_number(outcome, 10));
     work->job->connection_lives = message_number(outcome, 11) != 0;
     if (json_parse(text, strlen(text), "what the provider told", &told, error) < 0)
         return -1;

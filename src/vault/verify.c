@@ -169,9 +169,10 @@ static int check_filing(struct pass *pass, uint64_t index, enum entry_type type,
                         const json_t *entry, struct error *error)
 {
     static const char *const subjects[] = {
-        [ENTRY_VAULT] = "vault", [ENTRY_CARD] = "card",   [ENTRY_APP] = "app",
-        [ENTRY_APP_KEY] = "app", [ENTRY_SEAL] = "name",   [ENTRY_STATE] = "name",
-        [ENTRY_INTENT] = "use",  [ENTRY_OUTCOME] = "use", [ENTRY_VOID] = NULL};
+        [ENTRY_VAULT] = "vault", [ENTRY_CARD] = "card", [ENTRY_APP] = "app",
+        [ENTRY_APP_KEY] = "app", [ENTRY_SEAL] = "name", [ENTRY_STATE] = "name",
+        [ENTRY_INTENT] = "use",  [ENTRY_STEP] = "use",  [ENTRY_OUTCOME] = "use",
+        [ENTRY_VOID] = NULL};
     const char *subject = subjects[type] ? json_text(entry, subjects[type]) : NULL;
     bool filed;
     if (store_entry_filed(pass->vault->store, index, entry_type_name(type), subject, &filed,

@@ -25,6 +25,7 @@ enum entry_type {
     ENTRY_SEAL,    /* a record: digest, version, state, clear columns */
     ENTRY_STATE,   /* a record's state or clear columns change */
     ENTRY_INTENT,  /* a use is about to happen */
+    ENTRY_STEP,    /* a provider's answer to one step of a use */
     ENTRY_OUTCOME, /* what came of a use */
     ENTRY_VOID,    /* an entry that grants trust and was never signed does not count */
 };
