@@ -70,6 +70,9 @@ static const struct option options[] = {
     {"--failures", NULL, PLACE(failures), OPTION_FILTER, "what failed or has an unknown end"},
     {"-f", NULL, PLACE(follow), OPTION_FOLLOW, "go on with what is added"},
     {"--lines", NULL, PLACE(lines), OPTION_LINES, "all entries, also unsigned ones, one a line"},
+    {"--due", NULL, PLACE(due), OPTION_DUE,
+     "what has 20 days left, and what was not checked today"},
+    {"--all", NULL, PLACE(all), OPTION_DUE, "every grant"},
     {"--yes", NULL, PLACE(yes), OPTION_YES, "do not ask whether that is right"},
     {"--soft", NULL, PLACE(soft), OPTION_SOFT, "make a SoftHSM card for it: for tests and CI"},
 };

@@ -13,8 +13,8 @@ static void describe_outcome(const json_t *entry, const json_t *intent, char *re
 {
     char clear[48] = "";
     const char *message = json_text(entry, "message");
-    int64_t us = json_number(entry, "plaintext_us", 0);
-    if (us > 0)
+    int64_t us = json_number(entry, "plaintext_us", -1);
+    if (us >= 0)
         (void)snprintf(clear, sizeof(clear), ", %lld µs in clear", (long long)us);
     (void)snprintf(ret_text, room, "%s: %s%s%s (use %.8s)%s%s%s", json_text(entry, "result"),
                    intent ? json_text(intent, "verb") : "", intent ? " " : "",
