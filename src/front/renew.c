@@ -203,7 +203,7 @@ int front_renew(struct front *front, const char *verb, struct front_wanted *want
 {
     struct error worst = {.code = CODE_DONE};
     if (session_prepare(front, false, NULL, error) < 0)
-        return -1;
+        return count == 1 ? error_prefix(error, "%s", wanted->name.full) : -1;
     qsort(wanted, count, sizeof(*wanted), compare_apps);
     for (size_t from = 0; from < count;) {
         size_t to = from + 1;

@@ -7,9 +7,9 @@ import socket
 import sys
 from pathlib import Path
 
-from browser import __file__ as BROWSER
 from cards import Facts, SoftCard
 from graphsteps import BUSINESS, CLIENT_BUSINESS, PAGE, PERSON, SYSTEM_USER
+from opening import __file__ as BROWSER
 
 __all__ = ["BUSINESS", "CLIENT_BUSINESS", "PAGE", "PERSON", "SYSTEM_USER", "Flow", "free_port"]
 ALICE = "ads/user/alice"
