@@ -108,7 +108,8 @@ static int set_method(struct config_reading *reading, const char *value, void *f
     {section, "debug-token", set_method, offsetof(struct config, family.debug_token_get)},         \
     {section, "client-code", set_method, offsetof(struct config, family.client_code_get)},         \
     {section, "revoke", set_method, offsetof(struct config, family.revoke_get)},                   \
-    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)}
+    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)},             \
+    {section, "lists", set_method, offsetof(struct config, family.lists_get)}
 /* clang-format on */
 static int set_unlocked(struct config_reading *reading, const char *value, void *field)
 {

@@ -95,6 +95,8 @@ int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secre
 /* Opens record n and checks that it is the one ordered: its value. */
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
                              struct secret **ret_value, struct error *error);
+/* A text among the facts of record n once it was opened; NULL: there is none. */
+const char *exchangeroom_fact(const struct exchangeroom *room, uint64_t n, const char *key);
 /* Asks for the key of slot n. */
 int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_key *ret_key,
                            struct error *error);

@@ -187,6 +187,12 @@ int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct
     return 0;
 }
 
+const char *exchangeroom_fact(const struct exchangeroom *room, uint64_t n, const char *key)
+{
+    const struct ordered *ordered = look_up(room, n, false);
+    return ordered ? json_text(ordered->facts, key) : NULL;
+}
+
 /*
  * What the front says of a slot is no secret's own word: a new grant may go nowhere that the one may not which brought it
  * about.  Where none did (a device login), it may go where it came from.
@@ -269,8 +275,11 @@ int exchangeroom_seal_slot(struct exchangeroom *room, const struct issue *issue,
     if (complete_facts(ordered->facts, issue, &facts, error) < 0 ||
         (source && copy_facts(source->facts, facts, error) < 0) ||
         record_compose(facts, issue->value, &payload, error) < 0 ||
-        jwe_seal(&header, issue->key->secret, payload, &jwe, error) < 0 ||
-        json_canonical(facts, &text, error) < 0)
+        jwe_seal(&header, issue->key->secret, payload, &jwe, error) < 0)
+        return error_prefix(error, "seal what was issued");
+    /* It says which client this is: the front has no use for it. */
+    (void)json_object_del(facts, "machine_id");
+    if (json_canonical(facts, &text, error) < 0)
         return error_prefix(error, "seal what was issued");
     *ret_sealed = (struct sealed){issue->slot, TAKE(jwe), TAKE(text)};
     return 0;

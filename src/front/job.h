@@ -172,7 +172,10 @@ int work_confirm(struct work *work, size_t number, struct store_record *old, boo
 int work_keep_issued(struct work *work, const struct message *message, struct error *error);
 /* Notes what the provider has answered, for the log: work->verdict, and how long anything stood in clear. */
 void work_note_step(struct work *work, int64_t request_us, int64_t answer_us);
-/* A pending grant becomes current and the one it replaces (NULL: none) previous; the use is closed: one change. */
+/*
+ * A pending grant becomes current; the one it replaces (NULL: none) and others of its name that are pending become previous; the
+ * use is closed: one change.
+ */
 int work_promote(struct work *work, struct store_record *grant, struct store_record *old,
                  struct error *error);
 /* The same, and the use goes on. */
@@ -181,6 +184,8 @@ int work_promote_one(struct work *work, struct store_record *grant, struct store
 /* A pending grant is not taken ("rejected"), or was only a step on the way ("previous"). */
 int work_retire(struct work *work, struct store_record *grant, const char *state,
                 struct error *error);
+/* A current grant is ended at the provider: nothing of its name can be opened afterwards. */
+int work_forget(struct work *work, struct store_record *grant, struct error *error);
 /* Closes the use: what was learned of the old grant is kept.  `why` NULL: it went well. */
 int work_close(struct work *work, const char *result, const struct error *why, struct error *error);
 /* The outcome of a failure; when even that cannot be written, `failure` says both. */

@@ -53,7 +53,7 @@ struct config_provider {
     char *api_version; /* "v26.0"; NULL: the family's own */
     char *dialog;      /* origin of the login dialog; NULL: the family's own */
     /* 0: POST with method=get, which is unproved at the provider; 1: GET as documented, with the values in the URL. */
-    int debug_token_get, client_code_get, revoke_get, app_token_get;
+    int debug_token_get, client_code_get, revoke_get, app_token_get, lists_get;
 };
 
 struct config {
