@@ -52,9 +52,15 @@ static const struct verb verbs[] = {
     {"grant forget", "NAME", "forget one that is dead at the provider", 1, 1, OPTION_YES,
      NEEDS_CONFIG | NEEDS_VAULT, cli_grant_forget},
     {"status", "[APP]", "every grant, its state and days left", 0, 1, OPTION_JSON | OPTION_DUE, NEEDS_CONFIG | READS_VAULT, cli_status},
-    {"audit show", "", "the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_show},
-    {"audit verify", "[STORE]", "check all that the log can prove", 0, 1, OPTION_JSON | OPTION_TRUST,
+    {"audit show", "", "the log", 0, 0, OPTION_JSON | OPTION_CARD | OPTION_FILTER | OPTION_FOLLOW,
+     NEEDS_CONFIG | READS_VAULT, cli_audit_show},
+    {"audit verify", "[COPY]", "check all that the log can prove", 0, 1, OPTION_JSON | OPTION_TRUST,
      NEEDS_CONFIG | WRITES_NAMED, cli_audit_verify},
+    {"audit checkpoint", "", "have a card sign the log as it is", 0, 0, USES_CARD | OPTION_JSON,
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_audit_checkpoint},
+    {"audit prove", "ENTRY", "the proof that an entry is in the log", 1, 1, 0, NEEDS_CONFIG | READS_VAULT, cli_audit_prove},
+    {"audit export", "[DIR]", "the signed log, to be checked without us", 0, 1, OPTION_LINES,
+     NEEDS_CONFIG | READS_VAULT | WRITES_NAMED, cli_audit_export},
     {"audit key", "", "the keys that sign the log", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_audit_key},
 };
 /* clang-format on */

@@ -149,6 +149,9 @@ int front_permissions(struct front *front, const struct name *name, struct oauth
 int front_revoke(struct front *front, const struct name *name, const char *permission,
                  struct error *error);
 
+/* Has the log signed as it is now; *ret_size is how many entries that covers. */
+int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *error);
+
 /* Forgets a grant that is dead at the provider; no card is needed. */
 int front_forget(struct front *front, const struct name *name, struct error *error);
 
