@@ -56,14 +56,19 @@ static int find_provider(struct choosing *choosing, const char *app, struct erro
     return 0;
 }
 
+static bool is_young(const struct choosing *choosing, const struct store_record *row)
+{
+    return choosing->provider && !choosing->provider->has_debugger &&
+           row->issued != STORE_UNKNOWN && choosing->now - row->issued < YOUNG_SECONDS;
+}
+
 /* Its end is near or not known, and it is old enough to be renewed. */
 static bool is_due(const struct choosing *choosing, const struct store_record *row)
 {
     const struct provider *provider = choosing->provider;
     if (!provider || oauth_renew_step(provider, row->kind) == STEP_COUNT || row->expires == 0)
         return false;
-    if (!provider->has_debugger && row->issued != STORE_UNKNOWN &&
-        choosing->now - row->issued < YOUNG_SECONDS)
+    if (is_young(choosing, row))
         return false;
     return choosing->all || row->expires == STORE_UNKNOWN ||
            row->expires - choosing->now <= DUE_DAYS * DAY;
@@ -119,27 +124,47 @@ static int refresh_chosen(struct cli *cli, struct error *error)
         return -1;
     size_t count = leave_out_dead(cli, wanted, choosing.count);
     size_t dead = choosing.count - count;
-    if (count > 0 && renewal_run(cli, "refresh", wanted, count, error) < 0)
-        return -1;
-    if (dead > 0)
-        return error_set(error, CODE_LOGIN, "%zu grant%s a person to log in", dead,
-                         dead == 1 ? " needs" : "s need");
-    if (count == 0)
+    if (choosing.count == 0)
         say("nothing is due");
-    return 0;
+    result = count > 0 ? renewal_run(cli, "refresh", wanted, count, error) : 0;
+    if (dead == 0 || (result < 0 && error->code > CODE_LOGIN))
+        return result;
+    error_set(error, CODE_LOGIN, "%zu grant%s a person to log in", dead,
+              dead == 1 ? " needs" : "s need");
+    return error_hint(error, "p11vault status");
+}
+
+/* What was named is done whatever its state; what cannot be renewed is looked at. */
+static int refresh_named(struct cli *cli, struct error *error)
+{
+    struct choosing choosing = {.cli = cli, .all = true, .now = clock_now()};
+    const struct arguments *arguments = &cli->arguments;
+    auto_free struct front_wanted *wanted = NULL;
+    if (renewal_parse(arguments, FRONT_REFRESH, &wanted, error) < 0)
+        return -1;
+    for (size_t i = 0; i < arguments->count; i++) {
+        struct store_record row = {0};
+        bool found;
+        if (find_provider(&choosing, wanted[i].name.app, error) < 0 ||
+            store_record_get(cli->vault->store, wanted[i].name.full, "current", &row, &found,
+                             error) < 0)
+            return -1;
+        if (found && !is_due(&choosing, &row))
+            wanted[i].how = FRONT_CHECK;
+        if (found && is_young(&choosing, &row))
+            say("%s: looked at only: the provider renews nothing younger than 24 hours",
+                wanted[i].name.full);
+        store_record_clear(&row);
+    }
+    return renewal_run(cli, "refresh", wanted, arguments->count, error);
 }
 
 int cli_refresh(struct cli *cli, struct error *error)
 {
     const struct arguments *arguments = &cli->arguments;
-    auto_free struct front_wanted *wanted = NULL;
     if ((arguments->count > 0) + arguments->due + arguments->all != 1) {
         error_set(error, CODE_USAGE, "names, --due or --all: one of them says what is refreshed");
         return error_hint(error, "p11vault refresh --due");
     }
-    if (arguments->count == 0)
-        return refresh_chosen(cli, error);
-    if (renewal_parse(arguments, FRONT_REFRESH, &wanted, error) < 0)
-        return -1;
-    return renewal_run(cli, "refresh", wanted, arguments->count, error);
+    return arguments->count == 0 ? refresh_chosen(cli, error) : refresh_named(cli, error);
 }
