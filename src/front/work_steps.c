@@ -300,9 +300,10 @@ int work_step(struct work *work, const struct order *order, json_t **ret_told, s
     if ((!job->connection_lives || strcmp(origin, job->origin) != 0) &&
         reconnect(job, origin, error) < 0)
         return -1;
-    if (tell_step(work, order, error) < 0)
-        return -1;
-    return follow(work, &mine, ret_told, error);
+    if (tell_step(work, order, error) == 0 && follow(work, &mine, ret_told, error) == 0)
+        return 0;
+    job->connection_lives = false; /* the next grant gets a room that nothing has befallen */
+    return -1;
 }
 
 int work_inspect(struct work *work, enum oauth_step step, size_t grant,
