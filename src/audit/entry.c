@@ -93,6 +93,7 @@ static const struct schema schemas[] = {
         MUST("card", TEXT),
         MUST("kid", TEXT),
         MUST("lost", TRUTH), /* somebody else may have it: what it opens is exposed */
+        MUST("apps", TEXTS), /* that it opens */
         MUST("use", ID),
         END
     }},
