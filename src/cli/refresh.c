@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "p11vault/base/clock.h"
+#include "p11vault/oauth/answer.h"
 #include "p11vault/oauth/provider.h"
 
 #define DAY INT64_C(86400)
@@ -15,6 +16,7 @@
 
 struct choice {
     struct front_wanted wanted;
+    const struct provider *provider; /* NULL: one that this program does not know */
     bool is_dead; /* a person must act, today as yesterday: no call is spent on it */
 };
 
@@ -41,7 +43,8 @@ static int add(struct choosing *choosing, enum front_renewal how, bool is_dead, 
         choosing->room = room;
     }
     struct choice *choice = &choosing->choices[choosing->count];
-    *choice = (struct choice){{.how = how, .version = choosing->version}, is_dead};
+    *choice =
+        (struct choice){{.how = how, .version = choosing->version}, choosing->provider, is_dead};
     if (name_parse_grant(choosing->name, &choice->wanted.name, error) < 0)
         return -1;
     choosing->count++;
@@ -118,6 +121,16 @@ static int choose(void *context, const struct store_record *row, struct error *e
     return strcmp(row->state, "pending") == 0 ? choose_pending(choosing, row, error) : 0;
 }
 
+static void say_dead(const struct choice *choice)
+{
+    char hint[OAUTH_HINT_MAX] = "";
+    const struct name *name = &choice->wanted.name;
+    if (choice->provider)
+        oauth_hint_fill(oauth_revive_hint(choice->provider, name->kind), name->full, name->app,
+                        hint);
+    say("%s: dead at the provider: %s", name->full, hint);
+}
+
 /* *ret_count: how many there are something to do for.  The dead are said. */
 static struct front_wanted *living(const struct choosing *choosing, size_t *ret_count)
 {
@@ -125,9 +138,8 @@ static struct front_wanted *living(const struct choosing *choosing, size_t *ret_
     *ret_count = 0;
     for (size_t i = 0; wanted && i < choosing->count; i++) {
         const struct choice *choice = &choosing->choices[i];
-        const char *name = choice->wanted.name.full;
         if (choice->is_dead)
-            say("%s: a person must log in: p11vault login %s", name, name);
+            say_dead(choice);
         else
             wanted[(*ret_count)++] = choice->wanted;
     }
@@ -151,8 +163,7 @@ static int refresh_chosen(struct cli *cli, struct error *error)
     result = count > 0 ? renewal_run(cli, "refresh", wanted, count, error) : 0;
     if (dead == 0 || (result < 0 && error->code > CODE_LOGIN))
         return result;
-    error_set(error, CODE_LOGIN, "%zu grant%s a person to log in", dead,
-              dead == 1 ? " needs" : "s need");
+    error_set(error, CODE_LOGIN, "%zu grant%s a person", dead, dead == 1 ? " needs" : "s need");
     return error_hint(error, "p11vault status");
 }
 

@@ -128,6 +128,11 @@ def test_one_failure_stops_no_other(fleet):
 
 def test_dead_grants_cost_no_call(fleet):
     """A person must act, today as yesterday; the others go on."""
+    page = fleet.give("ads/page/1", type="PAGE", profile_id="1", expires_at=0)
+    fleet.graph.tell("revoke", token=page)
+    [hint] = [line for line in fleet.vault.run("inspect", "ads/page/1").err.splitlines()
+              if line.startswith("hint: ")]
+    assert hint.endswith("p11vault pages"), hint
     fleet.graph.tell("revoke", token=fleet.know(BOB, **long_lived(50)))
     fleet.graph.tell("set_token", token=fleet.know(EVE, **long_lived(50)), expires_at=1700000000)
     for name in (BOB, EVE):
@@ -135,8 +140,9 @@ def test_dead_grants_cost_no_call(fleet):
     result = fleet.refresh("--due")
     assert result.code == LOGIN and fleet.calls() == RENEWAL, result
     for name in (BOB, EVE):
-        assert f"{name}: a person must log in: p11vault login {name}\n" in result.err
-    assert "2 grants need a person to log in" in result.err
+        assert f"{name}: dead at the provider: log in again: p11vault login {name}\n" in result.err
+    assert "ads/page/1: dead at the provider: log in again as a user of the page" in result.err
+    assert "3 grants need a person" in result.err
     assert "hint: p11vault status" in result.err
     result = fleet.refresh("--due")
     assert result.code == LOGIN and fleet.calls() == [], result
