@@ -91,6 +91,17 @@ static json_t *intent_members(const struct work *work, const char *batch)
                      job->origin, "opens", opens, "seals", seals, "batch", batch);
 }
 
+static int append_intents(struct job *job, struct work *works, size_t count, struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (vault_new_use(works[i].use, error) < 0 ||
+            vault_append_intent(job->front->vault, works[i].use,
+                                intent_members(&works[i], job->session.use), error) < 0)
+            return -1;
+    return 0;
+}
+
+/* All of them in one change: each change waits for the disk. */
 static int write_intents(struct job *job, struct work *works, size_t count, struct error *error)
 {
     if (count == 1) {
@@ -102,16 +113,15 @@ static int write_intents(struct job *job, struct work *works, size_t count, stru
     }
     if (session_begin_batch(&job->session, error) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        json_t *members = intent_members(&works[i], job->session.use);
-        if (vault_new_use(works[i].use, error) < 0) {
-            json_decref(members);
-            return -1;
-        }
-        if (vault_intent(job->front->vault, works[i].use, members, error) < 0)
-            return -1;
-        works[i].is_open = true;
+    struct store *store = job->front->vault->store;
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (append_intents(job, works, count, error) < 0 || store_commit(store, error) < 0) {
+        store_rollback(store);
+        return -1;
     }
+    for (size_t i = 0; i < count; i++)
+        works[i].is_open = true;
     return 0;
 }
 

@@ -91,6 +91,7 @@ enum front_renewal { FRONT_EXCHANGE, FRONT_REFRESH, FRONT_CHECK };
 struct front_wanted {
     struct name name;
     enum front_renewal how; /* what cannot be refreshed is looked at */
+    int64_t version;        /* that was current when this was decided; 0: whichever is */
 };
 
 /* What came of one grant; valid during the call. */
@@ -105,7 +106,8 @@ typedef void front_told(void *context, const struct front_exchanged *exchanged);
 /*
  * Each as wanted, verified before the old one is replaced; one login to the card an app, however many grants.
  * `wanted` (different names) is sorted by app; `verb` is what the log and the PIN's prompt say.  Each grant is told when it is through.  On failure the old grant is untouched and its error says what
- * to do (CODE_WAIT: the provider gave no later expiry); `error` is the gravest of them.
+ * to do (CODE_WAIT: the provider gave no later expiry); `error` is the gravest of them.  One that another process has
+ * replaced since it was decided is told as it is now, without a call.
  */
 int front_renew(struct front *front, const char *verb, struct front_wanted *wanted, size_t count,
                 front_told *told, void *context, struct error *error);
