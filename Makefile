@@ -148,6 +148,15 @@ exposure: all $(LOOKERS)
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
 
+# What a log of a million entries costs (AUDIT_ENTRIES=…), beside the hashing alone.  Not a test either.
+AUDIT_ENTRIES ?= 1000000
+$B/bench/audit_bench: $B/tests/bench/audit_bench.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+
+audit-bench: $B/bench/audit_bench
+	$Q$B/bench/audit_bench $(AUDIT_ENTRIES)
+
 # Fuzzers.  With clang they fuzz; with any compiler they also run their seeds as a plain test.
 $(FUZZERS): $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/driver.o $(LIBRARY)
 	$(call say,LINK)
@@ -234,11 +243,12 @@ help:
 	@echo 'check      all of these              demo      a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
+	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
+.PHONY: all unit valgrind system exposure bench audit-bench audit-proof fuzz fuzz-seeds fuzz-run headers floors links analyze check \
         demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
