@@ -127,8 +127,16 @@ valgrind: $(UNITS)
 	    P11VAULT_UNDER_VALGRIND=1 $(VALGRIND) $$test || failed=1; \
 	done; exit $$failed
 
-system: all
+system: all $B/proof/flip
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadgroup tests/system
+
+# The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
+$B/proof/flip: $B/tests/proof/flip.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+
+audit-proof: all $B/proof/flip
+	$QP11VAULT_BUILD='$(abspath $B)' PYTHON='$(PYTHON)' tests/proof/run.sh
 
 # Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
 # The scanner of memory and registers, what it proves itself on, and what takes system calls away.
@@ -147,6 +155,15 @@ exposure: all $(LOOKERS)
 
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
+
+# What a log of a million entries costs (AUDIT_ENTRIES=…), beside the hashing alone.  Not a test either.
+AUDIT_ENTRIES ?= 1000000
+$B/bench/audit_bench: $B/tests/bench/audit_bench.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+
+audit-bench: $B/bench/audit_bench
+	$Q$B/bench/audit_bench $(AUDIT_ENTRIES)
 
 # Fuzzers.  With clang they fuzz; with any compiler they also run their seeds as a plain test.
 $(FUZZERS): $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/driver.o $(LIBRARY)
@@ -234,11 +251,13 @@ help:
 	@echo 'check      all of these              demo      a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
+	@echo 'audit-proof every attack on the log (an hour); check takes samples'
+	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
+.PHONY: all unit valgrind system exposure bench audit-bench audit-proof fuzz fuzz-seeds fuzz-run headers floors links analyze check \
         demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
