@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tampering import check_refused, fixture_good  # noqa: F401
 
-TYPES = ("vault", "card", "app", "app-key", "seal", "state", "intent", "outcome", "void")
+TYPES = ("vault", "card", "app", "app-key", "seal", "state", "intent", "step", "outcome", "void")
 
 
 # ---- unchanged ----

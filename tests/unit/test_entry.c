@@ -62,8 +62,15 @@ static const struct {
                       "\"card\":\"\",\"origin\":\"https://graph.example:443\",\"opens\":["
                       "{\"name\":\"ads/secret\",\"version\":1,\"digest\":" HASH "},"
                       "{\"name\":\"ads/user/alice\",\"version\":7,\"digest\":" HASH "}],"
-                      "\"seals\":[\"ads/user/alice\"]}",
-                      {"S use", "S verb", "S name", "S card", "S origin", "L opens", "A seals"}},
+                      "\"seals\":[\"ads/user/alice\"],\"batch\":" ID "}",
+                      {"S use", "S verb", "S name", "S card", "S origin", "L opens", "A seals",
+                       "s batch"}},
+    [ENTRY_STEP] = {"step",
+                    "{\"use\":" ID ",\"step\":\"exchange\",\"origin\":\"https://graph.example\","
+                    "\"code\":\"login\",\"http\":400,\"provider_code\":190,\"subcode\":463,"
+                    "\"trace\":\"AbC\",\"request_us\":150,\"answer_us\":20}",
+                    {"S use", "S step", "S origin", "S code", "I http", "i provider_code",
+                     "i subcode", "s trace", "I request_us", "I answer_us"}},
     [ENTRY_OUTCOME] = {"outcome",
                        "{\"use\":" ID ",\"result\":\"not-extended\",\"code\":\"pin-locked\","
                        "\"step\":\"exchange\",\"http\":200,\"provider_code\":-1,\"subcode\":463,"
