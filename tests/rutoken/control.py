@@ -18,7 +18,7 @@ class Control:
     """Commands by name: a public method here is a command, its parameters are the fields."""
 
     COMMANDS = ("make", "image", "facts", "insert", "remove", "remove_at", "hold", "release",
-                "slow", "commands", "wait", "mark", "shutdown")
+                "slow", "clear", "commands", "wait", "mark", "stop_pcscd", "start_pcscd", "shutdown")
 
     def __init__(self, house):
         self.house = house
@@ -59,20 +59,20 @@ class Control:
         pcsc.wait(READERS[int(reader)], False)
         return {}
 
-    def remove_at(self, command, when="before", skip=0, reader=0):
+    def remove_at(self, at, when="before", skip=0, reader=0):
         """Take the card out by itself at a command."""
         if when not in WHEN:
             raise ValueError(f"when is one of {WHEN}")
         trouble = self._reader(reader).trouble
         with trouble.lock:
-            trouble.removals.append([command, when, int(skip)])
+            trouble.removals.append([at, when, int(skip)])
         return {}
 
-    def hold(self, command, reader=0):
+    def hold(self, at, reader=0):
         """Let the next such command wait for `release` or for the card's removal."""
         trouble = self._reader(reader).trouble
         with trouble.lock:
-            trouble.holds.append(command)
+            trouble.holds.append(at)
         return {}
 
     def release(self, reader=0):
@@ -83,6 +83,29 @@ class Control:
     def slow(self, ms, reader=0):
         """How long each operation with a private key takes from now on."""
         self._reader(reader).trouble.slow_ms = float(ms)
+        return {}
+
+    def clear(self):
+        """As at the start: no card in a reader, no card at all, no trouble ordered, no event."""
+        for number, reader in enumerate(self.house.readers):
+            reader.clear()
+            pcsc.wait(READERS[number], False)
+        self.house.cards.clear()
+        self.house.forget()
+        return {}
+
+    def stop_pcscd(self):
+        """End pcscd, as a restart of the service does; the cards stay where they are."""
+        self.house.stop_pcscd()
+        return {}
+
+    def start_pcscd(self):
+        """Start it again; cards that were in a reader are in it again."""
+        self.house.start_pcscd()
+        for number, reader in enumerate(self.house.readers):
+            if reader.card:
+                reader.insert(reader.remove())
+                pcsc.wait(READERS[number], True)
         return {}
 
     def commands(self, name=None, since=0):

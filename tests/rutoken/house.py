@@ -55,12 +55,30 @@ class House:
         self.stop = threading.Event()
         self._events, self._changed = {}, threading.Condition()
         self.readers = [Reader(port, self.announce, self.log) for port in PORTS]
+        self._pcscd = None
+
+    def start_pcscd(self):
+        """Answers when it listens."""
+        if self._pcscd:
+            raise ValueError("pcscd runs")
+        self._pcscd = start_pcscd()
+
+    def stop_pcscd(self):
+        """Answers when it has ended."""
+        self._pcscd.terminate()
+        self._pcscd.wait()
+        self._pcscd = None
 
     def announce(self, event):
         """One more of these has happened."""
         with self._changed:
             self._events[event] = self._events.get(event, 0) + 1
             self._changed.notify_all()
+
+    def forget(self):
+        """No event has happened yet."""
+        with self._changed:
+            self._events.clear()
 
     def wait(self, event, count, timeout):
         """Whether it has happened that often in time, and how often it has."""
@@ -115,7 +133,7 @@ def main():
     house = House()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: house.stop.set())
-    pcscd = start_pcscd()
+    house.start_pcscd()
     listen(arguments.dir, house)
     if arguments.until_eof:
         def wait_for_end():
@@ -124,8 +142,7 @@ def main():
         threading.Thread(target=wait_for_end, daemon=True).start()
     print("ready", flush=True)
     house.stop.wait()
-    pcscd.terminate()
-    pcscd.wait()
+    house.stop_pcscd()
     os._exit(0)  # threads may wait for what does not come any more
 
 

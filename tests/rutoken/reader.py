@@ -88,6 +88,12 @@ class Reader:
         card.reset()
         return card
 
+    def clear(self):
+        """As at the start."""
+        if self.card:
+            self.remove()
+        self.trouble = Trouble()
+
     def _shut(self):
         try:
             self._socket.shutdown(socket.SHUT_RDWR)

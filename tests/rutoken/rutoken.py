@@ -64,6 +64,8 @@ class Rutoken:
         """What tests call it, or None."""
         if (command.cla & ~apdu.MORE_FOLLOWS == 0x80) != (command.ins in PROPRIETARY):
             return "finish" if command.ins == 0x84 else None
+        if command.ins == 0x20 and not command.data:
+            return "tries"
         return NAMES.get((command.ins, command.p1, command.p2)) or NAMES.get(command.ins)
 
     def execute(self, command):
@@ -202,13 +204,14 @@ class Rutoken:
             raise Refused(apdu.NO_REFERENCE)
         return file
 
+    def _tries(self, command):
+        """VERIFY without a PIN: how many tries are left."""
+        left = self._internal(files.PINS, command.p2).body["left"]
+        if self.logged_in != command.p2:
+            raise Refused(apdu.TRIES_LEFT | left if left else apdu.BLOCKED)
+
     def _verify(self, command):
-        """Without data it says how many tries are left."""
         body = self._internal(files.PINS, command.p2).body
-        if not command.data:
-            if self.logged_in == command.p2:
-                return
-            raise Refused(apdu.TRIES_LEFT | body["left"] if body["left"] else apdu.BLOCKED)
         if self.logged_in:
             raise Refused(apdu.LOGGED_IN)
         if not body["left"]:
