@@ -27,14 +27,17 @@ static int ask_pin(const struct card_info *info, const char *purpose, uint64_t c
     return -1;
 }
 
-/* Told to the person who has just typed it and to nobody else: from a job's log it would be the PIN itself. */
+/* Told to the person who has just typed it and to nobody else: in a job's log it would be the PIN itself. */
 static void warn_of_factory_pin(const struct cardroom *room, const struct secret *pin)
 {
-    if (card_pin_is_factory(room->card, pin))
-        (void)fprintf(stderr,
-                      "p11vault-card: warning: card '%s %s' still has the PIN that it left the "
-                      "factory with: pkcs11-tool --login --change-pin\n",
-                      room->label, room->serial);
+    char text[256];
+    if (!card_pin_is_factory(room->card, pin))
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "warning: card '%s %s' has the PIN that it left the factory with: "
+                   "pkcs11-tool --login --change-pin",
+                   room->label, room->serial);
+    typed_tell(text);
 }
 
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,

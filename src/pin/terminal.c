@@ -274,6 +274,21 @@ static void clean_prompt(const char *prompt, char ret_text[PROMPT_MAX])
     ret_text[size] = '\0';
 }
 
+void typed_tell(const char *text)
+{
+    /* Not blocking: a terminal that was stopped with ^S gets no line, and nobody waits for it. */
+    auto_close int descriptor = open(TERMINAL, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    char shown[PROMPT_MAX + 1];
+    ssize_t ignored = 0;
+
+    if (descriptor < 0)
+        return;
+    clean_prompt(text, shown);
+    strcat(shown, "\n");
+    ignored = write(descriptor, shown, strlen(shown));
+    (void)ignored;
+}
+
 int typed_ask(const char *prompt, size_t maximum, struct deadline deadline,
               struct secret **ret_secret, struct error *error)
 {

@@ -80,12 +80,12 @@ class House:
             found[name] = found.get(name, 0) + 1
         return found
 
-    def tool(self, *command, settings=None, fails=False):
+    def tool(self, *command, settings=None, fails=False, typed=""):
         """One of OpenSC's tools on this pcscd; returns what it said."""
         environment = {"PATH": os.defpath, "HOME": str(self.directory), "LC_ALL": "C.UTF-8",
                        **self.environment, **(settings or {})}
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=TOOL_SECONDS, check=False)
+        done = subprocess.run(command, env=environment, input=typed, capture_output=True,
+                              text=True, timeout=TOOL_SECONDS, check=False)
         assert (done.returncode != 0) == fails, (command, done.stdout, done.stderr)
         return done.stdout + done.stderr
 

@@ -49,6 +49,7 @@ class Control:
         """Put a card in; answers when pcscd has seen it."""
         if any(one.card is self._card(serial) for one in self.house.readers):
             raise ValueError("the card is in a reader")
+        pcsc.wait(READERS[int(reader)], False)  # a card that went out by itself may be unnoticed yet
         self._reader(reader).insert(self._card(serial))
         pcsc.wait(READERS[int(reader)], True)
         return {}

@@ -23,6 +23,7 @@ from pathlib import Path
 from control import Control, converse
 from reader import Reader
 
+SOCKET = "/run/pcscd/pcscd.comm"
 PORTS = (0x8C7B, 0x8C7C)  # of the two readers that vpcd's own configuration makes
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -88,10 +89,20 @@ class House:
 
 
 def start_pcscd():
-    """pcscd in the foreground, ready; what it says later is read and forgotten."""
-    process = subprocess.Popen(["/usr/sbin/pcscd", "--foreground", "--info",
-                                "--force-reader-polling"], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    """pcscd in the foreground, ready; what it says later is read and forgotten.
+
+    It says so before it listens.  So its socket is made here and handed over as systemd does: whoever
+    connects waits for it, and nobody comes too early.
+    """
+    Path(SOCKET).unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(SOCKET)
+        os.chmod(SOCKET, 0o666)
+        server.listen()
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "
+             "/usr/sbin/pcscd --foreground --info --force-reader-polling"],
+            stdin=server, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = []
     for line in process.stdout:
         said.append(line.decode(errors="replace"))
