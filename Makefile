@@ -140,6 +140,10 @@ $B/exposure/without: $B/tests/exposure/without.o
 exposure: all $(LOOKERS)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
 
+# A simulated Rutoken behind the unmodified pcscd and OpenSC: tests/rutoken/README.md.
+rutoken: all
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/rutoken
+
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
 
@@ -228,12 +232,13 @@ help:
 	@echo 'links      who may link what         analyze   gcc -fanalyzer and clang-tidy'
 	@echo 'check      all of these              demo      a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
+	@echo 'rutoken    a simulated Rutoken behind pcscd and OpenSC (as root)'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
+.PHONY: all unit valgrind system exposure rutoken bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
         demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

@@ -96,6 +96,10 @@ class House:
         if not ended(self.process.pid, 20):
             os.killpg(self.process.pid, signal.SIGKILL)
             raise AssertionError("the house of the simulated cards does not end")
+        self.remains()
+
+    def remains(self):
+        """Clear up behind a house that has ended."""
         self.process.stdout.close()
         self.process.wait()
         shutil.rmtree(self.directory)
