@@ -112,7 +112,12 @@ $B/tests/%.o: private COMPILE += -Wno-conversion
 
 $(UNITS): $B/unit/%: $B/tests/unit/%.o $(LIBRARY)
 	$(call say,LINK)
-	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ -lcmocka $(call libs_of,$(EVERY_LIB))
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(call libs_of,$(EVERY_LIB))
+
+# These look at a part of a program, which is not in the library.
+LOOPBACK := $(call objects,src/exchangeroom/loopback*.c src/exchangeroom/result_page.c)
+$B/unit/test_loopback $B/unit/test_loopback_request $B/unit/test_result_page: $(LOOPBACK)
+$B/fuzz/fuzz_login_request $B/fuzz/fuzz_login_request.fuzz: $(LOOPBACK)
 
 unit: $(UNITS)
 	$Qfailed=0; for test in $(UNITS); do $$test || failed=1; done; exit $$failed
@@ -150,11 +155,11 @@ bench: all
 # Fuzzers.  With clang they fuzz; with any compiler they also run their seeds as a plain test.
 $(FUZZERS): $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/driver.o $(LIBRARY)
 	$(call say,LINK)
-	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(EVERY_LIB))
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs_of,$(EVERY_LIB))
 
 $(FUZZERS:%=%.fuzz): $B/fuzz/%.fuzz: $B/tests/fuzz/%.o $(LIBRARY)
 	$(call say,LINK)
-	$Qmkdir -p $(@D) && $(LINK) -fsanitize=fuzzer -o $@ $^ $(call libs_of,$(EVERY_LIB))
+	$Qmkdir -p $(@D) && $(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs_of,$(EVERY_LIB))
 
 fuzz-seeds: $(FUZZERS)
 	$Qtests/checks/fuzz.sh seeds $(FUZZERS)

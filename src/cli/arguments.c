@@ -61,6 +61,9 @@ static const struct option options[] = {
     {"--assets", "IDS", PLACE(assets), OPTION_ISSUE, "the assets it is for, with commas"},
     {"--never", NULL, PLACE(never), OPTION_ISSUE, "one that does not expire in 60 days"},
     {"--permission", "NAME", PLACE(permission), OPTION_PERMISSION, "this permission alone"},
+    {"--due", NULL, PLACE(due), OPTION_DUE,
+     "what has 20 days left, and what was not checked today"},
+    {"--all", NULL, PLACE(all), OPTION_DUE, "every grant"},
     {"--yes", NULL, PLACE(yes), OPTION_YES, "do not ask whether that is right"},
     {"--soft", NULL, PLACE(soft), OPTION_SOFT, "make a SoftHSM card for it: for tests and CI"},
 };

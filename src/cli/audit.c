@@ -19,8 +19,8 @@ static void describe_outcome(const json_t *entry, char *ret_text, size_t room)
 {
     char clear[48] = "";
     const char *message = json_text(entry, "message");
-    int64_t us = json_number(entry, "plaintext_us", 0);
-    if (us > 0)
+    int64_t us = json_number(entry, "plaintext_us", -1);
+    if (us >= 0)
         (void)snprintf(clear, sizeof(clear), ", %lld µs in clear", (long long)us);
     (void)snprintf(ret_text, room, "%s (use %.8s)%s%s%s", json_text(entry, "result"),
                    json_text(entry, "use"), clear, message ? ": " : "", message ? message : "");

@@ -43,6 +43,7 @@ int job_begin(struct job *job, const char *app, struct error *error)
     job->head.note = BUFFER_UP_TO(NOTE_MAX);
     job->session = SESSION_NONE;
     job->session.front = job->front;
+    job->usage.percent = USAGE_UNKNOWN;
     (void)snprintf(secret, sizeof(secret), "%s/secret", app);
     if (vault_signed_head(vault, &job->head, error) < 0 ||
         vault_app_find(vault, &job->head, app, &job->app, error) < 0)

@@ -10,6 +10,7 @@
 #include "p11vault/oauth/call.h"
 #include "p11vault/oauth/facts.h"
 #include "p11vault/oauth/judge.h"
+#include "p11vault/oauth/usage.h"
 #include "session.h"
 
 #define JOB_RECORDS_MAX 4096
@@ -26,6 +27,9 @@ struct job {
     /* What may be opened, by number: the app's secret is number 0.  Slots are numbered behind them. */
     struct store_record *records;
     size_t record_count, slot_count;
+
+    struct oauth_usage usage; /* of the app's quota, as the last answer said */
+    bool is_limited;          /* the provider has refused a call because the app has made too many */
 
     struct room *exchange;
     const char *origin; /* that it is connected to */

@@ -67,9 +67,10 @@ static json_t *outcome_members(const struct work *work, const char *result, cons
         json_object_set_new(members, "trace", json_string(verdict->trace));
     set_number(members, "expires_before", work->input.expires, FACT_UNKNOWN);
     set_number(members, "expires_after", work->result.expires, FACT_UNKNOWN);
-    set_number(members, "plaintext_us", work->request_us + work->answer_us, 0);
-    set_number(members, "request_us", work->request_us, 0);
-    set_number(members, "answer_us", work->answer_us, 0);
+    /* Said of every use: none in clear is a fact, too. */
+    json_object_set_new(members, "plaintext_us", json_integer(work->request_us + work->answer_us));
+    json_object_set_new(members, "request_us", json_integer(work->request_us));
+    json_object_set_new(members, "answer_us", json_integer(work->answer_us));
     set_number(members, "checkpoint", (int64_t)work->job->session.signed_size, 0);
     return members;
 }

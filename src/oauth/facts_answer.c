@@ -99,6 +99,8 @@ static int take_pages(const json_t *json, struct oauth_answer *answer, struct er
     const json_t *item;
     if (take_list(json, "pages", OAUTH_PAGES_MAX, sizeof(*answer->pages), &items, error) < 0)
         return -1;
+    if (items == NULL)
+        return 0;
     answer->pages = items;
     json_array_foreach (json_object_get(json, "pages"), index, item) {
         if (!take_page(item, &answer->pages[index]))
@@ -117,6 +119,8 @@ static int take_permissions(const json_t *json, struct oauth_answer *answer, str
     if (take_list(json, "permissions", OAUTH_PERMISSIONS_MAX, sizeof(*answer->permissions), &items,
                   error) < 0)
         return -1;
+    if (items == NULL)
+        return 0;
     answer->permissions = items;
     json_array_foreach (json_object_get(json, "permissions"), index, item) {
         struct oauth_permission *permission = &answer->permissions[index];

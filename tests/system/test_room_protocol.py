@@ -193,7 +193,7 @@ def test_malformed_fields(states, who, body):
 PACKETS = {
     "one-byte": bytes([VERSION]),
     "version-0": bytes([0]) + packet(FIRST["card"], "x")[1:],
-    "version-2": bytes([2]) + packet(FIRST["card"], "x")[1:],
+    "version-1": bytes([1]) + packet(FIRST["card"], "x")[1:],
     "too-long": packet(FIRST["card"], "x").ljust(PACKET_MAX + 1, b"\0"),
     "much-too-long": packet(FIRST["card"], "x" * 2 * PACKET_MAX),
 }

@@ -96,9 +96,14 @@ static void test_refused(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "{\"client_id\":1}",         "{\"client_id\":null}", "{\"by_get\":\"yes\"}",
-        "{\"by_get\":1}",            "{\"now\":7}",          "{\"secret\":\"x\"}",
-        "{\"scopes\":[\"a\",\"b\"]}", "{\"state\":\"x\"}",
+        "{\"client_id\":1}",
+        "{\"client_id\":null}",
+        "{\"by_get\":\"yes\"}",
+        "{\"by_get\":1}",
+        "{\"now\":7}",
+        "{\"secret\":\"x\"}",
+        "{\"scopes\":[\"a\",\"b\"]}",
+        "{\"state\":\"x\"}",
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         auto_json json_t *json = json_loads(texts[i], 0, NULL);

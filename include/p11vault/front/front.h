@@ -66,6 +66,13 @@ int front_set_secret(struct front *front, const char *app, const char *secret_fi
 int front_import(struct front *front, const struct name *name, const char *token_file,
                  struct error *error);
 
+/* What is wanted for a grant: that it lives longer for the first time, again, or that it is looked at. */
+enum front_renewal { FRONT_EXCHANGE, FRONT_REFRESH, FRONT_CHECK };
+struct front_wanted {
+    struct name name;
+    enum front_renewal how; /* what cannot be refreshed is looked at */
+};
+
 /* What came of one grant; valid during the call. */
 struct front_exchanged {
     const struct name *name;
@@ -76,12 +83,12 @@ struct front_exchanged {
 };
 typedef void front_told(void *context, const struct front_exchanged *exchanged);
 /*
- * Short-lived to long-lived, verified before the old one is replaced; one login to the card an app, however many grants.
- * `names` (different ones) are sorted by app.  Each grant is told when it is through.  On failure the old grant is untouched and its error says what
+ * Each as wanted, verified before the old one is replaced; one login to the card an app, however many grants.
+ * `wanted` (different names) is sorted by app; `verb` is what the log and the PIN's prompt say.  Each grant is told when it is through.  On failure the old grant is untouched and its error says what
  * to do (CODE_WAIT: the provider gave no later expiry); `error` is the gravest of them.
  */
-int front_exchange(struct front *front, struct name *names, size_t count, front_told *told,
-                   void *context, struct error *error);
+int front_renew(struct front *front, const char *verb, struct front_wanted *wanted, size_t count,
+                front_told *told, void *context, struct error *error);
 
 /* How a person logs in.  Texts are "" or NULL where there is none. */
 struct front_login {

@@ -75,7 +75,7 @@ struct oauth_page {
     struct secret
         *grant; /* where the answer was read; NULL without one, and on the other side of facts.h */
 };
-#define OAUTH_PAGES_MAX 100 /* of one answer; see OAUTH_PAGES_LIMIT */
+#define OAUTH_PAGES_MAX 50 /* of one answer; see OAUTH_PAGES_LIMIT */
 
 struct oauth_permission {
     char name[FACT_TEXT_MAX];

@@ -1,5 +1,5 @@
 /*
- * `exchange`: short-lived to long-lived, of one grant or of many.  What the provider says of the grant before is the
+ * `exchange` and `refresh`: grants that live longer, one or many.  What the provider says of the grant before is the
  * yardstick for what it says of the one it issues; the old one stays until the new one has been confirmed.
  */
 #include <stdio.h>
@@ -7,17 +7,33 @@
 
 #include "job.h"
 
-/* One slot: what the exchange issues. */
+/* One slot: what the provider issues. */
 #define SLOTS 1
 
-static int find_records(struct work *work, struct error *error)
+/* An app's calls beyond this share of its quota are left to those who need them more. */
+#define BUDGET_PERCENT 75
+
+/* Which step makes it live longer; STEP_COUNT: it is looked at only. */
+static int choose_step(struct work *work, enum front_renewal how, struct error *error)
 {
-    struct job *job = work->job;
-    const char *name = work->name.full;
-    work->issuing = oauth_lengthen_step(job->provider, work->name.kind);
+    const struct provider *provider = work->job->provider;
+    work->issuing = STEP_COUNT;
+    if (how == FRONT_REFRESH)
+        work->issuing = oauth_renew_step(provider, work->name.kind);
+    if (how != FRONT_EXCHANGE)
+        return 0;
+    work->issuing = oauth_lengthen_step(provider, work->name.kind);
     if (work->issuing == STEP_COUNT)
         return error_set(error, CODE_USAGE, "a grant of kind '%s' cannot be exchanged",
                          work->name.kind);
+    return 0;
+}
+
+static int find_records(struct work *work, enum front_renewal how, struct error *error)
+{
+    const char *name = work->name.full;
+    if (choose_step(work, how, error) < 0)
+        return -1;
     if (work_find(work, name, "current", true, &work->grant, error) < 0)
         return -1;
     return work_find(work, name, "pending", false, &work->pending, error);
@@ -32,7 +48,14 @@ static int resolve_pending(struct work *work, bool *ret_taken, struct error *err
     return work_confirm(work, work->pending, work_row(work, work->grant), ret_taken, error);
 }
 
-static int exchange(struct work *work, bool *ret_resolved, struct error *error)
+/* It is alive, and the provider has been asked today; nothing more can be done for it. */
+static int only_checked(struct work *work, struct error *error)
+{
+    work->result = work->input;
+    return work_close(work, "done", NULL, error);
+}
+
+static int renew(struct work *work, bool *ret_resolved, struct error *error)
 {
     const struct order order = {
         .step = work->issuing, .grant = work->grant, .slot = work_slot(work, 0)};
@@ -41,6 +64,8 @@ static int exchange(struct work *work, bool *ret_resolved, struct error *error)
         return -1;
     if (*ret_resolved)
         return 0;
+    if (work->issuing == STEP_COUNT)
+        return only_checked(work, error);
     if (work_step(work, &order, NULL, error) < 0)
         return -1;
     if (work->verdict.action != CODE_DONE)
@@ -96,7 +121,8 @@ static void fail(struct run *run, struct work *work, struct error *failure)
 }
 
 /* Every grant that can be worked on gets a place; the others are told at once. */
-static int begin_works(struct run *run, const struct name *names, size_t count, struct error *error)
+static int begin_works(struct run *run, const struct front_wanted *wanted, size_t count,
+                       struct error *error)
 {
     run->works = calloc(count, sizeof(*run->works));
     if (!run->works)
@@ -104,8 +130,8 @@ static int begin_works(struct run *run, const struct name *names, size_t count, 
     for (size_t i = 0; i < count; i++) {
         struct work *work = &run->works[run->count];
         struct error failure;
-        if (work_begin(work, &run->job, &names[i], SLOTS, &failure) < 0 ||
-            find_records(work, &failure) < 0) {
+        if (work_begin(work, &run->job, &wanted[i].name, SLOTS, &failure) < 0 ||
+            find_records(work, wanted[i].how, &failure) < 0) {
             fail(run, work, &failure);
             work_abandon(work);
         } else {
@@ -115,13 +141,30 @@ static int begin_works(struct run *run, const struct name *names, size_t count, 
     return 0;
 }
 
+/* Calls while an app is at its limit only prolong it: the rest of its grants wait. */
+static bool must_wait(const struct run *run, struct error *failure)
+{
+    const struct job *job = &run->job;
+    if (!job->is_limited && job->usage.percent < BUDGET_PERCENT)
+        return false;
+    if (job->is_limited)
+        error_set(failure, CODE_WAIT, "the app has reached a limit: not asked");
+    else
+        error_set(failure, CODE_WAIT, "the app has used %d %% of its calls: not asked",
+                  job->usage.percent);
+    int64_t minutes = job->usage.wait > 0 ? (job->usage.wait + 59) / 60 : 60;
+    error_hint(failure, "run it again in %lld minutes: what is done stays done",
+               (long long)minutes);
+    return true;
+}
+
 static void work_through(struct run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
         struct work *work = &run->works[i];
         struct error failure;
         bool resolved = false;
-        if (exchange(work, &resolved, &failure) < 0)
+        if (must_wait(run, &failure) || renew(work, &resolved, &failure) < 0)
             fail(run, work, &failure);
         else
             tell(run, &work->name, work, resolved, NULL);
@@ -129,15 +172,15 @@ static void work_through(struct run *run)
 }
 
 /* What fails here fails for all of them. */
-static void exchange_of_app(struct run *run, const struct name *names, size_t count)
+static void renew_of_app(struct run *run, const struct front_wanted *wanted, size_t count)
 {
     struct error failure;
-    if (job_begin(&run->job, names->app, &failure) < 0 ||
-        begin_works(run, names, count, &failure) < 0) {
+    if (job_begin(&run->job, wanted->name.app, &failure) < 0 ||
+        begin_works(run, wanted, count, &failure) < 0) {
         for (size_t i = 0; i < count; i++) {
             struct error mine = failure;
-            error_prefix(&mine, "%s", names[i].full);
-            tell(run, &names[i], NULL, false, &mine);
+            error_prefix(&mine, "%s", wanted[i].name.full);
+            tell(run, &wanted[i].name, NULL, false, &mine);
         }
     } else if (run->count > 0 && job_open(&run->job, run->works, run->count, NULL, &failure) < 0) {
         for (size_t i = 0; i < run->count; i++) {
@@ -151,25 +194,26 @@ static void exchange_of_app(struct run *run, const struct name *names, size_t co
 
 static int compare_apps(const void *one, const void *other)
 {
-    return strcmp(((const struct name *)one)->app, ((const struct name *)other)->app);
+    const struct front_wanted *first = one, *second = other;
+    return strcmp(first->name.app, second->name.app);
 }
 
-int front_exchange(struct front *front, struct name *names, size_t count, front_told *told,
-                   void *context, struct error *error)
+int front_renew(struct front *front, const char *verb, struct front_wanted *wanted, size_t count,
+                front_told *told, void *context, struct error *error)
 {
     struct error worst = {.code = CODE_DONE};
     if (session_prepare(front, false, NULL, error) < 0)
-        return -1;
-    qsort(names, count, sizeof(*names), compare_apps);
+        return count == 1 ? error_prefix(error, "%s", wanted->name.full) : -1;
+    qsort(wanted, count, sizeof(*wanted), compare_apps);
     for (size_t from = 0; from < count;) {
         size_t to = from + 1;
-        while (to < count && strcmp(names[to].app, names[from].app) == 0)
+        while (to < count && strcmp(wanted[to].name.app, wanted[from].name.app) == 0)
             to++;
-        struct run run = {.job = {.front = front, .verb = "exchange"},
+        struct run run = {.job = {.front = front, .verb = verb, .session = SESSION_NONE},
                           .told = told,
                           .context = context,
                           .worst = &worst};
-        exchange_of_app(&run, names + from, to - from);
+        renew_of_app(&run, wanted + from, to - from);
         run_clear(&run);
         from = to;
     }
