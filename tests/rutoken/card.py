@@ -1,6 +1,5 @@
 """Makes simulated Rutokens for tests, formatted by OpenSC's own tools, and talks with their house."""
 
-import contextlib
 import os
 import selectors
 import shutil
@@ -17,7 +16,7 @@ sys.path[:0] = [str(HERE.parent / "system"), str(HERE.parent / "standin")]
 from client import Client, Refused  # noqa: E402  (speaks to any control socket)
 from program import Processes, ended  # noqa: E402
 
-__all__ = ["MODULE", "PIN", "SO_PIN", "House", "RutokenCard", "Refused"]
+__all__ = ["MODULE", "PIN", "SO_PIN", "House", "Rutoken", "RutokenCard", "Refused"]
 
 MODULE = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
 PIN, SO_PIN = "73519264", "46281937"
@@ -118,19 +117,20 @@ class RutokenCard:
         house.tell("make", serial=serial, image=image, **how)
         self.insert()
         if image is None:
-            self._format()
+            self.format()
 
     @property
     def environment(self):
         """Variables for the module's section in the configuration."""
         return self.house.environment
 
-    def _format(self):
+    def format(self, label="Vault", pin_label="User PIN"):
+        """Erase it and make PINs.  Modules show both labels, except where the PIN's is just PIN."""
         init = ("/usr/bin/pkcs15-init", "--reader", str(self.reader))
         self.house.tool(*init, "--erase-card")
         self.house.tool(*init, "--create-pkcs15", "--so-pin", SO_PIN, "--so-puk", "", "--label",
-                        "Vault")
-        self.house.tool(*init, "--store-pin", "--label", "User PIN", "--auth-id", "02", "--pin",
+                        label)
+        self.house.tool(*init, "--store-pin", "--label", pin_label, "--auth-id", "02", "--pin",
                         self.pin, "--puk", "", "--so-pin", SO_PIN, "--finalize")
 
     def generate(self, number, label, usage):
@@ -159,11 +159,36 @@ class RutokenCard:
         return self.house.tell("image", serial=self.serial)["image"]
 
 
-@contextlib.contextmanager
-def rutoken(processes=None):
-    """A house with one card in it, formatted; nothing is left of it afterwards."""
-    house = House(processes or Processes())
-    try:
-        yield RutokenCard(house)
-    finally:
-        house.stop()
+class Rutoken:
+    """The same as a row of the matrix of cards: a house, one card and a directory, while it is entered."""
+
+    name, title = "rutoken", "OpenSC 0.23.0 on a simulated Rutoken ECP"
+    label, pin, wrong = "vault", PIN, "11223344"
+    module, namespace = MODULE, ()
+    kinds = ("rsa:2048", "rsa:3072", "ec:P-256")
+    tries = 5  # of OpenSC's profile
+
+    def __init__(self):
+        self.base = Path(tempfile.mkdtemp(prefix="p11c-"))
+        self.house = None
+
+    def __enter__(self):
+        self.house = House(Processes())
+        try:
+            RutokenCard(self.house).format(self.label, "PIN")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.house.stop()
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def environment(self):
+        """Variables that the module needs."""
+        return self.house.environment
+
+    def profile(self):
+        """More lines of its section: OpenSC itself writes nothing, what counts its calls does."""
+        return {"writable": self.base}

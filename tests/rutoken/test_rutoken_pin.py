@@ -7,7 +7,7 @@ import pytest
 from card import DEFAULT_PIN, MODULE, PIN, SERIAL, SO_PIN
 from cards import grant_untouched, refused
 from scene import GRANT
-from test_rutoken import LABEL, ONE_EXCHANGE, exchange, exchanged
+from test_rutoken import LABEL, LATER, ONE_EXCHANGE, exchange, exchanged
 
 TRIES = 5  # of OpenSC's profile; a Rutoken formatted by its maker has 10
 PROMPT = rf"PIN for {re.escape(LABEL)} {SERIAL} \(exchange {GRANT}, 1 use\): $"
@@ -81,9 +81,9 @@ def test_locked_card(ready):
 
 def test_enrolling_a_locked_card(formatted):
     """Nothing is made on it."""
-    formatted.pin_file.write_text(WRONG + "\n")
+    prompt = PROMPT.replace(f"exchange {GRANT}", "enrol")
     for _ in range(TRIES):
-        formatted.vault.run("card", "enroll")
+        formatted.vault.run("card", "enroll", "--ask-pin", pty=[(prompt, WRONG)])
     mark = formatted.house.tell("mark")["mark"]
     refused(formatted.vault.run("card", "enroll"), 22, "PIN is locked")
     assert "generate" not in formatted.house.counts(mark)
@@ -103,16 +103,21 @@ def test_unblocking(ready):
     unblock(ready, {"OPENSC_CONF": str(settings)})
     assert ready.card.facts["user"] == TRIES
     refused(typed(ready, PIN), 21, "PIN is wrong")
-    ready.pin_file.write_text(NEW_PIN + "\n")
-    assert exchanged(ready) == ONE_EXCHANGE
+    use_new_pin(ready)
+
+
+def use_new_pin(scene):
+    """Once by a person, then by jobs."""
+    assert typed(scene, NEW_PIN).code == 0
+    scene.pin_file.write_text(NEW_PIN + "\n")
+    assert exchanged(scene, offset=2 * LATER) == ONE_EXCHANGE
 
 
 def test_changed_pin(ready):
     """Changed with OpenSC's tool: the old one is wrong, the new one works."""
     ready.house.tool(*PKCS11_TOOL, "--login", "--pin", PIN, "--change-pin", "--new-pin", NEW_PIN)
     refused(exchange(ready), 21, "PIN is wrong")
-    ready.pin_file.write_text(NEW_PIN + "\n")
-    assert exchanged(ready) == ONE_EXCHANGE
+    use_new_pin(ready)
 
 
 def test_factory_pin(ready):

@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-from card import MODULE, PIN, SERIAL, SO_PIN, House, Refused, RutokenCard
+from card import MODULE, PIN, SERIAL, SO_PIN, House, Refused, Rutoken, RutokenCard
 from program import ended
+from vaulttool import Vault
 
 TOOL = ("/usr/bin/pkcs11-tool", "--module", MODULE)
 LOGIN = ("--login", "--pin", PIN)
@@ -119,3 +120,19 @@ def test_refused_commands(house, command, fields, words):
     with pytest.raises(Refused, match=re.escape(words)):
         house.tell(command, **fields)
     assert house.tell("facts", serial=SERIAL)["user"] == 5
+
+
+def test_row_of_the_matrix(programs, processes):
+    """What the matrix of cards is told is enough to enrol: label, module, environment, PIN."""
+    with Rutoken() as card:
+        vault = Vault(programs, processes)
+        try:
+            lines = {"path": card.module, "pin-source": vault.write("pin", card.pin + "\n"),
+                     **card.profile(),
+                     **{f"env.{name}": value for name, value in card.environment().items()}}
+            vault.configure("[module card]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items()))
+            vault.done("init")
+            assert card.label in vault.done("card", "list").out.split()
+            vault.done("card", "enroll", f"pkcs11:token={card.label}")
+        finally:
+            vault.remove()
