@@ -215,7 +215,7 @@ endif
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
 	$(INSTALL) -m 0711 $B/p11vault '$(DESTDIR)$(BINDIR)/p11vault'
 	$(INSTALL) -m 0711 $B/p11vault-card $B/p11vault-exchange '$(DESTDIR)$(LIBEXECDIR)'
-	$(INSTALL) -m 0644 conf/p11vault.conf '$(DESTDIR)$(DOCDIR)/p11vault.conf'
+	$(INSTALL) -m 0644 conf/p11vault.conf conf/opensc.conf '$(DESTDIR)$(DOCDIR)'
 	for page in $(MANUALS); do \
 	    $(INSTALL) -D -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; \
 	done
@@ -223,7 +223,7 @@ endif
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/p11vault' $(patsubst %,'$(DESTDIR)$(LIBEXECDIR)/%',$(filter-out p11vault,$(PROGRAMS)))
 	rm -f $(foreach page,$(MANUALS),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))')
-	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf'
+	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf' '$(DESTDIR)$(DOCDIR)/opensc.conf'
 	-rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
 
 clean:

@@ -89,6 +89,14 @@ static const struct schema schemas[] = {
         MUST("use", ID),
         END
     }},
+    [ENTRY_REMOVAL] = {"removal", true, { /* one that nobody signed would keep a card from opening */
+        MUST("card", TEXT),
+        MUST("kid", TEXT),
+        MUST("lost", TRUTH), /* somebody else may have it: what it opens is exposed */
+        MUST("apps", TEXTS), /* that it opens */
+        MUST("use", ID),
+        END
+    }},
     [ENTRY_APP] = {"app", true, {
         MUST("app", TEXT),
         MUST("provider", TEXT),
@@ -177,6 +185,14 @@ static const struct schema schemas[] = {
 /* clang-format on */
 
 #define SCHEMA_COUNT (sizeof(schemas) / sizeof(schemas[0]))
+_Static_assert(SCHEMA_COUNT == ENTRY_TYPES, "the scanner knows as many types as the table");
+
+const struct member *const entry_common = common;
+
+const struct member *entry_members(unsigned type)
+{
+    return schemas[type].members;
+}
 
 const char *entry_type_name(enum entry_type type)
 {

@@ -8,6 +8,7 @@
 #include "p11vault/audit/entry.h"
 #include "p11vault/base/log.h"
 #include "p11vault/base/name.h"
+#include "p11vault/base/scrub.h"
 
 /* A card whose line was taken out of the trust file opens no new app. */
 static bool is_trusted(const struct cardroom *room, const json_t *entry)
@@ -206,4 +207,42 @@ int cardroom_unwrap(struct cardroom *room, struct error *error)
                          "app '%s': its record opens to another key than the log's", room->app);
     }
     return cardroom_name_app_key(room, error);
+}
+
+/* ---- sealing anew ---- */
+
+/* The same app key, to the cards that are trusted now: the grants that are sealed to it stay as they are. */
+static int seal_anew(struct cardroom *room, char **ret_jwk, char **ret_kids, struct error *error)
+{
+    auto_of(secret_free) struct secret *private = NULL;
+    auto_free char *record = NULL;
+    char kid[THUMBPRINT_SIZE];
+    if (cardroom_unwrap(room, error) < 0)
+        return -1;
+    private = TAKE(room->app_private);
+    if (appkey_seal(private, room->recipients, room->recipient_count, &record, error) < 0 ||
+        public_jwk(&room->app_public, kid, ret_jwk, error) < 0 ||
+        kids_text(room, ret_kids, error) < 0)
+        return -1;
+    free(room->app_record);
+    room->app_record = TAKE(record);
+    room->app_rewrapped = true;
+    return 0;
+}
+
+/* rewrap: of the app that was told, for the recipients that were told; no record is opened with it. */
+int cardroom_rewrap(struct cardroom *room, struct error *error)
+{
+    auto_free char *jwk = NULL;
+    auto_free char *kids = NULL;
+    if (!room->app_record || room->app_made || room->app_rewrapped || room->enrolling ||
+        room->count > 0 || room->slot_count > 0 || room->inside.keys)
+        return error_set(error, CODE_FAULT, "this use is not about sealing an app key anew");
+    if (room->recipient_count == 0)
+        return error_set(error, CODE_CONFIG, "an app key without a card to open it");
+    if (seal_anew(room, &jwk, &kids, error) < 0)
+        return -1;
+    scrub_stack_and_registers();
+    return channel_send(room->inside.front, MESSAGE_MADE, error, TEXT(room->app_record), TEXT(jwk),
+                        TEXT(room->app_kid), TEXT(kids));
 }

@@ -80,7 +80,7 @@ struct cardroom {
     struct appkey_card recipients[APPKEY_RECIPIENTS_MAX];
     char recipient_kids[APPKEY_RECIPIENTS_MAX][THUMBPRINT_SIZE];
     size_t recipient_count;
-    bool app_made;
+    bool app_made, app_rewrapped;
     struct secret *app_private;
     struct ec_point app_public;
 
@@ -118,6 +118,7 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error);
 int cardroom_recipient(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_make(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_app(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_rewrap(struct cardroom *room, struct error *error);
 int cardroom_unlock(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_unwrap(struct cardroom *room, struct error *error);
 /* Names the app key to the exchange room, when there is one. */

@@ -65,6 +65,16 @@ int cli_app_add(struct cli *cli, struct error *error)
     return 0;
 }
 
+int cli_app_reseal(struct cli *cli, struct error *error)
+{
+    const char *app = cli->arguments.positional[0];
+    size_t cards;
+    if (front_reseal(&cli->front, app, &cards, error) < 0)
+        return error_prefix(error, "app reseal %s", app);
+    say("%s: sealed anew, %zu card%s can open it", app, cards, cards == 1 ? "" : "s");
+    return 0;
+}
+
 int cli_app_set_secret(struct cli *cli, struct error *error)
 {
     const char *app = cli->arguments.positional[0];

@@ -30,26 +30,6 @@ static int check_new(struct front *front, const char *app, struct error *error)
     return error_hint(error, "p11vault app show %s", app);
 }
 
-/* The cards it is sealed to: all trusted ones. */
-static int tell_recipients(struct adding *adding, const struct signed_head *head,
-                           const struct vault_cards *cards, struct error *error)
-{
-    for (size_t i = 0; i < cards->count; i++) {
-        auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
-        auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
-        uint64_t index = cards->cards[i].index;
-        if (vault_entry_proof(adding->front->vault, index, head->checkpoint.size, &entry, &proof,
-                              error) < 0)
-            return -1;
-        struct room *card = adding->session->card;
-        int sent = channel_send(room_channel(card), MESSAGE_RECIPIENT, error, NUMBER(index),
-                                BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
-        if (session_tell(card, sent, error) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static json_t *app_members(const struct adding *adding)
 {
     return json_pack("{s:s, s:s, s:s, s:O, s:s}", "app", adding->what->app, "provider",
@@ -151,7 +131,7 @@ static int carry_out(struct adding *adding, const struct signed_head *head,
     (void)snprintf(purpose, sizeof(purpose), "app add %s", adding->what->app);
     if (session_open(session, cards, NULL, purpose, 0, 0, error) < 0 ||
         session_tell_head(session, head, error) < 0 ||
-        tell_recipients(adding, head, cards, error) < 0)
+        session_tell_recipients(session, head, cards, error) < 0)
         return -1;
     int sent =
         channel_send(room_channel(session->card), MESSAGE_MAKE, error, TEXT(adding->what->app));

@@ -158,21 +158,13 @@ static int renew_head(struct job *job, const struct work *works, size_t count, s
 
 static int tell_app(struct job *job, struct error *error)
 {
-    auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
-    auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
     struct session *session = &job->session;
-    if (vault_entry_proof(job->front->vault, job->app.row.key_entry, job->head.checkpoint.size,
-                          &entry, &proof, error) < 0)
-        return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error, TEXT(job->app.row.app),
-                            TEXT(job->app.row.key_record), NUMBER(job->app.row.key_entry),
-                            BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
-    if (session_tell(session->card, sent, error) < 0)
+    if (session_tell_app(session, &job->head, &job->app, error) < 0)
         return -1;
     for (size_t i = 0; i < job->record_count; i++) {
         const struct store_record *row = &job->records[i];
-        sent = channel_send(room_channel(session->card), MESSAGE_UNLOCK, error, NUMBER(i),
-                            TEXT(row->name), NUMBER(row->version), TEXT(row->jwe));
+        int sent = channel_send(room_channel(session->card), MESSAGE_UNLOCK, error, NUMBER(i),
+                                TEXT(row->name), NUMBER(row->version), TEXT(row->jwe));
         if (session_tell(session->card, sent, error) < 0)
             return -1;
     }

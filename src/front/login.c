@@ -60,6 +60,17 @@ static int tell_dialog(struct login *login, struct error *error)
     return session_tell(login->room, sent, error);
 }
 
+/* The room knows no names of ours: where its hints have one, it is filled in here. */
+static int expect_code(struct login *login, struct deadline deadline, struct error *error)
+{
+    struct message message;
+    char hint[OAUTH_HINT_MAX];
+    if (session_expect(login->room, MESSAGE_CAME, deadline, &message, error) == 0)
+        return 0;
+    oauth_hint_fill(error->hint, login->work.name.full, login->work.name.app, hint);
+    return error_hint(error, "%s", hint);
+}
+
 /* The room's channel for keys goes with it from the start: they flow long after. */
 static int await_code(struct login *login, struct error *error)
 {
@@ -74,7 +85,7 @@ static int await_code(struct login *login, struct error *error)
         session_expect(login->room, MESSAGE_DIALOG, deadline, &message, error) < 0 ||
         login->what->open(login->what->context, message_text(&message, 0), error) < 0)
         return -1;
-    return session_expect(login->room, MESSAGE_CAME, deadline, &message, error);
+    return expect_code(login, deadline, error);
 }
 
 /* ---- the provider ---- */

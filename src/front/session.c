@@ -253,6 +253,39 @@ int session_tell_head(struct session *session, const struct signed_head *head, s
     return session_tell(session->card, sent, error);
 }
 
+int session_tell_recipients(struct session *session, const struct signed_head *head,
+                            const struct vault_cards *cards, struct error *error)
+{
+    for (size_t i = 0; i < cards->count; i++) {
+        auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
+        auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+        uint64_t index = cards->cards[i].index;
+        if (vault_entry_proof(session->front->vault, index, head->checkpoint.size, &entry, &proof,
+                              error) < 0)
+            return -1;
+        int sent =
+            channel_send(room_channel(session->card), MESSAGE_RECIPIENT, error, NUMBER(index),
+                         BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
+        if (session_tell(session->card, sent, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int session_tell_app(struct session *session, const struct signed_head *head,
+                     const struct vault_app *app, struct error *error)
+{
+    auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
+    auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+    if (vault_entry_proof(session->front->vault, app->row.key_entry, head->checkpoint.size, &entry,
+                          &proof, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error, TEXT(app->row.app),
+                            TEXT(app->row.key_record), NUMBER(app->row.key_entry),
+                            BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
+    return session_tell(session->card, sent, error);
+}
+
 static int tell_entry(void *context, uint64_t index, const char *text, size_t size,
                       struct error *error)
 {

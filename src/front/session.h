@@ -64,6 +64,12 @@ int session_open(struct session *session, const struct vault_cards *cards, const
 int session_tell_head(struct session *session, const struct signed_head *head, struct error *error);
 int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error);
 
+/* Tells an app and its key; and the cards that an app key is to be sealed to. */
+int session_tell_app(struct session *session, const struct signed_head *head,
+                     const struct vault_app *app, struct error *error);
+int session_tell_recipients(struct session *session, const struct signed_head *head,
+                            const struct vault_cards *cards, struct error *error);
+
 /* Has the log signed and keeps the checkpoint. */
 int session_sign(struct session *session, struct error *error);
 

@@ -31,6 +31,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_RECIPIENT,  "recipient",  FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "ubb"},
     {MESSAGE_MAKE,       "make",       FRONT_TO_CARD, IN(CARD_READY),   CARD_MAKING,     "s"},
     {MESSAGE_APP,        "app",        FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "ssubb"},
+    {MESSAGE_REWRAP,     "rewrap",     FRONT_TO_CARD, IN(CARD_READY),   CARD_MAKING,     ""},
     {MESSAGE_UNLOCK,     "unlock",     FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "usus"},
     {MESSAGE_SIGN,       "sign",       FRONT_TO_CARD, IN(CARD_READY),   CARD_SIGNING,    ""},
     {MESSAGE_HAND,       "hand",       FRONT_TO_CARD, IN(CARD_KEYS),    CARD_HANDING,    "u"},

@@ -7,8 +7,7 @@
 
 #define PROBE_SIZE "65536"
 
-/* Whether the file that was opened still stands under its name.  What is written to one that does not, is lost. */
-static int check_in_place(const struct store *store, struct error *error)
+int store_in_place(const struct store *store, struct error *error)
 {
     struct stat status;
     if (lstat(store->path, &status) == 0 && status.st_dev == store->device &&
@@ -29,7 +28,7 @@ int store_begin(struct store *store, struct error *error)
         return error_set(error, CODE_LOG, "store is read-only: it was opened for reading");
     if (store->changing)
         return error_set(error, CODE_FAULT, "store: a change is open already");
-    if (check_in_place(store, error) < 0 || store_execute(store, "BEGIN IMMEDIATE", error) < 0)
+    if (store_in_place(store, error) < 0 || store_execute(store, "BEGIN IMMEDIATE", error) < 0)
         return -1;
     store->changing = true;
     return 0;
@@ -37,7 +36,7 @@ int store_begin(struct store *store, struct error *error)
 
 int store_commit(struct store *store, struct error *error)
 {
-    if (store_in_change(store, error) < 0 || check_in_place(store, error) < 0 ||
+    if (store_in_change(store, error) < 0 || store_in_place(store, error) < 0 ||
         store_execute(store, "COMMIT", error) < 0)
         return -1;
     store->changing = false;

@@ -69,6 +69,7 @@ static int open_file(struct store *store, enum reach reach, struct error *error)
             return -1;
         flags |= SQLITE_OPEN_URI;
     }
+    store_drop_kept(store);
     sqlite3_close_v2(TAKE(store->db));
     int status = sqlite3_open_v2(uri != NULL ? uri : store->path, &store->db, flags, NULL);
     if (store->db == NULL)

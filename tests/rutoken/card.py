@@ -16,9 +16,10 @@ sys.path[:0] = [str(HERE.parent / "system"), str(HERE.parent / "standin")]
 from client import Client, Refused  # noqa: E402  (speaks to any control socket)
 from program import Processes, ended  # noqa: E402
 
-__all__ = ["MODULE", "PIN", "SO_PIN", "House", "Rutoken", "RutokenCard", "Refused"]
+__all__ = ["MODULE", "OPENSC_CONF", "PIN", "SO_PIN", "House", "Rutoken", "RutokenCard", "Refused"]
 
 MODULE = "/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so"
+OPENSC_CONF = HERE.parents[1] / "conf/opensc.conf"
 PIN, SO_PIN = "73519264", "46281937"
 DEFAULT_PIN = "12345678"
 SERIAL, OTHER_SERIAL = "3a1b2c4d", "3f00a811"

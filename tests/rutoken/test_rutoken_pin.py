@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from card import DEFAULT_PIN, MODULE, PIN, SERIAL, SO_PIN
+from card import DEFAULT_PIN, MODULE, OPENSC_CONF, PIN, SERIAL, SO_PIN
 from cards import grant_untouched, refused
 from scene import GRANT
 from test_rutoken import LABEL, LATER, ONE_EXCHANGE, exchange, exchanged
@@ -13,13 +13,6 @@ TRIES = 5  # of OpenSC's profile; a Rutoken formatted by its maker has 10
 PROMPT = rf"PIN for {re.escape(LABEL)} {SERIAL} \(exchange {GRANT}, 1 use\): $"
 WRONG, NEW_PIN = "11223344", "90817263"
 PKCS11_TOOL = ("/usr/bin/pkcs11-tool", "--module", MODULE)
-# What OpenSC needs to let C_InitPIN unblock: docs/rutoken.md.
-UNBLOCKING = """app opensc-pkcs11 {
-    pkcs11 {
-        user_pin_unblock_style = init_pin_in_so_session;
-    }
-}
-"""
 
 
 def typed(scene, pin):
@@ -96,11 +89,10 @@ def unblock(scene, how, fails=False):
 
 
 def test_unblocking(ready):
-    """By pkcs11-tool and OpenSC's setting, as docs/rutoken.md says; then all is as before."""
+    """By pkcs11-tool and conf/opensc.conf, as docs/rutoken.md says; then all is as before."""
     lock(ready)
     assert "CKR_FUNCTION_NOT_SUPPORTED" in unblock(ready, {}, fails=True)
-    settings = ready.vault.write("given/opensc.conf", UNBLOCKING)
-    unblock(ready, {"OPENSC_CONF": str(settings)})
+    unblock(ready, {"OPENSC_CONF": str(OPENSC_CONF)})
     assert ready.card.facts["user"] == TRIES
     refused(typed(ready, PIN), 21, "PIN is wrong")
     use_new_pin(ready)

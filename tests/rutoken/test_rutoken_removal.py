@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from card import MODULE, PIN, SERIAL
+from card import MODULE, OPENSC_CONF, PIN, SERIAL
 from cards import grant_untouched, refused
 from scene import GRANT
 from test_rutoken import LABEL, LATER, ONE_EXCHANGE, exchange, exchanged
@@ -185,21 +185,54 @@ def test_pcscd_ends(ready):
 
 # ---- others at the card ----
 
-def test_others_log_out(ready):
-    """Another program's login and logout between ours and the signature does not stop the use.
+# Deciphers zeros with the key of reference 1, the unwrapping one, without any login of its own.
+USE_THE_KEY = ["/usr/bin/opensc-tool"] + [part for apdu in (
+    "00:22:41:B8:03:84:01:01", "10:2A:80:86:FF:" + ":".join(["00"] * 255), "00:2A:80:86:01:00:00")
+    for part in ("--send-apdu", apdu)]
+WORKED, REFUSED = "SW1=0x90, SW2=0x00", "SW1=0x69, SW2=0x82"
 
-    The stand-in is slow to connect, which is when the card room is logged in and waits.
-    """
-    ready.graph.misbehave("connect", "silent")
-    connections = ready.connections
-    started = ready.vault.start("exchange", GRANT)
-    ready.graph.wait("connection", connections + 1)
-    ready.house.tool("/usr/bin/pkcs11-tool", "--module", MODULE, "--login", "--pin", PIN,
-                     "--list-objects")
-    ready.graph.tell("release")
+
+def logged_in(scene):
+    """An exchange that waits, with the card room logged in, for a stand-in that is slow to connect."""
+    scene.graph.misbehave("connect", "silent")
+    started = scene.vault.start("exchange", GRANT)
+    scene.graph.wait("connection", scene.connections + 1)
+    return started
+
+
+def completed(scene, started):
+    """The stand-in goes on, and so does the exchange."""
+    scene.graph.tell("release")
     result = started.finish()
     assert result.code == 0, result
-    ready.vault.done("audit", "verify")
+    scene.vault.done("audit", "verify")
+
+
+def test_others_log_out(ready):
+    """Another program's login and logout before our signature does not stop the use."""
+    started = logged_in(ready)
+    ready.house.tool("/usr/bin/pkcs11-tool", "--module", MODULE, "--login", "--pin", PIN,
+                     "--list-objects")
+    completed(ready, started)
+
+
+def test_others_use_the_card_meanwhile(ready):
+    """What docs/rutoken.md warns of: the card knows one login, and not whose it is."""
+    assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
+    started = logged_in(ready)
+    assert ready.house.tool(*USE_THE_KEY).count(WORKED) == 3
+    completed(ready, started)
+    assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
+
+
+def test_others_are_locked_out(ready):
+    """With conf/opensc.conf, as docs/rutoken.md advises, they wait until p11vault has logged out."""
+    ready.vault.config.write_text(ready.vault.config.read_text().replace(
+        "deadline = 30\n", f"deadline = 30\nenv.OPENSC_CONF = {OPENSC_CONF}\n"))
+    started = logged_in(ready)
+    ready.house.tool("/usr/bin/timeout", "2", *USE_THE_KEY, fails=True)
+    completed(ready, started)
+    assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
 
 
 def test_killed_while_logged_in(ready):

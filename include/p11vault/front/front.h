@@ -46,7 +46,19 @@ struct front_enrolled {
 int front_enroll(struct front *front, const char *uri, const char *key,
                  struct front_enrolled *ret_enrolled, struct error *error);
 
+/*
+ * Trusts a card no more: every app that it opens is sealed anew to the others, one login to another card each; `told` is called for
+ * every app that is done.  With `lost` what it could open is marked exposed.  A run that was broken off can be done again.
+ * CODE_CONFIG when no other card is left.
+ */
+int front_remove_card(struct front *front, const char *serial, bool lost,
+                      void (*told)(void *context, const char *app), void *context,
+                      struct error *error);
+
 /* ---- apps and grants ---- */
+
+/* Seals an app's key anew to all trusted cards, for one that was enrolled since.  *ret_cards: how many there are. */
+int front_reseal(struct front *front, const char *app, size_t *ret_cards, struct error *error);
 
 struct front_new_app {
     const char *app, *provider, *client_id;
@@ -148,6 +160,9 @@ int front_permissions(struct front *front, const struct name *name, struct oauth
  */
 int front_revoke(struct front *front, const struct name *name, const char *permission,
                  struct error *error);
+
+/* Has the log signed as it is now; *ret_size is how many entries that covers. */
+int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *error);
 
 /* Forgets a grant that is dead at the provider; no card is needed. */
 int front_forget(struct front *front, const struct name *name, struct error *error);

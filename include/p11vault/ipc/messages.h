@@ -7,7 +7,7 @@
  * conversation, which state follows and what its fields are; both ends check every message against it and end the
  * conversation on one that is not allowed now.
  *
- *   front → card       list format enroll open checkpoint entry recipient make app unlock sign hand again end
+ *   front → card       list format enroll open checkpoint entry recipient make app rewrap unlock sign hand again end
  *   card → front       found listed formatted enrolled ready made signed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal login connect record slot step take pass end
@@ -60,6 +60,7 @@ enum message_type {
     MESSAGE_RECIPIENT,  /* index, card entry, inclusion proof under the checkpoint */
     MESSAGE_MAKE,       /* app: make an app key for the recipients named */
     MESSAGE_APP,        /* app, app key record, index, app-key entry, inclusion proof */
+    MESSAGE_REWRAP,     /* seal that app's key anew, to the recipients named */
     MESSAGE_UNLOCK,     /* n, name, version, JWE: a record this use is to open */
     MESSAGE_SIGN,       /* everything is said: check, sign, unwrap */
     MESSAGE_HAND,       /* n: send key n to the exchange room */
