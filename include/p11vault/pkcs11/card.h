@@ -72,6 +72,12 @@ int card_may_login(const struct card *card, bool attended, struct error *error);
 int card_login(struct card *card, const struct secret *pin, struct error *error);
 void card_logout(struct card *card);
 
+/*
+ * True for a PIN that cards leave the factory with: the card says so, or it is one that makers print in their manuals.
+ * OpenSC tells nothing about it, so the values are looked at, too.
+ */
+bool card_pin_is_factory(const struct card *card, const struct secret *pin);
+
 /* Random bytes of the card are not used: libcrypto's generator is. */
 
 /*
