@@ -28,6 +28,7 @@ int card_fail_open(struct card *card, CK_RV rv, const char *call, struct error *
     card->module->calls->C_CloseSession(card->session);
     card->session = CK_INVALID_HANDLE;
     card->logged_in = false;
+    secret_free(TAKE(card->pin));
     return card_fail(card, rv, call, error);
 }
 

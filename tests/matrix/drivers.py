@@ -146,17 +146,31 @@ class Tpm(Card):
                    "--server", f"type=unixio,path={self.base}/s", "--ctrl",
                    f"type=unixio,path={self.base}/s.ctrl", "--flags",
                    "not-need-init,startup-clear")
-        wait_for(self.base / "s")
+        wait_until((self.base / "s").exists, "swtpm does not start")
+        # A bare TPM has room for three objects at once: the resource manager shares it out, over a bus of its own.
+        self.serve("dbus-daemon", "--session", "--nofork", "--nopidfile", "--address",
+                   f"unix:path={self.base}/bus")
+        wait_for(self.base / "bus")
+        self.serve("tpm2-abrmd", "--session", "--allow-root", "--flush-all", "--tcti",
+                   f"swtpm:path={self.base}/s", DBUS_SESSION_BUS_ADDRESS=self.bus,
+                   TSS2_LOG="all+none")
+        wait_until(lambda: call("tpm2_getcap", "properties-fixed", **self.environment()) == 0,
+                   "the resource manager does not answer")
         tool = ("pkcs11-tool", "--module", self.module)
         run(*tool, "--init-token", "--slot-index", "0", "--label", self.label, "--so-pin",
             "87654321", **self.environment())
         run(*tool, "--init-pin", "--token-label", self.label, "--login", "--login-type", "so",
             "--so-pin", "87654321", "--new-pin", self.pin, **self.environment())
-        run("tpm2_flushcontext", "-t", **self.environment())
+
+    @property
+    def bus(self):
+        """Where the bus is."""
+        return f"unix:path={self.base}/bus"
 
     def environment(self):
-        return {"TPM2_PKCS11_TCTI": f"swtpm:path={self.base}/s",
-                "TPM2TOOLS_TCTI": f"swtpm:path={self.base}/s",
+        return {"TPM2_PKCS11_TCTI": "tabrmd:bus_type=session",
+                "TPM2TOOLS_TCTI": "tabrmd:bus_type=session",
+                "DBUS_SESSION_BUS_ADDRESS": self.bus,
                 "TPM2_PKCS11_STORE": f"{self.base}/store", "TPM2_PKCS11_LOG_LEVEL": "0",
                 "TSS2_LOG": "all+none"}
 
@@ -198,15 +212,27 @@ class OpenCryptoki(Card):
         return {"writable": "/var"}
 
 
-def wait_for(path):
-    """Until a server listens on its socket: connecting says so, and there is nothing else to wait for."""
+def call(*command, **environment):
+    """One command that may fail; its exit code."""
+    return subprocess.run(command, check=False, timeout=PATIENCE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL,
+                          env={"PATH": "/usr/bin:/bin", **environment}).returncode
+
+
+def wait_until(holds, words):
+    """Asks until it is so: servers say nothing that could be waited for."""
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        with socket.socket(socket.AF_UNIX) as client:
-            if path.exists() and client.connect_ex(str(path)) == 0:
-                return
+    while not holds():
+        assert time.monotonic() < until, words
         select.select([], [], [], 0.01)
-    raise AssertionError(f"nobody listens on {path}")
+
+
+def wait_for(path):
+    """Until a server listens on its socket."""
+    def listens():
+        with socket.socket(socket.AF_UNIX) as client:
+            return path.exists() and client.connect_ex(str(path)) == 0
+    wait_until(listens, f"nobody listens on {path}")
 
 
 CARDS = {card.name: card for card in (SoftHsm, OpenCryptoki, Nss, Tpm, Remoting)}

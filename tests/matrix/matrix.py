@@ -34,6 +34,7 @@ from vaulttool import Vault  # noqa: E402
 TABLE = ROOT / "docs/cards-matrix.md"
 GRANT = "ads/user/alice"
 LONG = 240
+ASKED = (0, 11)  # the provider was asked; it may have nothing to extend so soon after the last time
 QUICK = ("ec:P-256", "ec:P-384", "rsa:2048")
 # What differs from run to run.
 VOLATILE = [(re.compile(r"'vault [^']*'"), "'…'"), (re.compile(r"\b[0-9a-f]{16}\b"), "…"),
@@ -147,19 +148,22 @@ def wrong_pin(seat, vault):
     assert (result.code, seat.calls("C_Login")) == (22, [0]), result
     result = vault.run("exchange", GRANT, "--ask-pin", timeout=LONG,
                        pty=[(r"1 use\): $", seat.card.pin)])
-    assert (result.code, seat.calls("C_Login")) == (0, [1]), result
-    vault.done("exchange", GRANT, timeout=LONG)
+    assert (result.code in ASKED, seat.calls("C_Login")) == (True, [1]), result
+    result = vault.run("exchange", GRANT, timeout=LONG)
+    assert (result.code in ASKED, seat.calls("C_Login")) == (True, [1]), result
     return said
 
 
 def locks(seat, vault):
     """Wrong PINs typed until the card is locked, or does not lock; never the last try of one that warns."""
     for attempt in range(1, seat.card.tries + 1):
+        result = vault.run("exchange", GRANT, "--ask-pin", timeout=LONG)
+        if result.code == 22:  # said before anybody is asked
+            return f"after {attempt - 1}: {short(result).rpartition(': ')[2]}"
         result = vault.run("exchange", GRANT, "--ask-pin", timeout=LONG,
                            pty=[(r"1 use\): $", seat.card.wrong)])
-        if result.code == 22 or not result.terminal:
-            assert result.code == 22, result
-            return f"after {attempt - 1}: {short(result).rpartition(': ')[2]}"
+        if result.code == 22:
+            return f"with {attempt}: {short(result).rpartition(': ')[2]}"
         assert result.code == 21, result
     return f"not after {seat.card.tries}"
 
