@@ -127,7 +127,7 @@ valgrind: $(UNITS)
 	    P11VAULT_UNDER_VALGRIND=1 $(VALGRIND) $$test || failed=1; \
 	done; exit $$failed
 
-system: all $B/proof/flip
+system: all $B/proof/flip $(SHIM)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadgroup tests/system
 
 # The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
@@ -149,6 +149,24 @@ $B/exposure/plant: $B/tests/exposure/plant.o $(LIBRARY)
 $B/exposure/without: $B/tests/exposure/without.o
 	$(call say,LINK)
 	$Qmkdir -p $(@D) && $(LINK) -o $@ $^
+
+# A module between p11vault and a real one that fails at the Nth call, as ordered.
+SHIM := $B/faults/shim.so
+$(SHIM): tests/faults/shim.c $B/flags
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(filter-out -Wconversion,$(WARN)) -fPIC \
+	    -shared $(shell $(PKG_CONFIG) --cflags p11-kit-1) -o $@ $<
+
+# All of it with sanitizers; `check` holds a sample of both builds (FAULTS=EVERY: each nth fault).
+FAULTS ?= 1
+faults:
+ifeq ($(SANITIZE),)
+	$Q$(MAKE) SANITIZE=address,undefined faults-run
+else
+	$Q$(MAKE) faults-run
+endif
+faults-run: all $(SHIM)
+	$Q$(PYTHON) -B tests/faults/campaign.py $B $(SHIM) $(FAULTS)
 
 exposure: all $(LOOKERS)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
@@ -255,6 +273,7 @@ help:
 	@echo 'check      all of these              demo      a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'rutoken    a simulated Rutoken behind pcscd and OpenSC (as root)'
+	@echo 'faults     every PKCS#11 call failing in every way (with sanitizers)'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'audit-proof every attack on the log (an hour); check takes samples'
 	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
@@ -262,8 +281,8 @@ help:
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure rutoken bench audit-bench audit-proof fuzz fuzz-seeds fuzz-run headers floors links analyze check \
-        demo deps install uninstall clean help FORCE
+.PHONY: all unit valgrind system exposure rutoken faults faults-run bench audit-bench audit-proof fuzz fuzz-seeds \
+        fuzz-run headers floors links analyze check demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -157,7 +157,11 @@ static int unwrap_content_key(struct cardroom *room, const struct appkey_recipie
 {
     if (recipient->alg == APPKEY_ECDH_A256KW) {
         auto_of(secret_free) struct secret *shared = NULL;
-        if (card_agree(room->card, key, recipient->epk.bytes, &shared, error) < 0)
+        bool is_p384 = key->public.type == KEY_EC_P384;
+        if (is_p384 != (recipient->epk_type == JWK_P384))
+            return error_set(error, CODE_LOG, "the recipient's key is of another curve");
+        const uint8_t *epk = is_p384 ? recipient->epk384.bytes : recipient->epk.bytes;
+        if (card_agree(room->card, key, epk, &shared, error) < 0)
             return -1;
         return appkey_unwrap_ecdh(recipient, shared, ret_content_key, error);
     }
