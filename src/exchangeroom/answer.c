@@ -216,8 +216,8 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
 /* The provider could not be asked, or gave no answer: an outcome, too, since secrets stood in clear for it. */
 int exchangeroom_tell_broken(struct exchangeroom *room, struct step *step, struct error *error)
 {
-    auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
-                                              .verdict.action = error->code};
+    auto_answer struct oauth_answer answer = {
+        .expires_in = FACT_UNKNOWN, .usage.percent = USAGE_UNKNOWN, .verdict.action = error->code};
     oauth_facts_init(&answer.facts);
     wipe(step);
     if (step->request_us == 0 || (error->code != CODE_RETRY && error->code != CODE_STOP))

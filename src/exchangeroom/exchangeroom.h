@@ -108,12 +108,18 @@ struct issue {
     const struct secret *value;
     int64_t expires;        /* EXPIRES_UNKNOWN */
     const char *machine_id; /* "" */
+    bool keeps_facts;       /* what record `from` says of itself stays said: it is the same value */
 };
 int exchangeroom_seal_slot(struct exchangeroom *room, const struct issue *issue,
                            struct sealed *ret_sealed, struct error *error);
 /* Tells the front, which keeps it. */
 int exchangeroom_tell_issued(struct exchangeroom *room, const struct sealed *sealed,
                              struct error *error);
+
+/* Sealing anew, without a connection (reseal.c). */
+int exchangeroom_shut(struct exchangeroom *room, struct error *error);
+int exchangeroom_reseal(struct exchangeroom *room, const struct message *order,
+                        struct error *error);
 
 /* A step while it is carried out. */
 struct step {

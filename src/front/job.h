@@ -79,12 +79,16 @@ struct work {
 void job_clear(struct job *job);
 #define auto_job __attribute__((cleanup(job_clear)))
 
-/* Finds the app, its provider and its secret.  The job is empty but for front and verb. */
+/* Finds the app and its provider; and its secret, as record 0.  The job is empty but for front and verb. */
+int job_find_app(struct job *job, const char *app, struct error *error);
 int job_begin(struct job *job, const char *app, struct error *error);
 
 /* Adds a record that may be opened; takes the row.  *ret_number is its number. */
 int job_add_record(struct job *job, struct store_record *row, size_t *ret_number,
                    struct error *error);
+
+/* Tells the card room the app and the records. */
+int job_tell_records(struct job *job, struct error *error);
 
 /*
  * The intents of all works (one work: "VERB NAME"; several: "VERB N grants of APP"), the login, the connection, the signature.

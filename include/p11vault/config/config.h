@@ -9,7 +9,7 @@
  *
  *     [vault]              dir = DIR, trust = FILE, module = NAME
  *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no, writable = DIR,
- *                          env.VARIABLE = VALUE
+ *                          init = TEXT, env.VARIABLE = VALUE
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [login]              port = NUMBER
  *     [tls]                ca = FILE
@@ -31,6 +31,7 @@
 #define CONFIG_MODULES_MAX 16
 #define CONFIG_ORIGINS_MAX 32
 #define CONFIG_ENV_MAX 16
+#define CONFIG_INIT_VARIABLE "P11VAULT_MODULE_INIT" /* how `init` of a module reaches it */
 
 struct config_module {
     char *name;
