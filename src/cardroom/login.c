@@ -27,6 +27,19 @@ static int ask_pin(const struct card_info *info, const char *purpose, uint64_t c
     return -1;
 }
 
+/* Told to the person who has just typed it and to nobody else: in a job's log it would be the PIN itself. */
+static void warn_of_factory_pin(const struct cardroom *room, const struct secret *pin)
+{
+    char text[256];
+    if (!card_pin_is_factory(room->card, pin))
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "warning: card '%s %s' has the PIN that it left the factory with: "
+                   "pkcs11-tool --login --change-pin",
+                   room->label, room->serial);
+    typed_tell(text);
+}
+
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,
                    uint64_t count, struct error *error)
 {
@@ -48,6 +61,8 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     if (result < 0)
         return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
     result = card_login(room->card, pin, error);
+    if (result == 0 && attended)
+        warn_of_factory_pin(room, pin);
     secret_free(TAKE(pin));
     scrub_stack_and_registers();
     if (result < 0) {

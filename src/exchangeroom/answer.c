@@ -201,6 +201,7 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
         seal_grant(room, step, &answer, &sealed, error) < 0)
         return -1;
     secret_free(TAKE(answer.grant));
+    answer.machine_id[0] = '\0'; /* sealed with the grant, and for nobody else */
     keep_code(room, &answer);
     wipe(step);
     if (take_pages(room, step, &answer, error) < 0)

@@ -113,6 +113,9 @@ static bool by_get(const struct config_provider *config, enum oauth_step step)
     case STEP_INSPECT_INPUT:
     case STEP_INSPECT_RESULT:
         return config->debug_token_get;
+    case STEP_PAGES:
+    case STEP_PERMISSIONS:
+        return config->lists_get;
     case STEP_CLIENT_CODE:
         return config->client_code_get;
     case STEP_REVOKE:

@@ -57,6 +57,14 @@ int front_remove_card(struct front *front, const char *serial, bool lost,
 
 /* ---- apps and grants ---- */
 
+/*
+ * Another key for an app: its secret and its grants are sealed anew to it, all of them or (on failure) none.  `told` hears how many are done.
+ * It protects no copy of the store that was taken before.
+ */
+int front_rekey(struct front *front, const char *app,
+                void (*told)(void *context, size_t done, size_t count), void *context,
+                struct error *error);
+
 /* Seals an app's key anew to all trusted cards, for one that was enrolled since.  *ret_cards: how many there are. */
 int front_reseal(struct front *front, const char *app, size_t *ret_cards, struct error *error);
 
@@ -165,6 +173,10 @@ int front_revoke(struct front *front, const struct name *name, const char *permi
 
 /* Has the log signed as it is now; *ret_size is how many entries that covers. */
 int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *error);
+
+/* Another label for a grant; the record is sealed anew under it. */
+int front_rename(struct front *front, const struct name *from, const struct name *to,
+                 struct error *error);
 
 /* Forgets a grant that is dead at the provider; no card is needed. */
 int front_forget(struct front *front, const struct name *name, struct error *error);
