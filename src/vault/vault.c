@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "known.h"
 #include "p11vault/base/digest.h"
 #include "p11vault/vault/log.h"
 
@@ -145,8 +146,10 @@ int vault_open(const struct config *config, const char *directory, bool read_onl
     auto_of(vault_free) struct vault *vault = NULL;
     if (!read_only && check_directory(directory, error) < 0)
         return -1;
-    if (new_vault(config, directory, &vault, error) < 0 ||
-        store_open(directory, read_only, &vault->store, error) < 0 ||
+    if (new_vault(config, directory, &vault, error) < 0)
+        return -1;
+    vault->read_only = read_only;
+    if (store_open(directory, read_only, &vault->store, error) < 0 ||
         checkpoint_origin(store_vault_id(vault->store), vault->origin, error) < 0 ||
         read_trust(vault, error) < 0)
         return -1;
@@ -158,6 +161,7 @@ void vault_free(struct vault *vault)
 {
     if (!vault)
         return;
+    vault_known_free(vault->known);
     store_free(vault->store);
     free(vault->directory);
     free(vault);

@@ -16,12 +16,16 @@
 #include "p11vault/config/config.h"
 #include "p11vault/store/store.h"
 
+struct vault_known;
+
 struct vault {
     const struct config *config;
     char *directory;
     struct store *store;
     char origin[NOTE_NAME_MAX]; /* "p11vault/<vault id>" */
     struct trust trust;
+    bool read_only;
+    struct vault_known *known; /* what was read of the log for its records; NULL: nothing yet */
 };
 
 /*
