@@ -15,6 +15,7 @@
 #include "p11vault/base/json.h"
 #include "p11vault/config/config.h"
 #include "p11vault/store/store.h"
+#include "p11vault/vault/forward.h"
 
 struct vault_known;
 
@@ -25,6 +26,7 @@ struct vault {
     char origin[NOTE_NAME_MAX]; /* "p11vault/<vault id>" */
     struct trust trust;
     bool read_only;
+    struct forward *forward;
     struct vault_known *known; /* what was read of the log for its records; NULL: nothing yet */
 };
 
