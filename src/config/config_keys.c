@@ -142,6 +142,9 @@ static const struct key keys[] = {
     {"exchange", "deadline", set_seconds, offsetof(struct config, exchange_deadline_s)},
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},
     {"login", "port", set_port, offsetof(struct config, login_port)},
+    {"log", "forward", set_switch, offsetof(struct config, log_forward)},
+    {"log", "journal", set_path, offsetof(struct config, log_journal)},
+    {"log", "syslog", set_path, offsetof(struct config, log_syslog)},
     {"tls", "ca", set_path, offsetof(struct config, tls_ca)},
     {"origin", "ca", set_path, offsetof(struct config_origin, ca)},
     PROVIDER_KEYS("meta", meta),
@@ -286,7 +289,7 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",
+    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",    "log",
                                         "memory", "meta",     "instagram", "threads"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {

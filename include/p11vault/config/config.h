@@ -66,6 +66,8 @@ struct config {
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
     struct config_provider meta, instagram, threads;
     bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
+    bool log_forward;               /* every entry also goes to the journal or syslog */
+    char *log_journal, *log_syslog; /* their sockets; NULL: where they are on every system */
     int exchange_deadline_s, connect_deadline_s;
     unsigned login_port; /* of the loopback address that takes a login's answer */
     struct config_module modules[CONFIG_MODULES_MAX];
