@@ -127,8 +127,16 @@ valgrind: $(UNITS)
 	    P11VAULT_UNDER_VALGRIND=1 $(VALGRIND) $$test || failed=1; \
 	done; exit $$failed
 
-system: all
+system: all $B/proof/flip $(SHIM)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadgroup tests/system
+
+# The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
+$B/proof/flip: $B/tests/proof/flip.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+
+audit-proof: all $B/proof/flip
+	$QP11VAULT_BUILD='$(abspath $B)' PYTHON='$(PYTHON)' tests/proof/run.sh
 
 # Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
 # The scanner of memory and registers, what it proves itself on, and what takes system calls away.
@@ -142,6 +150,24 @@ $B/exposure/without: $B/tests/exposure/without.o
 	$(call say,LINK)
 	$Qmkdir -p $(@D) && $(LINK) -o $@ $^
 
+# A module between p11vault and a real one that fails at the Nth call, as ordered.
+SHIM := $B/faults/shim.so
+$(SHIM): tests/faults/shim.c $B/flags
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(filter-out -Wconversion,$(WARN)) -fPIC \
+	    -shared $(shell $(PKG_CONFIG) --cflags p11-kit-1) -o $@ $<
+
+# All of it with sanitizers; `check` holds a sample of both builds (FAULTS=EVERY: each nth fault).
+FAULTS ?= 1
+faults:
+ifeq ($(SANITIZE),)
+	$Q$(MAKE) SANITIZE=address,undefined faults-run
+else
+	$Q$(MAKE) faults-run
+endif
+faults-run: all $(SHIM)
+	$Q$(PYTHON) -B tests/faults/campaign.py $B $(SHIM) $(FAULTS)
+
 exposure: all $(LOOKERS)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
 
@@ -151,6 +177,15 @@ rutoken: all
 
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
+
+# What a log of a million entries costs (AUDIT_ENTRIES=…), beside the hashing alone.  Not a test either.
+AUDIT_ENTRIES ?= 1000000
+$B/bench/audit_bench: $B/tests/bench/audit_bench.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+
+audit-bench: $B/bench/audit_bench
+	$Q$B/bench/audit_bench $(AUDIT_ENTRIES)
 
 # Fuzzers.  With clang they fuzz; with any compiler they also run their seeds as a plain test.
 $(FUZZERS): $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/driver.o $(LIBRARY)
@@ -238,13 +273,16 @@ help:
 	@echo 'check      all of these              demo      a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'rutoken    a simulated Rutoken behind pcscd and OpenSC (as root)'
+	@echo 'faults     every PKCS#11 call failing in every way (with sanitizers)'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
+	@echo 'audit-proof every attack on the log (an hour); check takes samples'
+	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure rutoken bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
-        demo deps install uninstall clean help FORCE
+.PHONY: all unit valgrind system exposure rutoken faults faults-run bench audit-bench audit-proof fuzz fuzz-seeds \
+        fuzz-run headers floors links analyze check demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -18,11 +18,12 @@ struct schema {
 };
 
 /* clang-format off */
-#define MUST(word, shape)        {.name = (word), .form = (shape), .required = true}
-#define MAY(word, shape)         {.name = (word), .form = (shape)}
-#define ONE_OF(word, list)       {.name = (word), .form = CHOICE, .required = true, \
+#define MUST(word, shape)        {.name = (word), .size = sizeof(word) - 1, .form = (shape), \
+                                  .required = true}
+#define MAY(word, shape)         {.name = (word), .size = sizeof(word) - 1, .form = (shape)}
+#define ONE_OF(word, list)       {.name = (word), .size = sizeof(word) - 1, .form = CHOICE, .required = true, \
                                   .choices = (list)}
-#define HOLDS(word, shape, list) {.name = (word), .form = (shape), .required = true, \
+#define HOLDS(word, shape, list) {.name = (word), .size = sizeof(word) - 1, .form = (shape), .required = true, \
                                   .members = (list)}
 #define END                      {.name = NULL}
 

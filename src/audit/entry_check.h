@@ -29,6 +29,7 @@ enum form {
 /* A list of members ends with one that has no name. */
 struct member {
     const char *name;
+    size_t size; /* of the name */
     enum form form;
     bool required;
     const char *choices; /* words with one space between */

@@ -13,6 +13,8 @@
 
 #define PLAIN_MAX 40 /* the longest time, code or choice is shorter */
 #define LISTS_MAX 3
+#define MEMBERS_MAX 40
+#define SORTED_MAX 24 /* more than there are types and objects in them */
 
 struct cursor {
     const char *at, *end;
@@ -114,13 +116,19 @@ static bool scan_word(struct cursor *cursor, const char *word)
 
 /* ---- lists and objects ---- */
 
-static bool scan_object(struct cursor *cursor, const struct member *const *lists, size_t list_count,
+static bool scan_object(struct cursor *cursor, const struct member *const lists[LISTS_MAX],
                         struct entry_view *view);
+
+static bool scan_members(struct cursor *cursor, const struct member *members)
+{
+    const struct member *const lists[LISTS_MAX] = {members};
+    return scan_object(cursor, lists, NULL);
+}
 
 static bool scan_element(struct cursor *cursor, const struct member *member)
 {
     return member->form == TEXTS ? scan_text(cursor, ENTRY_TEXT_MAX)
-                                 : scan_object(cursor, &member->members, 1, NULL);
+                                 : scan_members(cursor, member->members);
 }
 
 static bool scan_list(struct cursor *cursor, const struct member *member)
@@ -165,7 +173,7 @@ static bool scan_value(struct cursor *cursor, const struct member *member)
     case OBJECTS:
         return scan_list(cursor, member);
     case OBJECT:
-        return scan_object(cursor, &member->members, 1, NULL);
+        return scan_members(cursor, member->members);
     }
     return false;
 }
@@ -183,63 +191,86 @@ static bool scan_name(struct cursor *cursor, struct entry_part *ret_name)
     return scan_word(cursor, "\":");
 }
 
-static bool follows(struct entry_part before, struct entry_part name)
+/* Members in the order of their names, as an object has them. */
+struct sorted {
+    const struct member *lists[LISTS_MAX];
+    const struct member *members[MEMBERS_MAX];
+    size_t count;
+};
+
+static int compare(struct entry_part name, const struct member *member)
 {
-    size_t shorter = before.size < name.size ? before.size : name.size;
-    int order = memcmp(before.text, name.text, shorter);
-    return order < 0 || (order == 0 && before.size < name.size);
+    size_t shorter = name.size < member->size ? name.size : member->size;
+    int order = memcmp(name.text, member->name, shorter);
+    return order != 0 ? order : (name.size > member->size) - (name.size < member->size);
 }
 
-/* Finds a member in the lists; *seen remembers where, so that what is required and missing is known at the end. */
-static const struct member *find_member(const struct member *const *lists, size_t list_count,
-                                        struct entry_part name, uint32_t seen[LISTS_MAX])
+static void sort_in(struct sorted *sorted, const struct member *list)
 {
-    for (size_t list = 0; list < list_count; list++)
-        for (size_t i = 0; lists[list][i].name != NULL; i++)
-            if (entry_part_is(name, lists[list][i].name)) {
-                seen[list] |= UINT32_C(1) << i;
-                return &lists[list][i];
-            }
-    return NULL;
+    for (; list->name != NULL && sorted->count < MEMBERS_MAX; list++) {
+        size_t place = sorted->count++;
+        struct entry_part name = {list->name, list->size};
+        for (; place > 0 && compare(name, sorted->members[place - 1]) < 0; place--)
+            sorted->members[place] = sorted->members[place - 1];
+        sorted->members[place] = list;
+    }
 }
 
-static bool has_required(const struct member *const *lists, size_t list_count,
-                         const uint32_t seen[LISTS_MAX])
+/* Sorted once, then found again by the lists they were made of. */
+static const struct sorted *sort_lists(const struct member *const lists[LISTS_MAX])
 {
-    for (size_t list = 0; list < list_count; list++)
-        for (size_t i = 0; lists[list][i].name != NULL; i++)
-            if (lists[list][i].required && (seen[list] >> i & 1) == 0)
-                return false;
+    static struct sorted known[SORTED_MAX];
+    size_t place = 0;
+    while (place < SORTED_MAX - 1 && known[place].count > 0 &&
+           memcmp(known[place].lists, lists, sizeof(known[place].lists)) != 0)
+        place++;
+    struct sorted *sorted = &known[place];
+    if (sorted->count > 0 && memcmp(sorted->lists, lists, sizeof(sorted->lists)) == 0)
+        return sorted;
+    sorted->count = 0;
+    memcpy(sorted->lists, lists, sizeof(sorted->lists));
+    for (size_t i = 0; i < LISTS_MAX && lists[i] != NULL; i++)
+        sort_in(sorted, lists[i]);
+    return sorted;
+}
+
+static bool keep_member(struct entry_view *view, struct entry_part name, const char *start,
+                        const char *end)
+{
+    if (view->count == ENTRY_VIEW_MAX)
+        return false;
+    view->members[view->count].name = name;
+    view->members[view->count++].value = (struct entry_part){start, (size_t)(end - start)};
     return true;
 }
 
-static bool scan_object(struct cursor *cursor, const struct member *const *lists, size_t list_count,
+/* Both stand in order: what an object passes over must be what it need not have. */
+static bool scan_object(struct cursor *cursor, const struct member *const lists[LISTS_MAX],
                         struct entry_view *view)
 {
-    uint32_t seen[LISTS_MAX] = {0};
-    struct entry_part before = {"", 0};
+    const struct sorted *sorted = sort_lists(lists);
+    size_t next = 0;
     if (!take(cursor, '{'))
         return false;
-    if (take(cursor, '}'))
-        return has_required(lists, list_count, seen);
-    do {
+    bool more = cursor->at < cursor->end && *cursor->at != '}';
+    while (more) {
         struct entry_part name;
-        if (!scan_name(cursor, &name) || !follows(before, name))
+        if (!scan_name(cursor, &name))
             return false;
-        const struct member *member = find_member(lists, list_count, name, seen);
-        const char *start = cursor->at;
-        if (member == NULL || !scan_value(cursor, member))
-            return false;
-        if (view != NULL) {
-            if (view->count == ENTRY_VIEW_MAX)
+        while (next < sorted->count && compare(name, sorted->members[next]) > 0)
+            if (sorted->members[next++]->required)
                 return false;
-            view->members[view->count].name = name;
-            view->members[view->count++].value =
-                (struct entry_part){start, (size_t)(cursor->at - start)};
-        }
-        before = name;
-    } while (take(cursor, ','));
-    return take(cursor, '}') && has_required(lists, list_count, seen);
+        const char *start = cursor->at;
+        if (next == sorted->count || compare(name, sorted->members[next]) != 0 ||
+            !scan_value(cursor, sorted->members[next++]) ||
+            (view != NULL && !keep_member(view, name, start, cursor->at)))
+            return false;
+        more = take(cursor, ',');
+    }
+    for (; next < sorted->count; next++)
+        if (sorted->members[next]->required)
+            return false;
+    return take(cursor, '}');
 }
 
 /* ---- entries ---- */
@@ -269,31 +300,19 @@ static bool find_type(const char *text, size_t size, enum entry_type *ret_type)
 
 bool entry_scan(const char *text, size_t size, struct entry_view *ret_view)
 {
-    static const struct member head[] = {{.name = "type", .form = TEXT, .required = true},
-                                         {.name = "v", .form = COUNT, .required = true},
-                                         {.name = NULL}};
+    static const struct member head[] = {
+        {.name = "type", .size = 4, .form = TEXT, .required = true},
+        {.name = "v", .size = 1, .form = COUNT, .required = true},
+        {.name = NULL}};
     struct cursor cursor = {text, text + size};
     ret_view->count = 0;
     if (size > ENTRY_MAX || !find_type(text, size, &ret_view->type))
         return false;
     const struct member *const lists[LISTS_MAX] = {entry_members(ret_view->type), entry_common,
                                                    head};
-    return scan_object(&cursor, lists, LISTS_MAX, ret_view) && cursor.at == cursor.end &&
+    return scan_object(&cursor, lists, ret_view) && cursor.at == cursor.end &&
            entry_part_is(entry_view_text(ret_view, "type"), entry_type_name(ret_view->type)) &&
            entry_view_number(ret_view, "v", 0) == 1;
-}
-
-bool entry_part_is(struct entry_part part, const char *text)
-{
-    return strlen(text) == part.size && memcmp(part.text, text, part.size) == 0;
-}
-
-struct entry_part entry_view_get(const struct entry_view *view, const char *name)
-{
-    for (size_t i = 0; i < view->count; i++)
-        if (entry_part_is(view->members[i].name, name))
-            return view->members[i].value;
-    return (struct entry_part){"", 0};
 }
 
 struct entry_part entry_view_text(const struct entry_view *view, const char *name)

@@ -56,7 +56,9 @@ static int hand(struct cardroom *room, const struct message *order, struct error
             return -1;
         epk = &slot->epk;
     }
-    if (jwe_content_key(room->app_private, epk, &content_key, error) < 0 ||
+    const struct secret *private =
+        n >= room->count && room->app_rekeyed ? room->next_private : room->app_private;
+    if (jwe_content_key(private, epk, &content_key, error) < 0 ||
         channel_send(room->inside.keys, MESSAGE_KEY, error, NUMBER(n),
                      BYTES(epk->bytes, EC_POINT_SIZE), SECRET(content_key)) < 0)
         return -1;
@@ -90,6 +92,8 @@ static int carry_out(struct cardroom *room, const struct message *order, struct 
         return cardroom_app(room, order, error);
     case MESSAGE_REWRAP:
         return cardroom_rewrap(room, error);
+    case MESSAGE_REKEY:
+        return cardroom_rekey(room, error);
     case MESSAGE_UNLOCK:
         return cardroom_unlock(room, order, error);
     case MESSAGE_SIGN:

@@ -73,15 +73,18 @@ static bool is_own(const struct cardroom *room, enum entry_type type, const json
         return room->enrolling && kid && strcmp(kid, room->own_card_kid) == 0;
     if (type == ENTRY_REMOVAL)
         return is_removal_asked_for(room, entry);
-    if ((!room->app_made && !room->app_rewrapped) || !app || strcmp(app, room->app) != 0)
+    bool makes_key = room->app_made || room->app_rewrapped || room->app_rekeyed;
+    if (!makes_key || !app || strcmp(app, room->app) != 0)
         return false;
     if (type == ENTRY_APP)
         return room->app_made;
     char hex[DIGEST_HEX_SIZE];
-    struct digest digest = digest_of(room->app_record, strlen(room->app_record));
+    const char *record = room->app_rekeyed ? room->next_record : room->app_record;
+    const char *own_kid = room->app_rekeyed ? room->next_kid : room->app_kid;
+    struct digest digest = digest_of(record, strlen(record));
     digest_hex(&digest, hex);
     const char *logged = json_text(entry, "digest");
-    return kid && strcmp(kid, room->app_kid) == 0 && logged && strcmp(logged, hex) == 0;
+    return kid && strcmp(kid, own_kid) == 0 && logged && strcmp(logged, hex) == 0;
 }
 
 static int note_granting(struct cardroom *room, uint64_t index, enum entry_type type,
@@ -207,7 +210,8 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error)
 {
     if (!room->head_known)
         return error_set(error, CODE_FAULT, "nothing is known of the log");
-    bool own_seen = !room->enrolling && !room->app_made && !room->app_rewrapped;
+    bool own_seen =
+        !room->enrolling && !room->app_made && !room->app_rewrapped && !room->app_rekeyed;
     for (size_t i = 0; i < room->granting_count; i++) {
         if (!room->granting[i].own) {
             error_set(

@@ -93,7 +93,7 @@ void cli_tell_absent_walls(const struct cli *cli);
 
 /* The verbs. */
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
-    cli_app_set_secret, cli_app_reseal, cli_card_remove, cli_import, cli_exchange, cli_refresh,
+    cli_app_set_secret, cli_app_reseal, cli_app_rekey, cli_grant_rename, cli_card_remove, cli_import, cli_exchange, cli_refresh,
     cli_login, cli_issue, cli_pages, cli_inspect, cli_permissions, cli_revoke, cli_grant_list,
     cli_grant_show, cli_grant_forget, cli_backup, cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key,
     cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_doctor;

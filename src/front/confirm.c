@@ -2,6 +2,8 @@
  * What the provider itself says decides: of the grant that is held, before anything is done with it, and of the one that was issued,
  * before it takes its place.
  */
+#include <string.h>
+
 #include "job.h"
 
 /* The provider itself says that the grant is none of ours; an answer that nobody can read says nothing. */
@@ -28,10 +30,15 @@ static void judged(struct work *work, struct oauth_verdict *verdict)
     work->verdict = *verdict;
 }
 
-/* Without a debugger nobody says when a grant ends but the answer that issued it. */
+/*
+ * Without a debugger nobody says when a grant ends but the answer that issued it.  An app token has no end, and no debugger
+ * says so.
+ */
 static void complete(const struct work *work, const struct store_record *row,
                      struct oauth_facts *facts)
 {
+    if (facts->expires == FACT_UNKNOWN && strcmp(row->kind, "app") == 0)
+        facts->expires = 0;
     if (work->job->provider->has_debugger)
         return;
     if (facts->expires == FACT_UNKNOWN)

@@ -49,7 +49,7 @@ int front_inspect(struct front *front, const struct name *name, struct oauth_fac
                   struct error *error)
 {
     __attribute__((cleanup(asking_clear))) struct asking asking = ASKING(front, "inspect");
-    oauth_facts_init(ret_facts);
+    oauth_facts_init(&asking.work.input); /* told also when it never came to the work */
     int result = inspect(&asking, name, error);
     if (result < 0) {
         work_fail(&asking.work, error);

@@ -50,6 +50,7 @@ int card_fail_open(struct card *card, CK_RV rv, const char *call, struct error *
     card->module->calls->C_CloseSession(card->session);
     card->session = CK_INVALID_HANDLE;
     card->logged_in = false;
+    secret_free(TAKE(card->pin));
     return card_fail(card, rv, call, error);
 }
 
@@ -73,7 +74,7 @@ static bool field_fits(const char *wanted, const char *is)
 
 static bool card_fits(const struct card_info *info, const struct card_uri *uris, size_t count)
 {
-    if (!info->initialised)
+    if (!info->initialised || info->internal)
         return false;
     for (size_t i = 0; i < count; i++) {
         if (field_fits(uris[i].label, info->label) && field_fits(uris[i].serial, info->serial) &&
@@ -132,7 +133,7 @@ static void fail_none(const struct scan *scan, const struct card_uri *uris, size
 
     describe(uris, count, &wanted);
     for (size_t i = 0; i < scan->count; i++) {
-        if (scan->slots[i].info.initialised)
+        if (scan->slots[i].info.initialised && !scan->slots[i].info.internal)
             put_card(&found, &scan->slots[i].info);
     }
     error_set(error, CODE_NO_CARD, "no card fits%s; found: %s%s%s", buffer_text(&wanted),

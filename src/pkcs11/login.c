@@ -138,6 +138,63 @@ static int check_before_try(const struct card *card, const struct secret *pin, s
     return 0;
 }
 
+/* Whether a key is there that will want the PIN again: only then is it kept, until the logout. */
+static bool has_asking_key(struct card *card)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_BBOOL yes = CK_TRUE;
+    CK_ATTRIBUTE wanted[] = {
+        {CKA_CLASS, &class, sizeof(class)},
+        {CKA_ALWAYS_AUTHENTICATE, &yes, sizeof(yes)},
+    };
+    CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+    CK_ULONG found = 0;
+    CK_FUNCTION_LIST *calls = card->module->calls;
+
+    if (calls->C_FindObjectsInit(card->session, wanted, 2) != CKR_OK)
+        return false;
+    if (calls->C_FindObjects(card->session, &object, 1, &found) != CKR_OK)
+        found = 0;
+    calls->C_FindObjectsFinal(card->session);
+    /* Not every module looks at an attribute that it does not know. */
+    return found == 1 && key_flag(card, object, CKA_ALWAYS_AUTHENTICATE, false);
+}
+
+static int keep_pin(struct card *card, const struct secret *pin, struct error *error)
+{
+    auto_of(secret_free) struct secret *kept = NULL;
+
+    if (pin == NULL || !has_asking_key(card))
+        return 0;
+    if (secret_new(secret_size(pin), &kept, error) < 0 ||
+        secret_append(kept, secret_data(pin), secret_size(pin), error) < 0)
+        return -1;
+    card->pin = TAKE(kept);
+    return 0;
+}
+
+/*
+ * The same PIN, which the card has just accepted, given for one use of one key.  When the card refuses it now, it is
+ * forgotten: a second try could be one too many.
+ */
+CK_RV card_login_again(struct card *card, const struct card_key *key)
+{
+    CK_RV rv = CKR_OK;
+
+    if (!key->asks_each_time)
+        return CKR_OK;
+    if (card->pin == NULL && !card->info.pin_pad)
+        return CKR_USER_NOT_LOGGED_IN;
+    rv = card->module->calls->C_Login(card->session, CKU_CONTEXT_SPECIFIC,
+                                      card->pin == NULL ? NULL
+                                                        : module_bytes(secret_data(card->pin)),
+                                      card->pin == NULL ? 0 : secret_size(card->pin));
+    if (rv != CKR_OK)
+        secret_free(TAKE(card->pin));
+    /* Some modules (NSS, opencryptoki) ignore the attribute and know no such login. */
+    return rv == CKR_USER_ALREADY_LOGGED_IN || rv == CKR_USER_TYPE_INVALID ? CKR_OK : rv;
+}
+
 int card_login(struct card *card, const struct secret *pin, struct error *error)
 {
     CK_RV rv = CKR_OK;
@@ -150,7 +207,7 @@ int card_login(struct card *card, const struct secret *pin, struct error *error)
     if (rv != CKR_OK && !(rv == CKR_USER_ALREADY_LOGGED_IN && is_user_session(card)))
         return fail_login(card, rv, error);
     card->logged_in = true;
-    return 0;
+    return keep_pin(card, pin, error);
 }
 
 bool card_pin_is_factory(const struct card *card, const struct secret *pin)
@@ -169,6 +226,7 @@ bool card_pin_is_factory(const struct card *card, const struct secret *pin)
 
 void card_logout(struct card *card)
 {
+    secret_free(TAKE(card->pin));
     if (!card->logged_in)
         return;
     card->module->calls->C_Logout(card->session);

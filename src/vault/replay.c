@@ -198,7 +198,9 @@ static int keep_part(char **kept, struct entry_part part, struct error *error)
 
 static void keep_short(char *kept, size_t room, struct entry_part part)
 {
-    (void)snprintf(kept, room, "%.*s", (int)part.size, part.text);
+    size_t size = part.size < room ? part.size : room - 1;
+    memcpy(kept, part.text, size);
+    kept[size] = '\0';
 }
 
 static int note_record(struct replay *replay, uint64_t index, const struct entry_view *view,

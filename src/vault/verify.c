@@ -223,14 +223,17 @@ static int check_card(void *context, const struct store_card *row, struct error 
 }
 
 /*
- * An app key that was sealed anew has a newer entry: the row must be that one's.  *ret_replaced: this is an older one.
+ * An app key that was sealed anew has a newer entry: the row must be that one's.  *ret_replaced: this is an older one, or
+ * another key that never came into use, because what is sealed to the app's key would say so.
  */
 static int check_replaced(const struct pass *pass, const char *number, const json_t *entry,
                           bool *ret_replaced, struct error *error)
 {
     const char *app = json_text(entry, "app");
     int64_t current = app ? json_number(pass->key_entries, app, -1) : -1;
-    *ret_replaced = current > strtoll(number, NULL, 10);
+    const json_t *used = json_object_get(pass->replay.granted, replay_number(current).text);
+    *ret_replaced = current > strtoll(number, NULL, 10) ||
+                    (used && strcmp(json_text(used, "kid"), json_text(entry, "kid")) != 0);
     if (current < 0 || *ret_replaced || strcmp(json_text(entry, "type"), "app-key") != 0)
         return 0;
     error_set(error, CODE_LOG,

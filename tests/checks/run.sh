@@ -77,6 +77,7 @@ stage 'links' make CC=gcc WERROR=1 links
 stage 'unit tests' make "$parallel" CC=gcc WERROR=1 unit
 stage 'fuzz seeds' make "$parallel" CC=gcc WERROR=1 fuzz-seeds
 stage 'system tests' make CC=gcc WERROR=1 system
+stage 'faults' make "$parallel" CC=gcc WERROR=1 FAULTS=97 faults-run
 stage 'exposure' make "$parallel" CC=gcc WERROR=1 exposure
 stage 'simulated Rutoken' make "$parallel" CC=gcc WERROR=1 rutoken
 stage 'build with clang' build 'clang builds without a warning' CC=clang
@@ -84,6 +85,7 @@ stage 'build with sanitizers' build 'gcc builds with sanitizers' CC=gcc "$saniti
 stage 'unit tests, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" unit
 stage 'fuzz seeds, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" fuzz-seeds
 stage 'system tests, sanitizers' make CC=gcc WERROR=1 "$sanitize" system
+stage 'faults, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" FAULTS=101 faults
 stage 'unit tests, valgrind' make "$parallel" CC=gcc WERROR=1 valgrind
 stage 'static analysis' make "$parallel" CC=gcc WERROR=1 analyze
 stage 'shell scripts' shell_scripts

@@ -110,7 +110,8 @@ class Room:
         self._said = tempfile.TemporaryFile()
         self.pid = _spawn(programs / PROGRAMS[who], environment or {}, self._said.fileno(),
                           [theirs if how.get("channel", True) else None,
-                           way if how.get("keys", True) else None], how.get("stdin"))
+                           way if how.get("keys", True) else None], how.get("stdin"),
+                          how.get("arguments", ()))
         theirs.close()
         way.close()
         self._pidfd, self.code = os.pidfd_open(self.pid), None
@@ -257,7 +258,7 @@ def _readable(descriptor, seconds):
     return bool(poll.poll(seconds * 1000))
 
 
-def _spawn(program, environment, said, channels, stdin):
+def _spawn(program, environment, said, channels, stdin, arguments):
     """As the front does it: nothing open but input, messages, and the channels as 3 and 4."""
     high = [None if end is None else fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 64)
             for end in [stdin, said, *channels]]
@@ -269,7 +270,7 @@ def _spawn(program, environment, said, channels, stdin):
     given = os.environ.get("ASAN_OPTIONS", "")
     sanitizers = {"ASAN_OPTIONS": f"{given}:detect_leaks=0"}
     try:
-        return os.posix_spawn(program, [program.name], {**environment, **sanitizers},
+        return os.posix_spawn(program, [program.name, *arguments], {**sanitizers, **environment},
                               file_actions=plan, setsid=True)
     finally:
         for end in high:

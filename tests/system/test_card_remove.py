@@ -137,3 +137,55 @@ def test_an_old_backup(soft_vault, graph):
     soft_vault.done("backup", file)
     exchange_again(soft_vault, graph)
     refused(soft_vault.run("--vault", other, "restore", file), 30, "rolled back or replaced")
+
+
+# ---- another app key, another name ----
+
+def test_rekey(soft_vault, graph):
+    """Secret and grants are sealed to another key, and work; the old ciphertexts are gone."""
+    add_app(soft_vault, graph)
+    exchange_again(soft_vault, graph)
+    old = json.loads(soft_vault.done("app", "show", "ads", "--json").out)["key"]
+    told = json.loads(soft_vault.done("grant", "show", GRANT, "--json").out)
+    assert "2 records sealed anew" in soft_vault.done("app", "rekey", "ads").err
+    new = json.loads(soft_vault.done("app", "show", "ads", "--json").out)["key"]
+    assert new != old
+    now = json.loads(soft_vault.done("grant", "show", GRANT, "--json").out)
+    assert {**told, "version": 0, "digest": ""} == {**now, "version": 0, "digest": ""}
+    assert now["version"] == told["version"] + 1 and now["digest"] != told["digest"]
+    assert Facts(soft_vault).versions == {GRANT: (now["version"], False)}
+    exchange_again(soft_vault, graph)
+    soft_vault.done("app", "rekey", "ads")
+    soft_vault.done("audit", "verify")
+
+
+def test_rekey_waits_for_what_is_pending(soft_vault, graph):
+    """A grant that nobody has confirmed yet would be lost."""
+    add_app(soft_vault, graph)
+    graph.misbehave("debug_token", "http_error", which=2, status=500, code=2)
+    assert soft_vault.run("exchange", GRANT).code == 10
+    graph.tell("clear_misbehaviours")
+    refused(soft_vault.run("app", "rekey", "ads"), 14, "waits to be confirmed",
+            f"p11vault exchange {GRANT}")
+    soft_vault.done("exchange", GRANT)
+    soft_vault.done("app", "rekey", "ads")
+    soft_vault.done("audit", "verify")
+
+
+def test_rename(soft_vault, graph):
+    """The new name works, the old one is gone, and all that was known is still known."""
+    add_app(soft_vault, graph)
+    exchange_again(soft_vault, graph)
+    told = json.loads(soft_vault.done("grant", "show", GRANT, "--json").out)
+    other = "ads/user/alice-2"
+    soft_vault.done("grant", "rename", GRANT, other)
+    now = json.loads(soft_vault.done("grant", "show", other, "--json").out)
+    assert (now["subject"], now["expires"], now["scopes"]) == (
+        told["subject"], told["expires"], told["scopes"])
+    refused(soft_vault.run("grant", "show", GRANT), 2, f"there is no '{GRANT}'")
+    soft_vault.done("inspect", other)
+    soft_vault.done("audit", "verify")
+    refused(soft_vault.run("grant", "rename", other, "ads/page/1"), 2, "only the label can change")
+    refused(soft_vault.run("grant", "rename", other, other), 2, "is its name already")
+    soft_vault.done("import", GRANT, stdin="EAAB0123456789")
+    refused(soft_vault.run("grant", "rename", other, GRANT), 2, f"there is a '{GRANT}' already")

@@ -83,7 +83,7 @@ def test_signed_entry_changed(good, index, written):
         text = store.one("SELECT text FROM entry WHERE idx = ?", index)
         store.set_entry(index, text.replace('"time":"2', '"time":"3', 1))
         check_not_used(good, vault, store, BOB,
-                       "the log was changed since checkpoint 49 was signed|entry [256]: ", written)
+                       r"the log was changed since checkpoint (8|49) was signed|entry [256]: ", written)
 
 
 def test_record_rolled_back(good):

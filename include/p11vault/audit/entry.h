@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "p11vault/base/error.h"
 
@@ -66,10 +67,22 @@ struct entry_view {
 };
 bool entry_scan(const char *text, size_t size, struct entry_view *ret_view);
 
-/* A member's value as it is written; empty when there is none.  entry_view_text(): without quotation marks. */
-struct entry_part entry_view_get(const struct entry_view *view, const char *name);
+static inline bool entry_part_is(struct entry_part part, const char *text)
+{
+    return strlen(text) == part.size && memcmp(part.text, text, part.size) == 0;
+}
+
+/* A member's value as it is written; empty when there is none. */
+static inline struct entry_part entry_view_get(const struct entry_view *view, const char *name)
+{
+    for (size_t i = 0; i < view->count; i++)
+        if (entry_part_is(view->members[i].name, name))
+            return view->members[i].value;
+    return (struct entry_part){"", 0};
+}
+
+/* A text without its quotation marks, its escapes as they are; a number. */
 struct entry_part entry_view_text(const struct entry_view *view, const char *name);
 int64_t entry_view_number(const struct entry_view *view, const char *name, int64_t missing);
-bool entry_part_is(struct entry_part part, const char *text);
 
 #endif

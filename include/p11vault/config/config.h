@@ -9,7 +9,7 @@
  *
  *     [vault]              dir = DIR, trust = FILE, module = NAME
  *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no, writable = DIR,
- *                          env.VARIABLE = VALUE
+ *                          init = TEXT, env.VARIABLE = VALUE
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [login]              port = NUMBER
  *     [tls]                ca = FILE
@@ -31,6 +31,7 @@
 #define CONFIG_MODULES_MAX 16
 #define CONFIG_ORIGINS_MAX 32
 #define CONFIG_ENV_MAX 16
+#define CONFIG_INIT_VARIABLE "P11VAULT_MODULE_INIT" /* how `init` of a module reaches it */
 
 struct config_module {
     char *name;
@@ -53,7 +54,7 @@ struct config_provider {
     char *api_version; /* "v26.0"; NULL: the family's own */
     char *dialog;      /* origin of the login dialog; NULL: the family's own */
     /* 0: POST with method=get, which is unproved at the provider; 1: GET as documented, with the values in the URL. */
-    int debug_token_get, client_code_get, revoke_get, app_token_get;
+    int debug_token_get, client_code_get, revoke_get, app_token_get, lists_get;
 };
 
 struct config {

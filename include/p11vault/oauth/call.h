@@ -21,7 +21,7 @@ struct oauth_parameters {
     const char *client_id;
     const char *api_version; /* "v26.0" */
     int64_t now;             /* seconds, for appsecret_time */
-    /* The documented GET where POST with method=get is unproved: debug_token, client_code, revoke, Threads' app token. */
+    /* The documented GET where POST with method=get is unproved: debug_token, client_code, revoke, lists, Threads' app token. */
     bool by_get;
     const char *redirect_uri; /* as oauth_redirect_uri_check() (dialog.h) takes it */
     const char *scopes;       /* comma-separated */

@@ -26,6 +26,7 @@ struct card_info {
     char model[CARD_FIELD_MAX];
     char manufacturer[CARD_FIELD_MAX];
     bool initialised;   /* the card has been formatted */
+    bool internal;      /* the module's own, for what needs no card: neither listed nor chosen */
     bool pin_set;       /* a user PIN exists */
     bool pin_count_low; /* a wrong PIN was given since the last right one */
     bool pin_final_try; /* one wrong PIN more locks it */
@@ -34,6 +35,9 @@ struct card_info {
     bool pin_pad;     /* the PIN is typed at the reader */
     unsigned long pin_min, pin_max;
 };
+
+/* What the module is told at C_Initialize, where it wants to be told (NSS); part of its profile. */
+#define MODULE_INIT_VARIABLE "P11VAULT_MODULE_INIT"
 
 /* Loads and initialises.  CODE_CONFIG when the file cannot be loaded, CODE_CARD when C_Initialize fails. */
 int module_load(const char *path, struct module **ret_module, struct error *error);
