@@ -108,7 +108,10 @@ def test_app_token(flow, method):
     assert flow.steps()[0] == "app_token" and flow.steps().count("app_token") == 1
     assert result.code == 0, result
     assert result.out == f"{APP}: app, never expires\n"
-    assert flow.facts.versions[APP] == (1, False)
+    assert flow.facts.versions[APP] == (1, False) and flow.steps() == ["app_token"]
+    refused(flow.run("inspect", APP), USAGE, "says nothing of a grant of kind 'app'")
+    flow.done("refresh", APP)
+    assert flow.steps() == ["app_token"]
 
 
 @pytest.mark.parametrize("verb", [("pages", ANN), ("permissions", ANN), ("revoke", ANN, "--yes"),
