@@ -155,6 +155,10 @@ endif
 faults-run: all $(SHIM)
 	$Q$(PYTHON) -B tests/faults/campaign.py $B $(SHIM) $(FAULTS)
 
+# The same tests over every PKCS#11 module there is; what was found is docs/cards-matrix.md.
+matrix: all $(SHIM)
+	$Q$(PYTHON) -B tests/matrix/matrix.py $B $(SHIM) $(or $(MATRIX),--write)
+
 exposure: all $(LOOKERS)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
 
@@ -247,12 +251,13 @@ help:
 	@echo 'check      all of these              demo      a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'faults     every PKCS#11 call failing in every way (with sanitizers)'
+	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system faults faults-run exposure bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
+.PHONY: all unit valgrind system faults faults-run matrix exposure bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
         demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

@@ -97,6 +97,8 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     if (result < 0)
         return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
     result = log_in(room, pin, attended, error);
+    if (result == 0 && pin)
+        result = card_keep_pin(room->card, pin, error);
     secret_free(TAKE(pin));
     scrub_stack_and_registers();
     if (result < 0) {

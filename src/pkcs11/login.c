@@ -181,7 +181,7 @@ static bool has_asking_key(struct card *card)
     return found == 1 && key_flag(card, object, CKA_ALWAYS_AUTHENTICATE, false);
 }
 
-static int keep_pin(struct card *card, const struct secret *pin, struct error *error)
+int card_keep_pin(struct card *card, const struct secret *pin, struct error *error)
 {
     auto_of(secret_free) struct secret *kept = NULL;
 
@@ -231,7 +231,7 @@ int card_login(struct card *card, const struct secret *pin, struct error *error)
     }
     card->verdict = PIN_ACCEPTED;
     card->logged_in = true;
-    return keep_pin(card, pin, error);
+    return 0;
 }
 
 void card_logout(struct card *card)

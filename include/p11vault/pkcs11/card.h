@@ -75,6 +75,12 @@ int card_may_login(const struct card *card, bool attended, struct error *error);
  */
 int card_login(struct card *card, const struct secret *pin, struct error *error);
 
+/*
+ * After a login: when the card has a key that asks each time (CKA_ALWAYS_AUTHENTICATE), keeps the PIN for its one use,
+ * until the logout or until the card refuses it.  Otherwise does nothing.
+ */
+int card_keep_pin(struct card *card, const struct secret *pin, struct error *error);
+
 /* The checks of card_login() that cost no try, alone. */
 int card_check_pin(const struct card *card, const struct secret *pin, struct error *error);
 
