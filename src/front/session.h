@@ -86,6 +86,18 @@ int session_tell_app(struct session *session, const struct signed_head *head,
 int session_tell_recipients(struct session *session, const struct signed_head *head,
                             const struct vault_cards *cards, struct error *error);
 
+/* An app key as the card room made or sealed it: its record, its kid, and the members of the entry about it. */
+struct made {
+    char *record, *kid;
+    json_t *members;
+};
+void made_clear(struct made *made);
+#define auto_made __attribute__((cleanup(made_clear)))
+/* Orders `make`, `rewrap` or `rekey` (with its fields) and takes what comes; the caller clears it, also after a failure. */
+int session_take_made(struct session *session, enum message_type order, const char *app,
+                      const struct field *fields, size_t count, struct made *ret_made,
+                      struct error *error);
+
 /* Has the log signed and keeps the checkpoint. */
 int session_sign(struct session *session, struct error *error);
 
