@@ -168,6 +168,10 @@ endif
 faults-run: all $(SHIM)
 	$Q$(PYTHON) -B tests/faults/campaign.py $B $(SHIM) $(FAULTS)
 
+# The same tests over every PKCS#11 module there is; what was found is docs/cards-matrix.md.
+matrix: all $(SHIM)
+	$Q$(PYTHON) -B tests/matrix/matrix.py $B $(SHIM) $(or $(MATRIX),--write)
+
 exposure: all $(LOOKERS)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
 
@@ -274,6 +278,7 @@ help:
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'rutoken    a simulated Rutoken behind pcscd and OpenSC (as root)'
 	@echo 'faults     every PKCS#11 call failing in every way (with sanitizers)'
+	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'audit-proof every attack on the log (an hour); check takes samples'
 	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
@@ -281,8 +286,8 @@ help:
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure rutoken faults faults-run bench audit-bench audit-proof fuzz fuzz-seeds \
-        fuzz-run headers floors links analyze check demo deps install uninstall clean help FORCE
+.PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench audit-bench audit-proof fuzz \
+        fuzz-seeds fuzz-run headers floors links analyze check demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -84,7 +84,8 @@ int cli_card_remove(struct cli *cli, struct error *error)
     (void)snprintf(question, sizeof(question), "trust card %.128s no more?", serial);
     if (!cli->arguments.yes && !confirm(question, false)) {
         error_set(error, CODE_USAGE, "card remove %s: nothing was changed", serial);
-        return error_hint(error, "p11vault card remove %s --yes", serial);
+        return error_hint(error, "p11vault card remove %s%s --yes", serial,
+                          cli->arguments.lost ? " --lost" : "");
     }
     if (front_remove_card(&cli->front, serial, cli->arguments.lost, tell_resealed, cli, error) < 0)
         return error_prefix(error, "card remove %s", serial);

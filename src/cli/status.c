@@ -13,6 +13,11 @@
 #define BAR_DAYS 60      /* a whole bar: as long as a long-lived grant lives */
 #define BAR_CELLS 10
 
+#define RED "\033[31m"
+#define YELLOW "\033[33m"
+#define GREEN "\033[32m"
+#define NO_COLOR "\033[0m"
+
 /* What needs attention most comes first. */
 enum condition {
     STATE_EXPOSED, /* somebody else may have a card that opened it */
@@ -27,12 +32,16 @@ enum condition {
 
 static const struct {
     const char *name;
-    const char *color; /* of a terminal */
+    const char *color;
 } conditions[] = {
-    [STATE_EXPOSED] = {"exposed", "31"},       [STATE_REVOKED] = {"revoked", "31"},
-    [STATE_EXPIRED] = {"expired", "31"},       [STATE_DATA_EXPIRED] = {"data access expired", "31"},
-    [STATE_UNKNOWN] = {"not inspected", "33"}, [STATE_EXPIRING] = {"expiring", "33"},
-    [STATE_VALID] = {"valid", "32"},           [STATE_NEVER] = {"never expires", "32"},
+    [STATE_EXPOSED] = {"exposed", RED},
+    [STATE_REVOKED] = {"revoked", RED},
+    [STATE_EXPIRED] = {"expired", RED},
+    [STATE_DATA_EXPIRED] = {"data access expired", RED},
+    [STATE_UNKNOWN] = {"not inspected", YELLOW},
+    [STATE_EXPIRING] = {"expiring", YELLOW},
+    [STATE_VALID] = {"valid", GREEN},
+    [STATE_NEVER] = {"never expires", GREEN},
 };
 
 struct line {
@@ -207,9 +216,9 @@ static void print_wide(const struct line *line, int64_t now, bool has_colors)
     for (size_t i = 0; *days && i < BAR_CELLS; i++)
         strcat(bar, i < cells || i == 0 ? "█" : "░");
     int pad = *days ? 0 : BAR_CELLS;
-    printf("%-38.38s %s%s%-19s%s %s%*s %6s\n", line->name, has_colors ? "\033[" : "",
+    printf("%-38.38s %s%-19s%s %s%*s %6s\n", line->name,
            has_colors ? conditions[line->condition].color : "", conditions[line->condition].name,
-           has_colors ? "\033[0m" : "", bar, pad, "", days);
+           has_colors ? NO_COLOR : "", bar, pad, "", days);
 }
 
 static void print_next(const struct line *line)

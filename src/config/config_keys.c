@@ -120,6 +120,16 @@ static int set_unlocked(struct config_reading *reading, const char *value, void 
     return 0;
 }
 
+static int set_pin_source(struct config_reading *reading, const char *value, void *field)
+{
+    size_t scheme = strlen(CONFIG_CREDENTIAL);
+    if (strncmp(value, CONFIG_CREDENTIAL, scheme) != 0)
+        return set_path(reading, value, field);
+    if (!name_part_valid(value + scheme))
+        return config_refuse(reading, "this cannot be the name of a credential");
+    return set_text(reading, value, field);
+}
+
 /* It reaches the card room as a variable, as all of a module's profile that is the module's own business. */
 static int set_variable(struct config_reading *reading, const char *variable, const char *value);
 
@@ -134,7 +144,8 @@ static const struct key keys[] = {
     {"vault", "trust", set_path, offsetof(struct config, trust)},
     {"vault", "module", set_module_name, offsetof(struct config, default_module)},
     {"module", "path", set_path, offsetof(struct config_module, path)},
-    {"module", "pin-source", set_path, offsetof(struct config_module, pin_source)},
+    {"module", "pin-source", set_pin_source, offsetof(struct config_module, pin_source)},
+    {"module", "pinentry", set_path, offsetof(struct config_module, pinentry)},
     {"module", "deadline", set_seconds, offsetof(struct config_module, deadline_s)},
     {"module", "init", set_init, 0},
     {"module", "writable", set_path, offsetof(struct config_module, writable)},
@@ -142,6 +153,9 @@ static const struct key keys[] = {
     {"exchange", "deadline", set_seconds, offsetof(struct config, exchange_deadline_s)},
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},
     {"login", "port", set_port, offsetof(struct config, login_port)},
+    {"log", "forward", set_switch, offsetof(struct config, log_forward)},
+    {"log", "journal", set_path, offsetof(struct config, log_journal)},
+    {"log", "syslog", set_path, offsetof(struct config, log_syslog)},
     {"tls", "ca", set_path, offsetof(struct config, tls_ca)},
     {"origin", "ca", set_path, offsetof(struct config_origin, ca)},
     PROVIDER_KEYS("meta", meta),
@@ -286,7 +300,7 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",
+    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",    "log",
                                         "memory", "meta",     "instagram", "threads"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {

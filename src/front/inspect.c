@@ -26,6 +26,9 @@ static int begin(struct asking *asking, const struct name *name, enum oauth_step
         return -1;
     if (oauth_step_needs(job->provider, step) == 0)
         return error_set(error, CODE_USAGE, "%s cannot be asked for this", job->provider->name);
+    if (!work_is_told_of(work, name->kind))
+        return error_set(error, CODE_USAGE, "%s says nothing of a grant of kind '%s'",
+                         job->provider->name, name->kind);
     if (work_find(work, name->full, "current", true, &work->grant, error) < 0)
         return -1;
     return job_open(job, work, 1, NULL, error);

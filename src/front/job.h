@@ -155,6 +155,9 @@ int work_verdict(const struct work *work, struct error *error);
 
 /* ---- confirm.c: is it what it should be? ---- */
 
+/* Whether the provider says anything of a grant of this kind; of one of which it does not, the answer that issued it is all. */
+bool work_is_told_of(const struct work *work, const char *kind);
+
 /* Inspects the grant that is held; CODE_DONE or the person's error. */
 int work_check_input(struct work *work, struct error *error);
 

@@ -5,16 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "p11vault/seal/jwk.h"
 #include "transfer.h"
 
 struct rekeying {
     struct transfer transfer;
     int *locks; /* of the grants */
     size_t lock_count;
-    struct store_app
-        row; /* of the app, as it is to be: its texts belong to the job's, but for the key record */
-    char kid[THUMBPRINT_SIZE];
+    struct made made;
+    uint64_t key_entry; /* about what was made */
     void (*told)(void *context, size_t done, size_t count);
     void *context;
 };
@@ -24,7 +22,7 @@ static void rekeying_clear(struct rekeying *rekeying)
     for (size_t i = 0; i < rekeying->lock_count; i++)
         close(rekeying->locks[i]);
     free(rekeying->locks);
-    free(rekeying->row.key_record);
+    made_clear(&rekeying->made);
     transfer_clear(&rekeying->transfer);
 }
 
@@ -104,50 +102,17 @@ static int begin(struct rekeying *rekeying, const char *app, struct error *error
 
 /* ---- the new key ---- */
 
-static int take_made(struct rekeying *rekeying, const struct message *made, json_t **ret_members,
-                     struct error *error)
-{
-    struct job *job = &rekeying->transfer.job;
-    const struct store_app *app = &job->app.row;
-    const char *record = message_text(made, 0);
-    char hex[DIGEST_HEX_SIZE];
-    struct digest digest = digest_of(record, strlen(record));
-    digest_hex(&digest, hex);
-    auto_json json_t *jwk = json_loads(message_text(made, 1), JSON_REJECT_DUPLICATES, NULL);
-    auto_json json_t *kids = json_loads(message_text(made, 3), JSON_REJECT_DUPLICATES, NULL);
-    (void)snprintf(rekeying->kid, sizeof(rekeying->kid), "%s", message_text(made, 2));
-    rekeying->row = (struct store_app){.app = app->app,
-                                       .provider = app->provider,
-                                       .client_id = app->client_id,
-                                       .key_record = strdup(record),
-                                       .entry = app->entry};
-    *ret_members =
-        json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", app->app, "kid", rekeying->kid, "jwk",
-                  jwk, "digest", hex, "cards", kids, "use", job->session.use);
-    return rekeying->row.key_record && *ret_members ? 0 : error_memory(error);
-}
-
 static int make_key(struct rekeying *rekeying, const struct vault_cards *cards, struct error *error)
 {
     struct job *job = &rekeying->transfer.job;
-    struct session *session = &job->session;
     struct store *store = job->front->vault->store;
-    struct message made;
-    json_t *members = NULL;
-    if (session_tell_recipients(session, &job->head, cards, error) < 0)
+    if (session_tell_recipients(&job->session, &job->head, cards, error) < 0 ||
+        session_take_made(&job->session, MESSAGE_REKEY, job->app.row.app, NULL, 0, &rekeying->made,
+                          error) < 0 ||
+        store_begin(store, error) < 0)
         return -1;
-    int sent = channel_send_empty(room_channel(session->card), MESSAGE_REKEY, error);
-    if (session_tell(session->card, sent, error) < 0 ||
-        session_expect(session->card, MESSAGE_MADE, session_deadline(job->front->module), &made,
-                       error) < 0 ||
-        take_made(rekeying, &made, &members, error) < 0)
-        return -1;
-    if (store_begin(store, error) < 0) {
-        json_decref(members);
-        return -1;
-    }
-    if (vault_append(job->front->vault, ENTRY_APP_KEY, job->app.row.app, members,
-                     &rekeying->row.key_entry, error) < 0 ||
+    if (vault_append(job->front->vault, ENTRY_APP_KEY, job->app.row.app,
+                     json_incref(rekeying->made.members), &rekeying->key_entry, error) < 0 ||
         store_commit(store, error) < 0) {
         store_rollback(store);
         return -1;
@@ -166,7 +131,7 @@ static int write_record(struct rekeying *rekeying, size_t number, struct error *
     struct store_record row;
     if (transfer_row(transfer, number, &row, error) < 0)
         return -1;
-    int result = vault_put_record(vault, &row, rekeying->kid, job->session.use, error);
+    int result = vault_put_record(vault, &row, rekeying->made.kid, job->session.use, error);
     store_record_clear(&row);
     free(TAKE(old->jwe));
     free(old->state);
@@ -187,7 +152,10 @@ static int write_all(struct rekeying *rekeying, struct error *error)
                                           error) < 0)
             return -1;
     }
-    if (store_app_put(job->front->vault->store, &rekeying->row, error) < 0)
+    struct store_app row = job->app.row;
+    row.key_record = rekeying->made.record;
+    row.key_entry = rekeying->key_entry;
+    if (store_app_put(job->front->vault->store, &row, error) < 0)
         return -1;
     return transfer_append_outcome(&rekeying->transfer, NULL, error);
 }

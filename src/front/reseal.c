@@ -23,12 +23,13 @@ struct resealing {
     struct vault_app app;
     struct vault_cards cards; /* that it is sealed to */
     struct session session;
-    struct store_app row; /* as it is to be: the texts of the app's, with a new key record */
+    struct made made;
+    uint64_t key_entry; /* about what was made */
 };
 
 static void resealing_clear(struct resealing *resealing)
 {
-    free(resealing->row.key_record);
+    made_clear(&resealing->made);
     session_clear(&resealing->session);
     vault_cards_clear(&resealing->cards);
     vault_app_clear(&resealing->app);
@@ -80,48 +81,18 @@ static int begin(struct resealing *resealing, const char *app, struct error *err
 
 /* ---- the card ---- */
 
-static json_t *key_members(const struct resealing *resealing, const struct message *made)
-{
-    char hex[DIGEST_HEX_SIZE];
-    const char *record = message_text(made, 0);
-    struct digest digest = digest_of(record, strlen(record));
-    auto_json json_t *jwk = json_loads(message_text(made, 1), JSON_REJECT_DUPLICATES, NULL);
-    auto_json json_t *kids = json_loads(message_text(made, 3), JSON_REJECT_DUPLICATES, NULL);
-    digest_hex(&digest, hex);
-    return json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", resealing->app.row.app, "kid",
-                     message_text(made, 2), "jwk", jwk, "digest", hex, "cards", kids, "use",
-                     resealing->session.use);
-}
-
 /* The room's word is not enough: another key would leave every grant unopened. */
-static int take_made(struct resealing *resealing, const struct message *made, json_t **ret_members,
-                     struct error *error)
-{
-    const struct store_app *app = &resealing->app.row;
-    if (strcmp(message_text(made, 2), vault_app_kid(&resealing->app)) != 0)
-        return error_set(error, CODE_FAULT, "the card room sealed another key than the app's");
-    resealing->row = (struct store_app){.app = app->app,
-                                        .provider = app->provider,
-                                        .client_id = app->client_id,
-                                        .key_record = strdup(message_text(made, 0)),
-                                        .entry = app->entry};
-    *ret_members = key_members(resealing, made);
-    return resealing->row.key_record && *ret_members ? 0 : error_memory(error);
-}
-
-static int rewrap(struct resealing *resealing, json_t **ret_members, struct error *error)
+static int rewrap(struct resealing *resealing, struct error *error)
 {
     struct session *session = &resealing->session;
-    struct message made;
+    const struct store_app *app = &resealing->app.row;
     if (session_tell_app(session, &resealing->head, &resealing->app, error) < 0 ||
-        session_tell_recipients(session, &resealing->head, &resealing->cards, error) < 0)
+        session_tell_recipients(session, &resealing->head, &resealing->cards, error) < 0 ||
+        session_take_made(session, MESSAGE_REWRAP, app->app, NULL, 0, &resealing->made, error) < 0)
         return -1;
-    int sent = channel_send_empty(room_channel(session->card), MESSAGE_REWRAP, error);
-    if (session_tell(session->card, sent, error) < 0 ||
-        session_expect(session->card, MESSAGE_MADE, session_deadline(resealing->front->module),
-                       &made, error) < 0)
-        return -1;
-    return take_made(resealing, &made, ret_members, error);
+    if (strcmp(resealing->made.kid, vault_app_kid(&resealing->app)) != 0)
+        return error_set(error, CODE_FAULT, "the card room sealed another key than the app's");
+    return 0;
 }
 
 /* ---- the log ---- */
@@ -139,19 +110,16 @@ static int append_removal(struct resealing *resealing, struct error *error)
                         error);
 }
 
-/* `key` (taken) is NULL when no app is sealed anew. */
-static int write_entries(struct resealing *resealing, json_t *key, struct error *error)
+static int write_entries(struct resealing *resealing, struct error *error)
 {
     struct vault *vault = resealing->front->vault;
-    if (store_begin(vault->store, error) < 0) {
-        json_decref(key);
+    json_t *members = resealing->made.members;
+    if (store_begin(vault->store, error) < 0)
         return -1;
-    }
     int result = append_removal(resealing, error);
-    if (result == 0 && key)
-        result = vault_append(vault, ENTRY_APP_KEY, resealing->app.row.app, json_incref(key),
-                              &resealing->row.key_entry, error);
-    json_decref(key);
+    if (result == 0 && members)
+        result = vault_append(vault, ENTRY_APP_KEY, resealing->app.row.app, json_incref(members),
+                              &resealing->key_entry, error);
     if (result < 0 || store_commit(vault->store, error) < 0) {
         store_rollback(vault->store);
         return -1;
@@ -163,11 +131,14 @@ static int write_entries(struct resealing *resealing, json_t *key, struct error 
 static int keep_row(struct resealing *resealing, struct error *error)
 {
     struct store *store = resealing->front->vault->store;
-    if (!resealing->row.key_record)
+    struct store_app row = resealing->app.row;
+    if (!resealing->made.record)
         return 0;
+    row.key_record = resealing->made.record;
+    row.key_entry = resealing->key_entry;
     if (store_begin(store, error) < 0)
         return -1;
-    if (store_app_put(store, &resealing->row, error) < 0 || store_commit(store, error) < 0) {
+    if (store_app_put(store, &row, error) < 0 || store_commit(store, error) < 0) {
         store_rollback(store);
         return -1;
     }
@@ -178,12 +149,11 @@ static int carry_out(struct resealing *resealing, const char *app, struct error 
 {
     struct session *session = &resealing->session;
     char purpose[NAME_MAX_SIZE + 64];
-    json_t *key = NULL;
     (void)snprintf(purpose, sizeof(purpose), "%s %s", resealing->verb, resealing->name);
     const json_t *kids = app ? json_object_get(resealing->app.key_entry, "cards") : NULL;
     if (session_open(session, &resealing->cards, kids, purpose, 0, 0, error) < 0 ||
         session_tell_head(session, &resealing->head, error) < 0 ||
-        (app && rewrap(resealing, &key, error) < 0) || write_entries(resealing, key, error) < 0 ||
+        (app && rewrap(resealing, error) < 0) || write_entries(resealing, error) < 0 ||
         session_tell_tail(session, &resealing->head, error) < 0 || session_sign(session, error) < 0)
         return -1;
     return keep_row(resealing, error);

@@ -9,6 +9,11 @@
 
 /* A person may have to find and type a PIN. */
 #define PIN_MS 150000
+#define PIN_SOURCE_MAX 4096
+#define PINENTRY "pinentry:"
+
+/* After this long without an answer of the card the person is told what is waited for. */
+#define SLOW_MS 1000
 
 struct session {
     struct front *front;
@@ -53,6 +58,17 @@ int session_begin_batch(struct session *session, struct error *error);
 /* Closes the use with a failure, when nothing else has closed it. */
 void session_fail_use(struct session *session, const struct error *failure);
 
+/*
+ * Where the PIN comes from without a person: a path, or "" when somebody is asked; "pinentry:PATH" asks by a program.
+ * CODE_CONFIG when a systemd credential is named and there is none.
+ */
+int session_pin_source(const struct front *front, char ret_source[PIN_SOURCE_MAX],
+                       struct error *error);
+
+/* From the order to the login's end: `type` is what the room says then. */
+int session_await_login(struct session *session, const char *source, enum message_type type,
+                        struct deadline deadline, struct message *ret_message, struct error *error);
+
 /* Makes the one-way channel: `keys_in` for the card room, `keys_out` for the exchange room. */
 int session_make_way(struct session *session, struct error *error);
 
@@ -69,6 +85,18 @@ int session_tell_app(struct session *session, const struct signed_head *head,
                      const struct vault_app *app, struct error *error);
 int session_tell_recipients(struct session *session, const struct signed_head *head,
                             const struct vault_cards *cards, struct error *error);
+
+/* An app key as the card room made or sealed it: its record, its kid, and the members of the entry about it. */
+struct made {
+    char *record, *kid;
+    json_t *members;
+};
+void made_clear(struct made *made);
+#define auto_made __attribute__((cleanup(made_clear)))
+/* Orders `make`, `rewrap` or `rekey` (with its fields) and takes what comes; the caller clears it, also after a failure. */
+int session_take_made(struct session *session, enum message_type order, const char *app,
+                      const struct field *fields, size_t count, struct made *ret_made,
+                      struct error *error);
 
 /* Has the log signed and keeps the checkpoint. */
 int session_sign(struct session *session, struct error *error);

@@ -9,6 +9,7 @@
     (IN(CARD_NEW) | IN(CARD_LISTING) | IN(CARD_FORMATTING) | IN(CARD_ENROLLING) |                  \
      IN(CARD_OPENING) | IN(CARD_READY) | IN(CARD_MAKING) | IN(CARD_SIGNING) | IN(CARD_KEYS) |      \
      IN(CARD_HANDING))
+#define CARD_LOGGING_IN (IN(CARD_ENROLLING) | IN(CARD_OPENING))
 #define EXCHANGE_BUSY                                                                              \
     (IN(EXCHANGE_NEW) | IN(EXCHANGE_READING) | IN(EXCHANGE_TYPED) | IN(EXCHANGE_SEALING) |         \
      IN(EXCHANGE_ASKING) | IN(EXCHANGE_CAME) | IN(EXCHANGE_CONNECTING) | IN(EXCHANGE_LOCKED) |     \
@@ -37,6 +38,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_SIGN,       "sign",       FRONT_TO_CARD, IN(CARD_READY),   CARD_SIGNING,    ""},
     {MESSAGE_HAND,       "hand",       FRONT_TO_CARD, IN(CARD_KEYS),    CARD_HANDING,    "u"},
     {MESSAGE_AGAIN,      "again",      FRONT_TO_CARD, IN(CARD_KEYS),    STATE_SAME,      "f"},
+    {MESSAGE_TRY,        "try",        FRONT_TO_CARD, CARD_LOGGING_IN,  STATE_SAME,      ""},
     {MESSAGE_CARD_END,   "end",        FRONT_TO_CARD, CARD_BUSY,        STATE_OVER,      ""},
 
     {MESSAGE_FOUND,      "found",     CARD_TO_FRONT, IN(CARD_LISTING),    STATE_SAME, "sssss"},
@@ -47,6 +49,8 @@ static const struct message_rule rules[] = {
     {MESSAGE_MADE,       "made",      CARD_TO_FRONT, IN(CARD_MAKING),     CARD_READY, "ssss"},
     {MESSAGE_SIGNED,     "signed",    CARD_TO_FRONT, IN(CARD_SIGNING),    CARD_KEYS,  "su"},
     {MESSAGE_HANDED,     "handed",    CARD_TO_FRONT, IN(CARD_HANDING),    CARD_KEYS,  "u"},
+    {MESSAGE_TRYING,     "trying",    CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "s"},
+    {MESSAGE_TRIED,      "tried",     CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "u"},
     {MESSAGE_CARD_FAIL,  "fail",      CARD_TO_FRONT, CARD_BUSY,           STATE_OVER, "uss"},
 
     {MESSAGE_APPKEY, "appkey", CARD_TO_EXCHANGE, IN(KEYS_FLOW), STATE_SAME, "s"},

@@ -25,6 +25,7 @@ struct card {
     CK_SESSION_HANDLE session; /* CK_INVALID_HANDLE once an operation broke off */
     struct card_info info;
     bool logged_in;
+    enum pin_verdict verdict;
     struct secret *pin; /* kept only for a card with a key that asks each time; NULL otherwise */
 };
 

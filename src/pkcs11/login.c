@@ -116,7 +116,7 @@ static bool is_user_session(struct card *card)
            session.state == CKS_RW_USER_FUNCTIONS;
 }
 
-static int check_before_try(const struct card *card, const struct secret *pin, struct error *error)
+int card_check_pin(const struct card *card, const struct secret *pin, struct error *error)
 {
     const char *fault = NULL;
 
@@ -136,6 +136,30 @@ static int check_before_try(const struct card *card, const struct secret *pin, s
         return card_prefix(card, error);
     }
     return 0;
+}
+
+enum pin_verdict card_pin_verdict(const struct card *card)
+{
+    return card->verdict;
+}
+
+/* Return values that come before a card has looked at any PIN. */
+static bool is_before_pin(CK_RV rv)
+{
+    static const CK_RV values[] = {
+        CKR_TOKEN_NOT_PRESENT,        CKR_TOKEN_NOT_RECOGNIZED,
+        CKR_SESSION_HANDLE_INVALID,   CKR_SESSION_CLOSED,
+        CKR_SESSION_READ_ONLY_EXISTS, CKR_USER_PIN_NOT_INITIALIZED,
+        CKR_USER_TYPE_INVALID,        CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+        CKR_USER_TOO_MANY_TYPES,      CKR_CRYPTOKI_NOT_INITIALIZED,
+        CKR_FUNCTION_NOT_SUPPORTED,   CKR_OPERATION_ACTIVE,
+    };
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        if (values[i] == rv)
+            return true;
+    }
+    return false;
 }
 
 /* Whether a key is there that will want the PIN again: only then is it kept, until the logout. */
@@ -160,7 +184,7 @@ static bool has_asking_key(struct card *card)
     return found == 1 && key_flag(card, object, CKA_ALWAYS_AUTHENTICATE, false);
 }
 
-static int keep_pin(struct card *card, const struct secret *pin, struct error *error)
+int card_keep_pin(struct card *card, const struct secret *pin, struct error *error)
 {
     auto_of(secret_free) struct secret *kept = NULL;
 
@@ -199,15 +223,18 @@ int card_login(struct card *card, const struct secret *pin, struct error *error)
 {
     CK_RV rv = CKR_OK;
 
-    if (check_before_try(card, pin, error) < 0)
+    if (card_check_pin(card, pin, error) < 0)
         return -1;
     rv = card->module->calls->C_Login(card->session, CKU_USER,
                                       pin == NULL ? NULL : module_bytes(secret_data(pin)),
                                       pin == NULL ? 0 : secret_size(pin));
-    if (rv != CKR_OK && !(rv == CKR_USER_ALREADY_LOGGED_IN && is_user_session(card)))
+    if (rv != CKR_OK && !(rv == CKR_USER_ALREADY_LOGGED_IN && is_user_session(card))) {
+        card->verdict = is_before_pin(rv) ? PIN_NOT_LOOKED_AT : PIN_REJECTED;
         return fail_login(card, rv, error);
+    }
+    card->verdict = PIN_ACCEPTED;
     card->logged_in = true;
-    return keep_pin(card, pin, error);
+    return 0;
 }
 
 bool card_pin_is_factory(const struct card *card, const struct secret *pin)

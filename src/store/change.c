@@ -34,12 +34,26 @@ int store_begin(struct store *store, struct error *error)
     return 0;
 }
 
+static void end(struct store *store, bool is_committed)
+{
+    store->changing = false;
+    if (store->on_end)
+        store->on_end(store->on_end_context, is_committed);
+}
+
+void store_on_end(struct store *store, void (*on_end)(void *context, bool is_committed),
+                  void *context)
+{
+    store->on_end = on_end;
+    store->on_end_context = context;
+}
+
 int store_commit(struct store *store, struct error *error)
 {
     if (store_in_change(store, error) < 0 || store_in_place(store, error) < 0 ||
         store_execute(store, "COMMIT", error) < 0)
         return -1;
-    store->changing = false;
+    end(store, true);
     return 0;
 }
 
@@ -50,7 +64,7 @@ void store_rollback(struct store *store)
     /* A fault can have rolled back already.  What cannot be rolled back now is when the file is opened next. */
     if (sqlite3_get_autocommit(store->db) == 0)
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    store->changing = false;
+    end(store, false);
 }
 
 /* Brings what the write-ahead log holds to the disk, so that a write the system only took into memory fails here. */

@@ -40,6 +40,8 @@ struct store {
     char *vault_id;
     bool read_only;
     bool changing;
+    void (*on_end)(void *context, bool is_committed); /* of each change; NULL: nobody is told */
+    void *on_end_context;
     dev_t device; /* the file that was opened, to notice when another takes its place */
     ino_t inode;
 };

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "known.h"
+
 static int set_number(json_t *object, const char *key, int64_t number)
 {
     return number == STORE_UNKNOWN ? 0 : json_object_set_new(object, key, json_integer(number));
@@ -130,22 +132,40 @@ static int compare(const struct store_record *row, const json_t *entry, struct e
 }
 
 /*
- * The newest entry about this name and version says which bytes and which state are right.  Reading on from the one
- * that the row names shows that it is the newest, and that the signed ones among them are those that were signed.
+ * Reading on from the entry that the row names shows whether it is the newest about this name and version, and that the signed ones
+ * among them are those that were signed.
  */
-static int check_record(struct vault *vault, const struct store_record *row, struct error *error)
+static int read_on_from_row(struct vault *vault, const struct signed_head *head,
+                            const struct store_record *row, struct error *error)
 {
-    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     struct newest_search search = {.row = row};
-    int result = vault_signed_head(vault, &head, error);
-    if (result == 0)
-        result = vault_walk(vault, &head, row->entry, note_newest, &search, error);
+    int result = vault_walk(vault, head, row->entry, note_newest, &search, error);
     auto_json json_t *entry = search.entry;
     if (result < 0)
         return -1;
     if (!entry || search.index != row->entry)
         return disagree("the record's place is", error);
     return compare(row, entry, error);
+}
+
+/* The newest entry about this name and version says which bytes and which state are right. */
+static int check_record(struct vault *vault, const struct store_record *row, struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    auto_json json_t *entry = NULL;
+    uint64_t index;
+    if (vault_signed_head(vault, &head, error) < 0)
+        return -1;
+    bool opens = strcmp(row->state, "current") == 0 || strcmp(row->state, "pending") == 0;
+    if (opens &&
+        vault_known_record(vault, &head, row->name, row->version, &index, &entry, error) < 0)
+        return -1;
+    if (entry && index == row->entry)
+        return compare(row, entry, error);
+    /* It is another entry, or none: reading on says which of the two, and what the row says wrongly. */
+    if (read_on_from_row(vault, &head, row, error) < 0)
+        return -1;
+    return opens ? disagree("the record's place is", error) : 0;
 }
 
 int vault_find_record(struct vault *vault, const char *name, const char *state,

@@ -53,6 +53,7 @@ int vault_append(struct vault *vault, enum entry_type type, const char *subject,
                         error) < 0 ||
         put_nodes(vault, nodes, count, error) < 0)
         return error_prefix(error, "append to the log");
+    forward_add(vault->forward, size, entry_type_name(type), text);
     *ret_index = size;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "p11vault/base/clock.h"
 #include "p11vault/vault/apps.h"
@@ -31,6 +32,19 @@ static void must(int result)
         return;
     fprintf(stderr, "audit-bench: %s\n", error.text);
     exit(1);
+}
+
+/* Of this process, for what is compared with hashing: other work on the machine does not count. */
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static double cpu_since(int64_t start)
+{
+    return (double)(cpu_us() - start) / 1e6;
 }
 
 static double seconds_since(int64_t start)
@@ -219,14 +233,14 @@ static double hash_all(const struct all *all, struct digest *ret_root)
 {
     struct merkle_frontier frontier = {0};
     const uint8_t *at = all->bytes.data;
-    int64_t start = clock_monotonic_us();
+    int64_t start = cpu_us();
     for (uint64_t i = 0; i < all->count; i++) {
         struct digest leaf = merkle_leaf(at, all->sizes[i]);
         merkle_append(&frontier, &leaf, NULL, NULL);
         at += all->sizes[i];
     }
     *ret_root = merkle_root(&frontier);
-    return seconds_since(start);
+    return cpu_since(start);
 }
 
 static double best(double a, double b)
@@ -236,17 +250,17 @@ static double best(double a, double b)
 
 static double verify(struct vault *vault, struct verify_report *report)
 {
-    int64_t start = clock_monotonic_us();
+    int64_t start = cpu_us();
     must(vault_verify(vault, report, &error));
-    return seconds_since(start);
+    return cpu_since(start);
 }
 
 static double verify_export(struct vault *vault, const char *export)
 {
     struct verify_report report;
-    int64_t start = clock_monotonic_us();
+    int64_t start = cpu_us();
     must(vault_verify_export(vault->config, export, &report, &error));
-    return seconds_since(start);
+    return cpu_since(start);
 }
 
 static void measure_verify(struct vault *vault, uint64_t entries)
@@ -265,13 +279,14 @@ static void measure_verify(struct vault *vault, uint64_t entries)
     double exporting = seconds_since(began);
     for (int i = 0; i < 3; i++) {
         hashing = best(hashing, hash_all(&all, &root));
-        int64_t start = clock_monotonic_us();
+        int64_t start = cpu_us();
         (void)digest_of(all.bytes.data, all.bytes.size);
-        stream = best(stream, seconds_since(start));
+        stream = best(stream, cpu_since(start));
         verifying = best(verifying, verify(vault, &report));
         reading = best(reading, verify_export(vault, export));
     }
     double megabytes = (double)all.bytes.size / 1e6;
+    printf("(seconds of this process, the best of three)\n");
     printf("log                      %llu entries, %.0f MB, %llu checkpoints, %llu records\n",
            (unsigned long long)report.entries, megabytes, (unsigned long long)report.checkpoints,
            (unsigned long long)report.records);

@@ -78,6 +78,7 @@ stage 'unit tests' make "$parallel" CC=gcc WERROR=1 unit
 stage 'fuzz seeds' make "$parallel" CC=gcc WERROR=1 fuzz-seeds
 stage 'system tests' make CC=gcc WERROR=1 system
 stage 'faults' make "$parallel" CC=gcc WERROR=1 FAULTS=97 faults-run
+stage 'matrix' make "$parallel" CC=gcc WERROR=1 MATRIX=--quick matrix
 stage 'exposure' make "$parallel" CC=gcc WERROR=1 exposure
 stage 'simulated Rutoken' make "$parallel" CC=gcc WERROR=1 rutoken
 stage 'build with clang' build 'clang builds without a warning' CC=clang

@@ -173,6 +173,12 @@ class Task:
         require(got == name, f"'{got}' where '{name}' belongs")
         return values
 
+    def log_in(self, room):
+        """The PIN may be tried, once."""
+        self.hear(room, "trying")
+        room.send("try")
+        self.hear(room, "tried")
+
     def take_signature(self, room, use, vkey):
         """What was signed is the log as told, and nothing else."""
         note, size = self.hear(room, "signed")
@@ -213,6 +219,7 @@ class Enrol(Task):
     def talk(self, room):
         use = self.use()
         room.send("enroll", *use.opening()[:4], KINDS[self.kind], use.origin, str(use.trust))
+        self.log_in(room)
         serial, label, model, maker, kid, jwk, alg, vkey, _ = self.hear(room, "enrolled")
         use.plant("card", card=serial, label=label, model=model, manufacturer=maker, kid=kid,
                   jwk=json.loads(jwk), alg=alg, sign=vkey)
@@ -229,6 +236,7 @@ class Open(Task):
     def talk(self, room):
         use = self.use()
         room.send("open", *use.opening())
+        self.log_in(room)
         self.hear(room, "ready")
         tell(room, [*use.orders(), ["sign"]])
         self.take_signature(room, use, self.facts.read_entry(self.facts.card_index)["sign"])
@@ -254,6 +262,7 @@ class Sign(Task):
         opening = use.opening()
         opening[4] = opening[5] = 0
         room.send("open", *opening)
+        self.log_in(room)
         self.hear(room, "ready")
         tell(room, [use.head(), use.recipient(), ["make", "bds"]])
         record, key, kid, cards = self.hear(room, "made")

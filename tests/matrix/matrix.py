@@ -231,7 +231,7 @@ def compare(found, arguments):
     known, bad = read_table(), 0
     for name, cells in found.items():
         for row, cell in (cells or {}).items():
-            if known.get(name, {}).get(row) != cell:
+            if not arguments.write and known.get(name, {}).get(row) != cell:
                 print(f"{name}: {row}: found '{cell}' where the table says "
                       f"'{known.get(name, {}).get(row)}'")
                 bad += 1

@@ -154,7 +154,7 @@ def test_key_that_cannot_unwrap(formatted):
     formatted.card.generate("43", "only signs", "sign")
     before = formatted.labels()
     refused(formatted.vault.run("card", "enroll", f"pkcs11:serial={SERIAL};id=%43"), 14,
-            "key id=43 'only signs' may not decrypt, so it cannot unwrap")
+            "key id=43 'only signs' may neither decrypt nor unwrap")
     assert formatted.labels() == before
 
 

@@ -176,7 +176,15 @@ class Use:
 def begin(room, use):
     """Up to the login."""
     room.send("open", *use.opening())
+    log_in(room)
     room.expect("ready")
+
+
+def log_in(room):
+    """The PIN from a file is tried when the front has noted that."""
+    room.expect("trying")
+    room.send("try")
+    room.expect("tried")
 
 
 def tell(room, orders):

@@ -63,12 +63,13 @@ def test_what_it_leaves_behind(flow):
 
 @pytest.mark.parametrize("facts, code, words, state", [
     ({"expires_at": 1000000000}, LOGIN, "the token has expired", "expired"),
-    ({"revoked": 460}, LOGIN, "has changed the password", "invalid"),
-    ({"revoked": 458}, LOGIN, "has removed the app", "invalid"),
+    ({"revoked": 460}, LOGIN, "has changed the password", "revoked"),
+    ({"revoked": 458}, LOGIN, "has removed the app", "revoked"),
     ({"expires_at": 0}, 0, "", "never expires"),
     ({"data_access_expires_at": 1000000000}, 0, "", "data access expired"),
     ({"data_access_expires_at": 0}, 0, "", "valid"),
-], ids=["expired", "password", "removed", "never", "data-access", "no-end-of-data"])
+    ({"expires_at": int(time.time()) + 5 * DAY}, 0, "", "expiring"),
+], ids=["expired", "password", "removed", "never", "data-access", "no-end-of-data", "soon"])
 def test_states(flow, facts, code, words, state):
     """Each is told apart from the others, and kept."""
     flow.graph.set_token(flow.token, **facts)

@@ -1,10 +1,10 @@
 """`login` in a browser: a person logs in at the provider, and the grant that comes of it is kept."""
 
+import functools
 import json
 import re
 import signal
 import socket
-import stat
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,6 +13,7 @@ from cards import SoftCard, grant_untouched, refused, untouched
 from flows import ALICE, PERSON, Flow
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+from watching import Watched
 
 BOB = "ads/user/bob"
 OTHER = "10153848260347725"
@@ -92,6 +93,20 @@ def test_one_login_to_the_card(flow):
     assert flow.login(BOB, between=[["/bin/sh", "-c", count]]).code == 0
     assert flow.seen["between"][0][0] != 0  # nothing was found, or there is no file yet
     assert spy.logins == 1
+
+
+def test_what_others_see(flow):
+    """While a person is asked, for the PIN and for the account: no code, token or PIN in any process's listing."""
+    pin = (SoftCard(flow.vault).directory / "pin").read_text()
+    flow.vault.environment = functools.partial(flow.vault.environment, **flow.browser())
+    program = Watched(flow.vault, ["login", BOB, "--port", flow.port, "--ask-pin"], [
+        (rf"PIN for .* \(login {BOB}, 1 use\): $", pin), (r"keep it as .*\? \[y/N\] $", "y")])
+    result = program.finish()
+    assert result.code == 0, result
+    assert [set(seen) for seen in program.seen] == [{"front", "card", "exchange"}] * 2
+    flow.check(result)  # the codes and tokens are watched for from here on
+    for seen in (process for moment in program.seen for process in moment.values()):
+        assert flow.canaries.leaks(texts=seen.texts) == []
 
 
 def test_it_takes_the_place_of_the_old_one(flow):
@@ -342,10 +357,3 @@ def test_ended_while_a_person_logs_in(flow, number):
         assert result.code == -number, result
         assert not flow.vault.processes.left()
         flow.check(result)
-
-
-def test_the_page_goes_when_the_login_is_over(flow):
-    """Whoever looks into the vault in between finds it readable by its user alone."""
-    assert flow.login(BOB).code == 0
-    assert stat.S_IMODE(flow.vault.directory.stat().st_mode) == 0o700
-    assert not list(flow.vault.directory.glob("*.html"))

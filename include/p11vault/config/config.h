@@ -8,7 +8,8 @@
  * silence; our reader refuses them first.
  *
  *     [vault]              dir = DIR, trust = FILE, module = NAME
- *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no, writable = DIR,
+ *     [module NAME]        path = /…/module.so, pin-source = FILE|credential:NAME,
+ *                          pinentry = PROGRAM, deadline = SECONDS, network = yes|no, writable = DIR,
  *                          init = TEXT, env.VARIABLE = VALUE
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [login]              port = NUMBER
@@ -31,12 +32,14 @@
 #define CONFIG_MODULES_MAX 16
 #define CONFIG_ORIGINS_MAX 32
 #define CONFIG_ENV_MAX 16
+#define CONFIG_CREDENTIAL "credential:"
 #define CONFIG_INIT_VARIABLE "P11VAULT_MODULE_INIT" /* how `init` of a module reaches it */
 
 struct config_module {
     char *name;
     char *path;                    /* absolute */
-    char *pin_source;              /* file, or NULL: ask */
+    char *pin_source;              /* file, credential:NAME of systemd, or NULL: ask */
+    char *pinentry;                /* the program that asks, or NULL: at the terminal */
     char *writable;                /* where the module may write; NULL: nowhere */
     bool network;                  /* the module may reach the network (a network HSM) */
     int deadline_s;                /* for one call of the card room without a person: default 30 */
@@ -66,6 +69,8 @@ struct config {
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
     struct config_provider meta, instagram, threads;
     bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
+    bool log_forward;               /* every entry also goes to the journal or syslog */
+    char *log_journal, *log_syslog; /* their sockets; NULL: where they are on every system */
     int exchange_deadline_s, connect_deadline_s;
     unsigned login_port; /* of the loopback address that takes a login's answer */
     struct config_module modules[CONFIG_MODULES_MAX];

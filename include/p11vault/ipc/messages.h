@@ -7,8 +7,8 @@
  * conversation, which state follows and what its fields are; both ends check every message against it and end the
  * conversation on one that is not allowed now.
  *
- *   front → card       list format enroll open checkpoint entry recipient make app rewrap rekey unlock sign hand again end
- *   card → front       found listed formatted enrolled ready made signed handed fail
+ *   front → card       list format enroll open try checkpoint entry recipient make app rewrap rekey unlock sign hand again end
+ *   card → front       found listed formatted trying tried enrolled ready made signed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal login connect shut record slot step take pass reseal end
  *   exchange → front   typed dialog came connected want offer issued resealed outcome fail
@@ -16,7 +16,10 @@
  * One exchange:
  *
  *   front                          card room                      exchange room
- *   open ───────────────────────────▶ PIN, login
+ *   open ───────────────────────────▶ PIN; when nobody types it:
+ *        ◀─────────────────────────── trying
+ *   try ────────────────────────────▶ login
+ *        ◀─────────────────────────── tried
  *        ◀─────────────────────────── ready
  *   connect ───────────────────────────────────────────────────────▶ resolve, TLS, lock for good
  *        ◀────────────────────────────────────────────────────────── connected
@@ -42,7 +45,7 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 #define MESSAGE_FIELDS_MAX 13
-#define MESSAGE_VERSION 2
+#define MESSAGE_VERSION 3
 
 #define MESSAGE_NO_RECORD UINT64_MAX /* in `step`: it needs none */
 
@@ -66,6 +69,7 @@ enum message_type {
     MESSAGE_SIGN,       /* everything is said: check, sign, unwrap */
     MESSAGE_HAND,       /* n: send key n to the exchange room */
     MESSAGE_AGAIN,      /* with a descriptor: the channel to a new exchange room */
+    MESSAGE_TRY,        /* go on: the PIN may be tried */
     MESSAGE_CARD_END,
     /* card → front */
     MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN */
@@ -76,6 +80,8 @@ enum message_type {
     MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
     MESSAGE_SIGNED,     /* note, tree size */
     MESSAGE_HANDED,     /* n */
+    MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be tried */
+    MESSAGE_TRIED,      /* what the card said of it: 0 rejected or not known, 1 accepted, 2 it was not looked at */
     MESSAGE_CARD_FAIL,  /* code, text, hint */
     /* card → exchange */
     MESSAGE_APPKEY,     /* public JWK of the app key */

@@ -74,6 +74,23 @@ int card_may_login(const struct card *card, bool attended, struct error *error);
  * against the card's limits first, so that a typing slip costs no try.
  */
 int card_login(struct card *card, const struct secret *pin, struct error *error);
+
+/*
+ * After a login: when the card has a key that asks each time (CKA_ALWAYS_AUTHENTICATE), keeps the PIN for its one use,
+ * until the logout or until the card refuses it.  Otherwise does nothing.
+ */
+int card_keep_pin(struct card *card, const struct secret *pin, struct error *error);
+
+/* The checks of card_login() that cost no try, alone. */
+int card_check_pin(const struct card *card, const struct secret *pin, struct error *error);
+
+/*
+ * What the card said of the PIN at card_login().  PIN_REJECTED also when that is not known: a card that fails in the
+ * middle of it may have counted a try.
+ */
+enum pin_verdict { PIN_REJECTED, PIN_ACCEPTED, PIN_NOT_LOOKED_AT };
+enum pin_verdict card_pin_verdict(const struct card *card);
+
 void card_logout(struct card *card);
 
 /*

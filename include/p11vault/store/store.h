@@ -50,6 +50,10 @@ int store_commit(struct store *store, struct error *error);
 void store_rollback(
     struct store *store); /* also after a failed commit; nothing when no change is open */
 
+/* Who is told when a change was committed or taken back. */
+void store_on_end(struct store *store, void (*on_end)(void *context, bool is_committed),
+                  void *context);
+
 /*
  * Writes and rolls back 64 KiB: proves that the log can be written before a card is asked.  CODE_LOG otherwise.
  */
