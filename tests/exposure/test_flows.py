@@ -165,7 +165,7 @@ def test_of_one_grant(stage, verb, options, steps):
 def test_batch(stage):
     """A hundred grants by one use of the card: nothing of one stands while another is waited for.
 
-    Looked at is each wait of every tenth and of the last; a campaign looks at all.
+    Looked at is each wait of every twentieth and of the last; a campaign looks at all.
     """
     names = [f"ads/user/u{number}" for number in range(BATCH)]
     for name in names:
@@ -173,7 +173,7 @@ def test_batch(stage):
         stage.needles.add(f"token:{name}", token)
         stage.vault.done("import", name, stdin=token)
     stage.case = f"{BATCH} grants"
-    looked = set(points(BATCH, 10))
+    looked = set(points(BATCH, 20))
     stage.plan([step for number in range(1, BATCH + 1) if number in looked for step in (
         ("debug_token", 2 * number - 1), ("exchange", number), ("debug_token", 2 * number))])
     stage.hold()
