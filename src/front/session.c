@@ -76,8 +76,9 @@ static bool is_slow(struct room *room)
 }
 
 /* A message that takes a second or more is waited for on: the person is told so, once. */
-static int expect_of_card(struct session *session, enum message_type type, struct deadline deadline,
-                          struct message *ret_message, struct error *error)
+int session_expect_of_card(struct session *session, enum message_type type,
+                           struct deadline deadline, struct message *ret_message,
+                           struct error *error)
 {
     struct front *front = session->front;
     if (front->say && is_slow(session->card))
@@ -124,7 +125,7 @@ static int let_try(struct session *session, const char *source, struct error *er
         return -1;
     int sent = channel_send_empty(room_channel(card), MESSAGE_TRY, error);
     if (session_tell(card, sent, error) < 0 ||
-        expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
+        session_expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
         return -1;
     if (message_number(&message, 0) != 0)
         pin_guard_clear(session->front, serial);

@@ -42,6 +42,11 @@ int session_tell(struct room *room, int sent, struct error *error);
 int session_expect(struct room *room, enum message_type type, struct deadline deadline,
                    struct message *ret_message, struct error *error);
 
+/* The same of the card room: when the card takes long, the person is told, once. */
+int session_expect_of_card(struct session *session, enum message_type type,
+                           struct deadline deadline, struct message *ret_message,
+                           struct error *error);
+
 /* Before anything of a job: what died is closed, what was never signed is void, the log can be written. */
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
                     struct error *error);

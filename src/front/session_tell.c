@@ -73,8 +73,8 @@ int session_sign(struct session *session, struct error *error)
     struct message message;
     int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
     if (session_tell(session->card, sent, error) < 0 ||
-        expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module), &message,
-                       error) < 0)
+        session_expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module),
+                               &message, error) < 0)
         return -1;
     uint64_t size = message_number(&message, 1);
     if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0), size, error) < 0)
@@ -113,8 +113,8 @@ int session_take_made(struct session *session, enum message_type order, const ch
     char hex[DIGEST_HEX_SIZE];
     int sent = channel_send_fields(room_channel(session->card), order, fields, count, -1, error);
     if (session_tell(session->card, sent, error) < 0 ||
-        session_expect(session->card, MESSAGE_MADE, session_deadline(session->front->module),
-                       &message, error) < 0)
+        session_expect_of_card(session, MESSAGE_MADE, session_deadline(session->front->module),
+                               &message, error) < 0)
         return -1;
     const char *record = message_text(&message, 0);
     struct digest digest = digest_of(record, strlen(record));
