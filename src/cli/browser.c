@@ -74,7 +74,7 @@ int browser_open(const char *directory, const char *address, char **ret_page, st
         buffer_write_file(path, page.data, page.size, 0600, error) < 0)
         return -1;
     (void)snprintf(page_address, sizeof(page_address), "file://%s", path);
-    if (start(page_address, error) < 0) {
+    if (outside_remove(path, error) < 0 || start(page_address, error) < 0) {
         (void)unlink(path);
         return -1;
     }

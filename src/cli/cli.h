@@ -20,10 +20,12 @@ struct arguments {
     const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
     const char *scopes, *redirect, *port, *config_id, *client_token, *from, *business, *assets,
         *permission;
+    const char *app, *grant, *user, *since, *until, *verb;
+    bool failures, follow, lines;
     bool json, verbose, ask_pin, soft, help, version;
     struct texts fields;
     bool paginate, monitored;
-    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all;
+    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost;
     const char *positional[POSITIONAL_MAX];
     size_t count;
 };
@@ -71,8 +73,12 @@ enum {
     OPTION_PERMISSION = 1 << 17,
     OPTION_YES = 1 << 18,
     OPTION_DUE = 1 << 19,
-    OPTION_MONITORED = 1 << 21,
-    OPTION_CALL = 1 << 20, /* what a call of one's own has */
+    OPTION_LOST = 1 << 27,
+    OPTION_FILTER = 1 << 20, /* which entries of the log */
+    OPTION_FOLLOW = 1 << 21,
+    OPTION_LINES = 1 << 22,
+    OPTION_CALL = 1 << 23, /* what a call of one's own has */
+    OPTION_MONITORED = 1 << 24,
 };
 
 struct verb {
@@ -99,9 +105,11 @@ void cli_tell_absent_walls(const struct cli *cli);
 
 /* The verbs. */
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
-    cli_app_set_secret, cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages,
-    cli_inspect, cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget,
-    cli_status, cli_audit_show, cli_audit_verify, cli_audit_key, cli_doctor, cli_call, cli_notify;
+    cli_app_set_secret, cli_app_reseal, cli_app_rekey, cli_grant_rename, cli_card_remove,
+    cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages, cli_inspect,
+    cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget, cli_backup,
+    cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key, cli_audit_checkpoint,
+    cli_audit_prove, cli_audit_export, cli_doctor, cli_call, cli_notify;
 
 /*
  * Programs that are none of ours (outside.c): a process made before this one builds its walls, which they must not inherit,
@@ -115,6 +123,8 @@ int outside_prepare(struct error *error);
  */
 int outside_run(const char *const *arguments, unsigned seconds, const void *input, size_t size,
                 int *ret_status, struct error *error);
+/* A file that is removed when this program ends, also when it is killed; one at most. */
+int outside_remove(const char *path, struct error *error);
 void outside_end(void);
 
 /*

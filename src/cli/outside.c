@@ -4,6 +4,8 @@
  *
  * An order is one packet: how many arguments, how many seconds to wait (0: not at all), the arguments with their NULs, and
  * with it, as a descriptor, what the program reads.  The answer is one number.
+ *
+ * An order may name a file instead: it is removed when this program ends, however it does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +24,7 @@
 #define ARGUMENTS_MAX 64
 #define GRACE_SECONDS 5
 #define NOT_STARTED (-1)
+#define REMOVES UINT_MAX /* as seconds: the one argument is a file */
 
 struct order {
     unsigned count, seconds;
@@ -104,18 +107,32 @@ static ssize_t receive(int end, struct order *order, int *ret_input)
     return size;
 }
 
+__attribute__((noreturn)) static void end_with(const char *file)
+{
+    if (*file)
+        (void)unlink(file);
+    _exit(0);
+}
+
 __attribute__((noreturn)) static void serve(int end)
 {
+    char file[PATH_MAX] = "";
     for (;;) {
         struct order order;
         int input;
         ssize_t size = receive(end, &order, &input);
         if (size <= (ssize_t)offsetof(struct order, arguments) || input < 0)
-            _exit(0);
-        int status = start(&order, (size_t)size, input);
+            end_with(file);
+        int status = 0;
+        if (order.seconds == REMOVES)
+            (void)snprintf(file, sizeof(file), "%.*s",
+                           (int)(size - (ssize_t)offsetof(struct order, arguments)),
+                           order.arguments);
+        else
+            status = start(&order, (size_t)size, input);
         close(input);
         if (send(end, &status, sizeof(status), MSG_NOSIGNAL) != sizeof(status))
-            _exit(0);
+            end_with(file);
     }
 }
 
@@ -190,8 +207,9 @@ static int tell(const struct order *order, size_t size, int input, struct error 
     return 0;
 }
 
-int outside_run(const char *const *arguments, unsigned seconds, const void *input, size_t size,
-                int *ret_status, struct error *error)
+/* Sends an order; the answer comes within so many seconds. */
+static int ask(const char *const *arguments, unsigned seconds, unsigned patience, const void *input,
+               size_t size, int *ret_status, struct error *error)
 {
     struct order order;
     size_t order_size;
@@ -202,13 +220,26 @@ int outside_run(const char *const *arguments, unsigned seconds, const void *inpu
         tell(&order, order_size, descriptor, error) < 0)
         return -1;
     struct pollfd waiting = {.fd = helper, .events = POLLIN};
-    int ready = poll(&waiting, 1, (int)(seconds + GRACE_SECONDS) * 1000);
+    int ready = poll(&waiting, 1, (int)patience * 1000);
     if (ready <= 0 || recv(helper, &status, sizeof(status), 0) != sizeof(status))
         return error_set(error, CODE_RETRY, "'%.200s' does not end", arguments[0]);
     if (status == NOT_STARTED)
         return error_set(error, CODE_CONFIG, "'%.200s' cannot be started", arguments[0]);
     *ret_status = status;
     return 0;
+}
+
+int outside_run(const char *const *arguments, unsigned seconds, const void *input, size_t size,
+                int *ret_status, struct error *error)
+{
+    return ask(arguments, seconds, seconds + GRACE_SECONDS, input, size, ret_status, error);
+}
+
+int outside_remove(const char *path, struct error *error)
+{
+    const char *const file[] = {path, NULL};
+    int status;
+    return ask(file, REMOVES, GRACE_SECONDS, "", 0, &status, error);
 }
 
 void outside_end(void)

@@ -24,6 +24,7 @@ void config_free(struct config *config)
         free(module->name);
         free(module->path);
         free(module->pin_source);
+        free(module->pinentry);
         free(module->writable);
         for (size_t j = 0; j < module->env_count; j++)
             free(module->env[j]);
@@ -36,6 +37,8 @@ void config_free(struct config *config)
     free(config->trust);
     free(config->default_module);
     free(config->tls_ca);
+    free(config->log_journal);
+    free(config->log_syslog);
     free(config->user_file);
     free(config->notify_sendmail);
     free(config->notify_from);

@@ -139,7 +139,8 @@ static int set_mailboxes(struct config_reading *reading, const char *value, void
     {section, "debug-token", set_method, offsetof(struct config, family.debug_token_get)},         \
     {section, "client-code", set_method, offsetof(struct config, family.client_code_get)},         \
     {section, "revoke", set_method, offsetof(struct config, family.revoke_get)},                   \
-    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)}
+    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)},             \
+    {section, "lists", set_method, offsetof(struct config, family.lists_get)}
 /* clang-format on */
 static int set_unlocked(struct config_reading *reading, const char *value, void *field)
 {
@@ -150,18 +151,42 @@ static int set_unlocked(struct config_reading *reading, const char *value, void 
     return 0;
 }
 
+static int set_pin_source(struct config_reading *reading, const char *value, void *field)
+{
+    size_t scheme = strlen(CONFIG_CREDENTIAL);
+    if (strncmp(value, CONFIG_CREDENTIAL, scheme) != 0)
+        return set_path(reading, value, field);
+    if (!name_part_valid(value + scheme))
+        return config_refuse(reading, "this cannot be the name of a credential");
+    return set_text(reading, value, field);
+}
+
+/* It reaches the card room as a variable, as all of a module's profile that is the module's own business. */
+static int set_variable(struct config_reading *reading, const char *variable, const char *value);
+
+static int set_init(struct config_reading *reading, const char *value, void *field)
+{
+    (void)field;
+    return set_variable(reading, CONFIG_INIT_VARIABLE, value);
+}
+
 static const struct key keys[] = {
     {"vault", "dir", set_path, offsetof(struct config, vault_dir)},
     {"vault", "trust", set_path, offsetof(struct config, trust)},
     {"vault", "module", set_module_name, offsetof(struct config, default_module)},
     {"module", "path", set_path, offsetof(struct config_module, path)},
-    {"module", "pin-source", set_path, offsetof(struct config_module, pin_source)},
+    {"module", "pin-source", set_pin_source, offsetof(struct config_module, pin_source)},
+    {"module", "pinentry", set_path, offsetof(struct config_module, pinentry)},
     {"module", "deadline", set_seconds, offsetof(struct config_module, deadline_s)},
+    {"module", "init", set_init, 0},
     {"module", "writable", set_path, offsetof(struct config_module, writable)},
     {"module", "network", set_switch, offsetof(struct config_module, network)},
     {"exchange", "deadline", set_seconds, offsetof(struct config, exchange_deadline_s)},
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},
     {"login", "port", set_port, offsetof(struct config, login_port)},
+    {"log", "forward", set_switch, offsetof(struct config, log_forward)},
+    {"log", "journal", set_path, offsetof(struct config, log_journal)},
+    {"log", "syslog", set_path, offsetof(struct config, log_syslog)},
     {"tls", "ca", set_path, offsetof(struct config, tls_ca)},
     {"origin", "ca", set_path, offsetof(struct config_origin, ca)},
     PROVIDER_KEYS("meta", meta),
@@ -310,8 +335,8 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault", "exchange",  "login",   "tls",   "memory",
-                                        "meta",  "instagram", "threads", "notify"};
+    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",     "log",
+                                        "memory", "meta",     "instagram", "threads", "notify"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         if (strcmp(text, plain[i]) == 0) {

@@ -186,9 +186,12 @@ static int read_answer(const struct step *step, struct oauth_answer *ret_answer,
     return oauth_answer_read(step->provider, &reply, ret_answer, error);
 }
 
-/* A code stays here, for the step that uses it. */
-static void keep_code(struct exchangeroom *room, struct oauth_answer *answer)
+/* A code stays here, for the step that uses it; that of a device until something was issued for it. */
+static void keep_code(struct exchangeroom *room, const struct step *step,
+                      struct oauth_answer *answer)
 {
+    if (step->step == STEP_DEVICE_POLL && answer->verdict.action == CODE_DONE)
+        secret_free(TAKE(room->code));
     if (!answer->code)
         return;
     secret_free(room->code);
@@ -207,7 +210,8 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
         seal_grant(room, step, &answer, &sealed, error) < 0)
         return -1;
     secret_free(TAKE(answer.grant));
-    keep_code(room, &answer);
+    answer.machine_id[0] = '\0'; /* sealed with the grant, and for nobody else */
+    keep_code(room, step, &answer);
     wipe(step);
     if (take_pages(room, step, &answer, error) < 0)
         return -1;
@@ -221,8 +225,8 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
 /* The provider could not be asked, or gave no answer: an outcome, too, since secrets stood in clear for it. */
 int exchangeroom_tell_broken(struct exchangeroom *room, struct step *step, struct error *error)
 {
-    auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
-                                              .verdict.action = error->code};
+    auto_answer struct oauth_answer answer = {
+        .expires_in = FACT_UNKNOWN, .usage.percent = USAGE_UNKNOWN, .verdict.action = error->code};
     oauth_facts_init(&answer.facts);
     wipe(step);
     if (step->request_us == 0 || (error->code != CODE_RETRY && error->code != CODE_STOP))

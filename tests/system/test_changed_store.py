@@ -25,13 +25,13 @@ def test_unchanged(good):
         assert entries > before[0] and checkpoints == before[1] + 1 and requests > before[2]
 
 
-def check_not_used(good, vault, store, name, pattern, written=0):
+def check_not_used(good, vault, store, name, pattern):
     """`exchange` refuses before anything is signed or sent; `audit verify` agrees."""
     entries, checkpoints, requests = traces(good, store)
     result = vault.run("-v", "exchange", name)
     check_refused(result, pattern, verb=name)
     assert LOGIN not in result.err, result
-    assert traces(good, store) == (entries + written, checkpoints, requests)
+    assert traces(good, store) == (entries, checkpoints, requests)
     assert vault.run("audit", "verify").code == 30
 
 
@@ -72,18 +72,14 @@ def test_row_changed(good, name, sql, pattern):
         check_not_used(good, vault, store, name, pattern)
 
 
-@pytest.mark.parametrize("index, written", [
-    (2, 2), (5, 0), (6, 0), (7, 0), (10, 0), (20, 0), (46, 0), (48, 0)])
-def test_signed_entry_changed(good, index, written):
-    """The card, the app, its key, its secret, and whatever came after them.
-
-    Which card fits is looked up behind the intent, so that one is there, with a failed outcome.
-    """
+@pytest.mark.parametrize("index", [2, 5, 6, 7, 10, 20, 46, 48])
+def test_signed_entry_changed(good, index):
+    """The card, the app, its key, its secret, and whatever came after them."""
     with good.whole() as (vault, store):
         text = store.one("SELECT text FROM entry WHERE idx = ?", index)
         store.set_entry(index, text.replace('"time":"2', '"time":"3', 1))
         check_not_used(good, vault, store, BOB,
-                       "the log was changed since checkpoint 49 was signed|entry [256]: ", written)
+                       r"the log was changed since checkpoint (8|49) was signed|entry [256]: ")
 
 
 def test_record_rolled_back(good):

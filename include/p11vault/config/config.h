@@ -8,8 +8,9 @@
  * silence; our reader refuses them first.
  *
  *     [vault]              dir = DIR, trust = FILE, module = NAME
- *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no, writable = DIR,
- *                          env.VARIABLE = VALUE
+ *     [module NAME]        path = /…/module.so, pin-source = FILE|credential:NAME,
+ *                          pinentry = PROGRAM, deadline = SECONDS, network = yes|no, writable = DIR,
+ *                          init = TEXT, env.VARIABLE = VALUE
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [login]              port = NUMBER
  *     [tls]                ca = FILE
@@ -32,11 +33,14 @@
 #define CONFIG_MODULES_MAX 16
 #define CONFIG_ORIGINS_MAX 32
 #define CONFIG_ENV_MAX 16
+#define CONFIG_CREDENTIAL "credential:"
+#define CONFIG_INIT_VARIABLE "P11VAULT_MODULE_INIT" /* how `init` of a module reaches it */
 
 struct config_module {
     char *name;
     char *path;                    /* absolute */
-    char *pin_source;              /* file, or NULL: ask */
+    char *pin_source;              /* file, credential:NAME of systemd, or NULL: ask */
+    char *pinentry;                /* the program that asks, or NULL: at the terminal */
     char *writable;                /* where the module may write; NULL: nowhere */
     bool network;                  /* the module may reach the network (a network HSM) */
     int deadline_s;                /* for one call of the card room without a person: default 30 */
@@ -54,7 +58,7 @@ struct config_provider {
     char *api_version; /* "v26.0"; NULL: the family's own */
     char *dialog;      /* origin of the login dialog; NULL: the family's own */
     /* 0: POST with method=get, which is unproved at the provider; 1: GET as documented, with the values in the URL. */
-    int debug_token_get, client_code_get, revoke_get, app_token_get;
+    int debug_token_get, client_code_get, revoke_get, app_token_get, lists_get;
 };
 
 struct config {
@@ -68,6 +72,8 @@ struct config {
     char *notify_sendmail, *notify_from, *notify_to; /* of the mails of `notify`; NULL */
     char *notify_hook;                               /* a program that is told instead; NULL */
     bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
+    bool log_forward;               /* every entry also goes to the journal or syslog */
+    char *log_journal, *log_syslog; /* their sockets; NULL: where they are on every system */
     int exchange_deadline_s, connect_deadline_s;
     unsigned login_port; /* of the loopback address that takes a login's answer */
     struct config_module modules[CONFIG_MODULES_MAX];

@@ -15,6 +15,9 @@
 #include "p11vault/base/json.h"
 #include "p11vault/config/config.h"
 #include "p11vault/store/store.h"
+#include "p11vault/vault/forward.h"
+
+struct vault_known;
 
 struct vault {
     const struct config *config;
@@ -22,6 +25,9 @@ struct vault {
     struct store *store;
     char origin[NOTE_NAME_MAX]; /* "p11vault/<vault id>" */
     struct trust trust;
+    bool read_only;
+    struct forward *forward;
+    struct vault_known *known; /* what was read of the log for its records; NULL: nothing yet */
 };
 
 /*
@@ -43,6 +49,9 @@ DEFINE_CLEANUP(struct vault, vault_free);
 
 /* Whether this verifier key, as text, is one of the open vault's trusted keys. */
 bool vault_trusts(const struct vault *vault, const char *vkey);
+/* The directory of the trust file, which holds what this machine remembers of the vault. */
+int vault_make_trust_directory(const struct vault *vault, struct error *error);
+
 /*
  * Adds a checkpoint key to the trust file (made with mode 0600 when missing) and to the open vault, unless it is there
  * already.
