@@ -98,7 +98,8 @@ static int look_at_refresh(struct notifying *notifying, struct error *error)
         return 0;
     /* Not a number: it was ended by a signal. */
     size_t digits = strspn(status, "0123456789");
-    needing.status = digits > 0 && status[digits] == '\0' ? atoi(status) : CODE_FAULT;
+    needing.status =
+        digits > 0 && status[digits] == '\0' ? (int)strtol(status, NULL, 10) : CODE_FAULT;
     return notice_of_status(needing.status) ? add(notifying, &needing, error) : 0;
 }
 

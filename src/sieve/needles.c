@@ -168,7 +168,7 @@ int needles_add(struct needles *needles, const struct secret *value, struct erro
 {
     const uint8_t *bytes = secret_data(value);
     size_t size = secret_size(value);
-    uint8_t window[WINDOW_MAX];
+    uint8_t window[WINDOW_MAX] = {0};
     if (size < SIEVE_VALUE_MIN)
         return error_set(error, CODE_STOP,
                          "a secret of fewer than %d characters cannot be scrubbed from an answer",

@@ -42,7 +42,7 @@ static void check(const struct view *view, const struct needles *needles, enum f
 {
     size_t size = needles_window(form);
     const uint8_t *last = view->ring + RING + view->at + 1 - size;
-    uint8_t window[WINDOW_MAX];
+    uint8_t window[WINDOW_MAX] = {0};
     if (view->run[form] < size || view->since_escape >= size)
         return;
     for (size_t i = 0; i < size; i++)
