@@ -312,8 +312,9 @@ static int close_dead(struct vault *vault, const char *use, struct error *error)
 int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *error)
 {
     struct dead_search search = {.vault = vault};
-    if (store_entry_unanswered(vault->store, entry_type_name(ENTRY_INTENT),
-                               entry_type_name(ENTRY_OUTCOME), note_dead, &search, error) != 0)
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    if (vault_signed_head(vault, &head, error) < 0 ||
+        vault_known_open_uses(vault, &head, note_dead, &search, error) != 0)
         return -1;
     for (size_t i = 0; i < search.count; i++) {
         if (close_dead(vault, search.uses[i], error) < 0)
