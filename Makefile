@@ -127,7 +127,7 @@ valgrind: $(UNITS)
 	    P11VAULT_UNDER_VALGRIND=1 $(VALGRIND) $$test || failed=1; \
 	done; exit $$failed
 
-system: all $B/proof/flip
+system: all $B/proof/flip $(SHIM)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadgroup tests/system
 
 # The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
@@ -150,8 +150,34 @@ $B/exposure/without: $B/tests/exposure/without.o
 	$(call say,LINK)
 	$Qmkdir -p $(@D) && $(LINK) -o $@ $^
 
+# A module between p11vault and a real one that fails at the Nth call, as ordered.
+SHIM := $B/faults/shim.so
+$(SHIM): tests/faults/shim.c $B/flags
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(filter-out -Wconversion,$(WARN)) -fPIC \
+	    -shared $(shell $(PKG_CONFIG) --cflags p11-kit-1) -o $@ $<
+
+# All of it with sanitizers; `check` holds a sample of both builds (FAULTS=EVERY: each nth fault).
+FAULTS ?= 1
+faults:
+ifeq ($(SANITIZE),)
+	$Q$(MAKE) SANITIZE=address,undefined faults-run
+else
+	$Q$(MAKE) faults-run
+endif
+faults-run: all $(SHIM)
+	$Q$(PYTHON) -B tests/faults/campaign.py $B $(SHIM) $(FAULTS)
+
+# The same tests over every PKCS#11 module there is; what was found is docs/cards-matrix.md.
+matrix: all $(SHIM)
+	$Q$(PYTHON) -B tests/matrix/matrix.py $B $(SHIM) $(or $(MATRIX),--write)
+
 exposure: all $(LOOKERS)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
+
+# A simulated Rutoken behind the unmodified pcscd and OpenSC: tests/rutoken/README.md.
+rutoken: all
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/rutoken
 
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
@@ -228,7 +254,7 @@ endif
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
 	$(INSTALL) -m 0711 $B/p11vault '$(DESTDIR)$(BINDIR)/p11vault'
 	$(INSTALL) -m 0711 $B/p11vault-card $B/p11vault-exchange '$(DESTDIR)$(LIBEXECDIR)'
-	$(INSTALL) -m 0644 conf/p11vault.conf '$(DESTDIR)$(DOCDIR)/p11vault.conf'
+	$(INSTALL) -m 0644 conf/p11vault.conf conf/opensc.conf '$(DESTDIR)$(DOCDIR)'
 	for page in $(MANUALS); do \
 	    $(INSTALL) -D -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; \
 	done
@@ -236,7 +262,7 @@ endif
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/p11vault' $(patsubst %,'$(DESTDIR)$(LIBEXECDIR)/%',$(filter-out p11vault,$(PROGRAMS)))
 	rm -f $(foreach page,$(MANUALS),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))')
-	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf'
+	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf' '$(DESTDIR)$(DOCDIR)/opensc.conf'
 	-rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
 
 clean:
@@ -250,6 +276,9 @@ help:
 	@echo 'links      who may link what         analyze   gcc -fanalyzer and clang-tidy'
 	@echo 'check      all of these              demo      a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
+	@echo 'rutoken    a simulated Rutoken behind pcscd and OpenSC (as root)'
+	@echo 'faults     every PKCS#11 call failing in every way (with sanitizers)'
+	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'audit-proof every attack on the log (an hour); check takes samples'
 	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
@@ -257,8 +286,8 @@ help:
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure bench audit-bench audit-proof fuzz fuzz-seeds fuzz-run headers floors links analyze check \
-        demo deps install uninstall clean help FORCE
+.PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench audit-bench audit-proof fuzz \
+        fuzz-seeds fuzz-run headers floors links analyze check demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:

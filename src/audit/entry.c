@@ -90,6 +90,14 @@ static const struct schema schemas[] = {
         MUST("use", ID),
         END
     }},
+    [ENTRY_REMOVAL] = {"removal", true, { /* one that nobody signed would keep a card from opening */
+        MUST("card", TEXT),
+        MUST("kid", TEXT),
+        MUST("lost", TRUTH), /* somebody else may have it: what it opens is exposed */
+        MUST("apps", TEXTS), /* that it opens */
+        MUST("use", ID),
+        END
+    }},
     [ENTRY_APP] = {"app", true, {
         MUST("app", TEXT),
         MUST("provider", TEXT),

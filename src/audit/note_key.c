@@ -18,7 +18,9 @@ DEFINE_CLEANUP(EVP_PKEY, EVP_PKEY_free);
 DEFINE_CLEANUP(EVP_PKEY_CTX, EVP_PKEY_CTX_free);
 DEFINE_CLEANUP(EVP_MD_CTX, EVP_MD_CTX_free);
 
-#define P256_SPKI_SIZE 91 /* named curve, uncompressed point */
+/* Named curve, uncompressed point. */
+#define P256_SPKI_SIZE 91
+#define P384_SPKI_SIZE 120
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 4096
 #define ID_DIGITS 8
@@ -53,12 +55,14 @@ static bool is_canonical(EVP_PKEY *key, const uint8_t *spki, size_t spki_size)
     return same;
 }
 
-static bool is_p256(EVP_PKEY *key, size_t spki_size)
+static bool is_ecdsa(EVP_PKEY *key, size_t spki_size)
 {
     char group[32] = "";
-    return EVP_PKEY_is_a(key, "EC") == 1 && spki_size == P256_SPKI_SIZE &&
-           EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1 &&
-           strcmp(group, "prime256v1") == 0;
+    if (EVP_PKEY_is_a(key, "EC") != 1 ||
+        EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) != 1)
+        return false;
+    return (strcmp(group, "prime256v1") == 0 && spki_size == P256_SPKI_SIZE) ||
+           (strcmp(group, "secp384r1") == 0 && spki_size == P384_SPKI_SIZE);
 }
 
 static bool is_sound(EVP_PKEY *key)
@@ -77,13 +81,14 @@ static int find_type(const uint8_t *spki, size_t spki_size, enum note_key_type *
     if (key == NULL || !is_canonical(key, spki, spki_size))
         return error_set(error, CODE_STOP, "signing key: not a public key in DER");
     int bits = EVP_PKEY_get_bits(key);
-    if (is_p256(key, spki_size))
-        *ret_type = NOTE_ECDSA_P256;
+    if (is_ecdsa(key, spki_size))
+        *ret_type = NOTE_ECDSA;
     else if (EVP_PKEY_is_a(key, "RSA") == 1 && bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
         *ret_type = NOTE_RSA;
     else
-        return error_set(error, CODE_STOP, "signing key: neither P-256 nor RSA of %d to %d bits",
-                         RSA_BITS_MIN, RSA_BITS_MAX);
+        return error_set(error, CODE_STOP,
+                         "signing key: neither P-256, P-384 nor RSA of %d to %d bits", RSA_BITS_MIN,
+                         RSA_BITS_MAX);
     if (!is_sound(key))
         return error_set(error, CODE_STOP, "signing key: not a sound public key");
     return 0;

@@ -13,6 +13,9 @@ int cardroom_jwk(const struct public_key *key, struct jwk *ret_jwk, struct error
     if (key->type == KEY_EC_P256) {
         jwk.type = JWK_P256;
         memcpy(jwk.point.bytes, key->point, EC_POINT_SIZE);
+    } else if (key->type == KEY_EC_P384) {
+        jwk.type = JWK_P384;
+        memcpy(jwk.point384.bytes, key->point, P384_POINT_SIZE);
     } else {
         jwk.type = JWK_RSA;
         if (key->modulus_size > sizeof(jwk.modulus) || key->exponent_size > sizeof(jwk.exponent))

@@ -16,8 +16,8 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"", KEY_EC_P256, 0},        {"ec:P-256", KEY_EC_P256, 0}, {"rsa:2048", KEY_RSA, 2048},
-    {"rsa:3072", KEY_RSA, 3072}, {"rsa:4096", KEY_RSA, 4096},
+    {"", KEY_EC_P256, 0},        {"ec:P-256", KEY_EC_P256, 0}, {"ec:P-384", KEY_EC_P384, 0},
+    {"rsa:2048", KEY_RSA, 2048}, {"rsa:3072", KEY_RSA, 3072},  {"rsa:4096", KEY_RSA, 4096},
 };
 
 static int find_kind(const char *name, const struct kind **ret_kind, struct error *error)
@@ -28,7 +28,7 @@ static int find_kind(const char *name, const struct kind **ret_kind, struct erro
             return 0;
         }
     error_set(error, CODE_USAGE, "there is no kind of key '%.40s'", name);
-    return error_hint(error, "kinds of key: ec:P-256 rsa:2048 rsa:3072 rsa:4096");
+    return error_hint(error, "kinds of key: ec:P-256 ec:P-384 rsa:2048 rsa:3072 rsa:4096");
 }
 
 static bool is_of_kind(const struct public_key *key, const struct kind *kind)
@@ -48,7 +48,8 @@ struct label_search {
 static int match_label(void *context, const struct card_key *key)
 {
     struct label_search *search = context;
-    bool fits = search->use == KEY_SIGNS ? key->can_sign : key->can_decrypt || key->can_derive;
+    bool fits = search->use == KEY_SIGNS ? key->can_sign
+                                         : key->can_decrypt || key->can_unwrap || key->can_derive;
     if (key->extractable || !fits || strcmp(key->label, search->label) != 0 ||
         !is_of_kind(&key->public, search->kind))
         return 0;
@@ -81,16 +82,29 @@ static int find_or_make(struct cardroom *room, const struct kind *kind, enum key
 
 /* ---- the round trip ---- */
 
-static int prove_ec(struct cardroom *room, const struct card_key *key, struct error *error)
+/* Both sides of an agreement with a key on the card. */
+static int agree(struct cardroom *room, const struct card_key *key, const struct jwk *jwk,
+                 struct secret **ret_here, struct secret **ret_there, struct error *error)
 {
     auto_of(secret_free) struct secret *ephemeral = NULL;
+    struct p384_point point384;
+    struct ec_point point;
+    if (jwk->type == JWK_P384)
+        return p384_agree(&jwk->point384, &point384, ret_here, error) < 0
+                   ? -1
+                   : card_agree(room->card, key, point384.bytes, ret_there, error);
+    if (ec_generate(&ephemeral, &point, error) < 0 ||
+        ec_agree(ephemeral, &jwk->point, ret_here, error) < 0)
+        return -1;
+    return card_agree(room->card, key, point.bytes, ret_there, error);
+}
+
+static int prove_ec(struct cardroom *room, const struct card_key *key, const struct jwk *jwk,
+                    struct error *error)
+{
     auto_of(secret_free) struct secret *here = NULL;
     auto_of(secret_free) struct secret *there = NULL;
-    struct ec_point point, card_point;
-    memcpy(card_point.bytes, key->public.point, EC_POINT_SIZE);
-    if (ec_generate(&ephemeral, &point, error) < 0 ||
-        ec_agree(ephemeral, &card_point, &here, error) < 0 ||
-        card_agree(room->card, key, point.bytes, &there, error) < 0)
+    if (agree(room, key, jwk, &here, &there, error) < 0)
         return -1;
     if (!secret_equals(here, secret_data(there), secret_size(there)))
         return error_set(error, CODE_CARD, "the card's ECDH gives another result than ours");
@@ -120,9 +134,9 @@ static int prove_oaep(struct cardroom *room, const struct card_key *key, const s
 static int prove(struct cardroom *room, const struct card_key *key, const struct jwk *jwk,
                  enum appkey_alg *ret_alg, struct error *error)
 {
-    if (key->public.type == KEY_EC_P256) {
+    if (key->public.type != KEY_RSA) {
         *ret_alg = APPKEY_ECDH_A256KW;
-        return prove_ec(room, key, error);
+        return prove_ec(room, key, jwk, error);
     }
     *ret_alg = APPKEY_RSA_OAEP_256;
     if (prove_oaep(room, key, jwk, OAEP_SHA256, error) == 0)
@@ -186,7 +200,8 @@ int cardroom_enroll(struct cardroom *room, const struct message *order, struct e
         cardroom_jwk(&unwraps.public, &jwk, error) < 0 ||
         prove(room, &unwraps, &jwk, &alg, error) < 0 ||
         jwk_thumbprint(&jwk, room->own_card_kid, error) < 0 ||
-        find_or_make(room, &kinds[0], KEY_SIGNS, &signs, error) < 0 ||
+        find_or_make(room, kind->type == KEY_EC_P384 ? kind : &kinds[0], KEY_SIGNS, &signs, error) <
+            0 ||
         keep_signing_key(room, &signs, error) < 0)
         return -1;
     return tell(room, &jwk, alg, error);

@@ -8,23 +8,80 @@
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/log.h"
 #include "p11vault/base/scrub.h"
+#include "p11vault/pin/pinentry.h"
 #include "p11vault/pin/typed.h"
 
 #define PIN_TYPING_MS 120000
+#define SOURCE_MAX 4096
+#define PINENTRY "pinentry:" /* before the path of a program that asks */
+#define ANSWER_MS 30000      /* the front writes one small file */
 #define URIS_MAX 64
 
-static int ask_pin(const struct card_info *info, const char *purpose, uint64_t count,
-                   struct secret **ret_pin, struct error *error)
+static int keep_text(char *ret_text, size_t room, const char *text, const char *what,
+                     struct error *error)
+{
+    if (strlen(text) >= room)
+        return error_set(error, CODE_FAULT, "%s is too long", what);
+    memcpy(ret_text, text, strlen(text) + 1);
+    return 0;
+}
+
+static int ask_pin(const struct card_info *info, const char *source, const char *purpose,
+                   uint64_t count, struct secret **ret_pin, struct error *error)
 {
     char prompt[512];
+    struct deadline deadline = deadline_in(PIN_TYPING_MS);
     (void)snprintf(prompt, sizeof(prompt), "PIN for %s %s (%s, %llu use%s): ", info->label,
                    info->serial, purpose, (unsigned long long)count, count == 1 ? "" : "s");
-    if (typed_ask(prompt, PIN_MAX, deadline_in(PIN_TYPING_MS), ret_pin, error) == 0)
+    if (*source)
+        return pinentry_ask(source + strlen(PINENTRY), prompt, PIN_MAX, deadline, ret_pin, error);
+    if (typed_ask(prompt, PIN_MAX, deadline, ret_pin, error) == 0)
         return 0;
     if (error->code == CODE_CONFIG)
         error_hint(error, "run it at a terminal, or give the module a pin-source in the "
                           "configuration");
     return -1;
+}
+
+/* Told to the person who has just typed it and to nobody else: in a job's log it would be the PIN itself. */
+static void warn_of_factory_pin(const struct cardroom *room, const struct secret *pin)
+{
+    char text[256];
+    if (!card_pin_is_factory(room->card, pin))
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "warning: card '%s %s' has the PIN that it left the factory with: "
+                   "pkcs11-tool --login --change-pin",
+                   room->label, room->serial);
+    typed_tell(text);
+}
+
+/*
+ * Before a PIN that nobody types is tried, the front writes down that it will be: should this process or the machine end
+ * in the middle of it, no other run tries the same PIN again.
+ */
+static int announce(struct cardroom *room, struct error *error)
+{
+    struct message message;
+    if (channel_send(room->inside.front, MESSAGE_TRYING, error, TEXT(room->serial)) < 0)
+        return -1;
+    return channel_expect(room->inside.front, MESSAGE_TRY, deadline_in(ANSWER_MS), &message, error);
+}
+
+static int log_in(struct cardroom *room, const struct secret *pin, bool attended,
+                  struct error *error)
+{
+    struct error ignored;
+    if (attended)
+        return card_login(room->card, pin, error);
+    if (card_check_pin(room->card, pin, error) < 0 || announce(room, error) < 0)
+        return -1;
+    int result = card_login(room->card, pin, error);
+    enum pin_verdict verdict = card_pin_verdict(room->card);
+    if (channel_send(room->inside.front, MESSAGE_TRIED, result < 0 ? &ignored : error,
+                     NUMBER(verdict)) < 0)
+        return -1;
+    return result;
 }
 
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,
@@ -34,26 +91,34 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     (void)snprintf(room->serial, sizeof(room->serial), "%s", info->serial);
     (void)snprintf(room->label, sizeof(room->label), "%s", info->label);
     auto_of(secret_free) struct secret *pin = NULL;
-    bool attended = *pin_source == '\0';
+    char source[SOURCE_MAX]; /* the order is forgotten when the front answers */
+    bool attended = *pin_source == '\0' || strncmp(pin_source, PINENTRY, strlen(PINENTRY)) == 0;
+    if (keep_text(source, sizeof(source), pin_source, "PIN source", error) < 0)
+        return -1;
     if (card_may_login(room->card, attended, error) < 0)
         return -1;
+    if (info->pin_default)
+        log_info("card %s still has the PIN it was delivered with", room->serial);
     int result = 0;
     if (!attended) {
-        result = typed_file(pin_source, PIN_MAX, &pin, error);
+        result = typed_file(source, PIN_MAX, &pin, error);
         if (result < 0 && error->code == CODE_USAGE) /* nobody has typed this */
             error->code = CODE_CONFIG;
     } else if (!info->pin_pad) {
-        result = ask_pin(info, purpose, count, &pin, error);
+        result = ask_pin(info, source, purpose, count, &pin, error);
     }
     if (result < 0)
         return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
-    result = card_login(room->card, pin, error);
+    result = log_in(room, pin, attended, error);
+    if (result == 0 && attended)
+        warn_of_factory_pin(room, pin);
+    if (result == 0 && pin)
+        result = card_keep_pin(room->card, pin, error);
     secret_free(TAKE(pin));
     scrub_stack_and_registers();
     if (result < 0) {
         if (!attended && error->code == CODE_PIN_WRONG)
-            error_hint(error, "correct %s, then run the same command once with --ask-pin",
-                       pin_source);
+            error_hint(error, "correct %s, then run the same command once with --ask-pin", source);
         return -1;
     }
     log_info("logged in to card %s", room->serial);
@@ -68,15 +133,6 @@ static int read_trust(struct cardroom *room, const char *path, struct error *err
     if (buffer_read_file(path, TRUST_FILE_MAX, FILE_TRUSTED, &text, error) < 0 ||
         trust_parse(buffer_text(&text), text.size, room->origin, &room->trust, error) < 0)
         return error_prefix(error, "trust file");
-    return 0;
-}
-
-static int keep_text(char *ret_text, size_t room, const char *text, const char *what,
-                     struct error *error)
-{
-    if (strlen(text) >= room)
-        return error_set(error, CODE_FAULT, "%s is too long", what);
-    memcpy(ret_text, text, strlen(text) + 1);
     return 0;
 }
 

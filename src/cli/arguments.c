@@ -73,6 +73,7 @@ static const struct option options[] = {
     {"--due", NULL, PLACE(due), OPTION_DUE,
      "what has 20 days left, and what was not checked today"},
     {"--all", NULL, PLACE(all), OPTION_DUE, "every grant"},
+    {"--lost", NULL, PLACE(lost), OPTION_LOST, "somebody else may have it"},
     {"--yes", NULL, PLACE(yes), OPTION_YES, "do not ask whether that is right"},
     {"--soft", NULL, PLACE(soft), OPTION_SOFT, "make a SoftHSM card for it: for tests and CI"},
 };

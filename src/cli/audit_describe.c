@@ -33,6 +33,10 @@ void audit_describe(enum entry_type type, const json_t *entry, const json_t *int
         (void)snprintf(ret_text, room, "%s %s, %s", json_text(entry, "label"),
                        json_text(entry, "card"), json_text(entry, "alg"));
         break;
+    case ENTRY_REMOVAL:
+        (void)snprintf(ret_text, room, "%s%s", json_text(entry, "card"),
+                       json_is_true(json_object_get(entry, "lost")) ? ", lost" : "");
+        break;
     case ENTRY_APP:
         (void)snprintf(ret_text, room, "%s: %s %s", app, json_text(entry, "provider"),
                        json_text(entry, "client_id"));

@@ -16,7 +16,7 @@ struct arguments {
     const char *app, *grant, *user, *since, *until, *verb;
     bool failures, follow, lines;
     bool json, verbose, ask_pin, soft, help, version;
-    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all;
+    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost;
     const char *positional[POSITIONAL_MAX];
     size_t count;
 };
@@ -63,6 +63,7 @@ enum {
     OPTION_PERMISSION = 1 << 17,
     OPTION_YES = 1 << 18,
     OPTION_DUE = 1 << 19,
+    OPTION_LOST = 1 << 27,
     OPTION_FILTER = 1 << 20, /* which entries of the log */
     OPTION_FOLLOW = 1 << 21,
     OPTION_LINES = 1 << 22,
@@ -92,10 +93,10 @@ void cli_tell_absent_walls(const struct cli *cli);
 
 /* The verbs. */
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
-    cli_app_set_secret, cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages,
-    cli_inspect, cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget,
-    cli_status, cli_audit_show, cli_audit_verify, cli_audit_key, cli_audit_checkpoint, cli_audit_prove,
-    cli_audit_export, cli_doctor;
+    cli_app_set_secret, cli_app_reseal, cli_app_rekey, cli_grant_rename, cli_card_remove, cli_import, cli_exchange, cli_refresh,
+    cli_login, cli_issue, cli_pages, cli_inspect, cli_permissions, cli_revoke, cli_grant_list,
+    cli_grant_show, cli_grant_forget, cli_backup, cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key,
+    cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_doctor;
 
 /*
  * The browser (browser.c): a process made before this one builds its walls, which the browser must not inherit, waits to

@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "p11vault/base/clock.h"
+#include "p11vault/oauth/answer.h"
 #include "p11vault/oauth/provider.h"
 
 #define DAY INT64_C(86400)
@@ -13,30 +14,38 @@
 #define YOUNG_SECONDS DAY /* Instagram and Threads renew no younger one */
 #define CHECK_SECONDS DAY /* each grant is looked at once a day */
 
+struct choice {
+    struct front_wanted wanted;
+    const struct provider *provider; /* NULL: one that this program does not know */
+    bool is_dead; /* a person must act, today as yesterday: no call is spent on it */
+};
+
 struct choosing {
     struct cli *cli;
     bool all;
     int64_t now;
-    struct front_wanted *wanted;
+    struct choice *choices;
     size_t count, room;
+    char name[NAME_MAX_SIZE]; /* of the last current grant, and its version */
+    int64_t version;
     char app[NAME_PART_MAX + 1]; /* whose provider is known */
     const struct provider *provider;
 };
 
-static int add(struct choosing *choosing, const char *name, enum front_renewal how,
-               struct error *error)
+static int add(struct choosing *choosing, enum front_renewal how, bool is_dead, struct error *error)
 {
     if (choosing->count == choosing->room) {
         size_t room = choosing->room ? 2 * choosing->room : 64;
-        void *grown = realloc(choosing->wanted, room * sizeof(*choosing->wanted));
+        void *grown = realloc(choosing->choices, room * sizeof(*choosing->choices));
         if (!grown)
             return error_memory(error);
-        choosing->wanted = grown;
+        choosing->choices = grown;
         choosing->room = room;
     }
-    struct front_wanted *wanted = &choosing->wanted[choosing->count];
-    wanted->how = how;
-    if (name_parse_grant(name, &wanted->name, error) < 0)
+    struct choice *choice = &choosing->choices[choosing->count];
+    *choice =
+        (struct choice){{.how = how, .version = choosing->version}, choosing->provider, is_dead};
+    if (name_parse_grant(choosing->name, &choice->wanted.name, error) < 0)
         return -1;
     choosing->count++;
     return 0;
@@ -56,90 +65,140 @@ static int find_provider(struct choosing *choosing, const char *app, struct erro
     return 0;
 }
 
+static bool is_young(const struct choosing *choosing, const struct store_record *row)
+{
+    return choosing->provider && !choosing->provider->has_debugger &&
+           row->issued != STORE_UNKNOWN && choosing->now - row->issued < YOUNG_SECONDS;
+}
+
 /* Its end is near or not known, and it is old enough to be renewed. */
 static bool is_due(const struct choosing *choosing, const struct store_record *row)
 {
     const struct provider *provider = choosing->provider;
     if (!provider || oauth_renew_step(provider, row->kind) == STEP_COUNT || row->expires == 0)
         return false;
-    if (!provider->has_debugger && row->issued != STORE_UNKNOWN &&
-        choosing->now - row->issued < YOUNG_SECONDS)
+    if (is_young(choosing, row))
         return false;
     return choosing->all || row->expires == STORE_UNKNOWN ||
            row->expires - choosing->now <= DUE_DAYS * DAY;
 }
 
+static int choose_current(struct choosing *choosing, const struct store_record *row,
+                          struct error *error)
+{
+    bool is_dead = row->valid == 0 || (row->expires > 0 && row->expires <= choosing->now);
+    bool is_stale = row->checked == STORE_UNKNOWN || choosing->now - row->checked >= CHECK_SECONDS;
+    (void)snprintf(choosing->name, sizeof(choosing->name), "%s", row->name);
+    choosing->version = row->version;
+    if (find_provider(choosing, row->app, error) < 0)
+        return -1;
+    if (!is_dead && is_due(choosing, row))
+        return add(choosing, FRONT_REFRESH, false, error);
+    return is_dead || is_stale || choosing->all ? add(choosing, FRONT_CHECK, is_dead, error) : 0;
+}
+
+/* An interrupted run was issued this one: it is confirmed now, whatever else is due, and may bring a dead grant back. */
+static int choose_pending(struct choosing *choosing, const struct store_record *row,
+                          struct error *error)
+{
+    struct choice *last = choosing->count > 0 ? &choosing->choices[choosing->count - 1] : NULL;
+    if (strcmp(choosing->name, row->name) != 0)
+        return 0;
+    if (!last || strcmp(last->wanted.name.full, row->name) != 0)
+        return add(choosing, FRONT_CHECK, false, error);
+    last->is_dead = false;
+    return 0;
+}
+
+/* Rows come by name, and the versions of a name in their order. */
 static int choose(void *context, const struct store_record *row, struct error *error)
 {
     struct choosing *choosing = context;
-    if (strcmp(row->state, "current") != 0 || strcmp(row->kind, "secret") == 0)
+    if (strcmp(row->kind, "secret") == 0)
         return 0;
-    if (find_provider(choosing, row->app, error) < 0)
-        return -1;
-    if (is_due(choosing, row))
-        return add(choosing, row->name, FRONT_REFRESH, error);
-    bool is_stale = row->checked == STORE_UNKNOWN || choosing->now - row->checked >= CHECK_SECONDS;
-    return choosing->all || is_stale ? add(choosing, row->name, FRONT_CHECK, error) : 0;
+    if (strcmp(row->state, "current") == 0)
+        return choose_current(choosing, row, error);
+    return strcmp(row->state, "pending") == 0 ? choose_pending(choosing, row, error) : 0;
 }
 
-/* A person must act for these, today as yesterday: no call is spent on them. */
-static bool needs_person(struct cli *cli, const struct front_wanted *wanted)
+static void say_dead(const struct choice *choice)
 {
-    struct store_record row = {0};
-    struct error ignored;
-    bool found;
-    if (store_record_get(cli->vault->store, wanted->name.full, "current", &row, &found, &ignored) <
-            0 ||
-        !found)
-        return false;
-    bool is_dead = row.valid == 0 || (row.expires > 0 && row.expires <= clock_now());
-    store_record_clear(&row);
-    return is_dead;
+    char hint[OAUTH_HINT_MAX] = "";
+    const struct name *name = &choice->wanted.name;
+    if (choice->provider)
+        oauth_hint_fill(oauth_revive_hint(choice->provider, name->kind), name->full, name->app,
+                        hint);
+    say("%s: dead at the provider: %s", name->full, hint);
 }
 
-static size_t leave_out_dead(struct cli *cli, struct front_wanted *wanted, size_t count)
+/* *ret_count: how many there are something to do for.  The dead are said. */
+static struct front_wanted *living(const struct choosing *choosing, size_t *ret_count)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (needs_person(cli, &wanted[i]))
-            say("%s: a person must log in: p11vault login %s", wanted[i].name.full,
-                wanted[i].name.full);
+    struct front_wanted *wanted = calloc(choosing->count + 1, sizeof(*wanted));
+    *ret_count = 0;
+    for (size_t i = 0; wanted && i < choosing->count; i++) {
+        const struct choice *choice = &choosing->choices[i];
+        if (choice->is_dead)
+            say_dead(choice);
         else
-            wanted[kept++] = wanted[i];
+            wanted[(*ret_count)++] = choice->wanted;
     }
-    return kept;
+    return wanted;
 }
 
 static int refresh_chosen(struct cli *cli, struct error *error)
 {
     struct choosing choosing = {.cli = cli, .all = cli->arguments.all, .now = clock_now()};
+    size_t count;
     int result = store_record_each(cli->vault->store, choose, &choosing, error);
-    auto_free struct front_wanted *wanted = choosing.wanted;
+    auto_free struct choice *choices = choosing.choices;
     if (result != 0)
         return -1;
-    size_t count = leave_out_dead(cli, wanted, choosing.count);
+    auto_free struct front_wanted *wanted = living(&choosing, &count);
+    if (!wanted)
+        return error_memory(error);
     size_t dead = choosing.count - count;
-    if (count > 0 && renewal_run(cli, "refresh", wanted, count, error) < 0)
-        return -1;
-    if (dead > 0)
-        return error_set(error, CODE_LOGIN, "%zu grant%s a person to log in", dead,
-                         dead == 1 ? " needs" : "s need");
-    if (count == 0)
+    if (choosing.count == 0)
         say("nothing is due");
-    return 0;
+    result = count > 0 ? renewal_run(cli, "refresh", wanted, count, error) : 0;
+    if (dead == 0 || (result < 0 && error->code > CODE_LOGIN))
+        return result;
+    error_set(error, CODE_LOGIN, "%zu grant%s a person", dead, dead == 1 ? " needs" : "s need");
+    return error_hint(error, "p11vault status");
+}
+
+/* What was named is done whatever its state; what cannot be renewed is looked at. */
+static int refresh_named(struct cli *cli, struct error *error)
+{
+    struct choosing choosing = {.cli = cli, .all = true, .now = clock_now()};
+    const struct arguments *arguments = &cli->arguments;
+    auto_free struct front_wanted *wanted = NULL;
+    if (renewal_parse(arguments, FRONT_REFRESH, &wanted, error) < 0)
+        return -1;
+    for (size_t i = 0; i < arguments->count; i++) {
+        struct store_record row = {0};
+        bool found;
+        if (find_provider(&choosing, wanted[i].name.app, error) < 0 ||
+            store_record_get(cli->vault->store, wanted[i].name.full, "current", &row, &found,
+                             error) < 0)
+            return -1;
+        wanted[i].version = found ? row.version : 0;
+        if (found && !is_due(&choosing, &row))
+            wanted[i].how = FRONT_CHECK;
+        if (found && is_young(&choosing, &row))
+            say("%s: looked at only: the provider renews nothing younger than 24 hours",
+                wanted[i].name.full);
+        store_record_clear(&row);
+    }
+    return renewal_run(cli, "refresh", wanted, arguments->count, error);
 }
 
 int cli_refresh(struct cli *cli, struct error *error)
 {
     const struct arguments *arguments = &cli->arguments;
-    auto_free struct front_wanted *wanted = NULL;
     if ((arguments->count > 0) + arguments->due + arguments->all != 1) {
         error_set(error, CODE_USAGE, "names, --due or --all: one of them says what is refreshed");
         return error_hint(error, "p11vault refresh --due");
     }
-    if (arguments->count == 0)
-        return refresh_chosen(cli, error);
-    if (renewal_parse(arguments, FRONT_REFRESH, &wanted, error) < 0)
-        return -1;
-    return renewal_run(cli, "refresh", wanted, arguments->count, error);
+    return arguments->count == 0 ? refresh_chosen(cli, error) : refresh_named(cli, error);
 }

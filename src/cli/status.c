@@ -13,8 +13,14 @@
 #define BAR_DAYS 60      /* a whole bar: as long as a long-lived grant lives */
 #define BAR_CELLS 10
 
+#define RED "\033[31m"
+#define YELLOW "\033[33m"
+#define GREEN "\033[32m"
+#define NO_COLOR "\033[0m"
+
 /* What needs attention most comes first. */
 enum condition {
+    STATE_EXPOSED, /* somebody else may have a card that opened it */
     STATE_REVOKED,
     STATE_EXPIRED,
     STATE_DATA_EXPIRED,
@@ -26,15 +32,16 @@ enum condition {
 
 static const struct {
     const char *name;
-    const char *color; /* of a terminal */
+    const char *color;
 } conditions[] = {
-    [STATE_REVOKED] = {"revoked", "31"},
-    [STATE_EXPIRED] = {"expired", "31"},
-    [STATE_DATA_EXPIRED] = {"data access expired", "31"},
-    [STATE_UNKNOWN] = {"not inspected", "33"},
-    [STATE_EXPIRING] = {"expiring", "33"},
-    [STATE_VALID] = {"valid", "32"},
-    [STATE_NEVER] = {"never expires", "32"},
+    [STATE_EXPOSED] = {"exposed", RED},
+    [STATE_REVOKED] = {"revoked", RED},
+    [STATE_EXPIRED] = {"expired", RED},
+    [STATE_DATA_EXPIRED] = {"data access expired", RED},
+    [STATE_UNKNOWN] = {"not inspected", YELLOW},
+    [STATE_EXPIRING] = {"expiring", YELLOW},
+    [STATE_VALID] = {"valid", GREEN},
+    [STATE_NEVER] = {"never expires", GREEN},
 };
 
 struct line {
@@ -48,6 +55,11 @@ struct listing {
     struct line *lines;
     size_t count, room;
     const char *app; /* NULL: all */
+    struct cli *cli;
+    struct signed_head head;
+    char exposed_app[NAME_PART_MAX + 1]; /* whose exposure is known */
+    uint64_t exposed_at;
+    bool is_exposed;
     int64_t now;
     json_t *pending;
 };
@@ -78,6 +90,8 @@ static const char *next_verb(const struct line *line, const char **ret_options)
     if (line->is_pending)
         return "exchange";
     switch (line->condition) {
+    case STATE_EXPOSED:
+        return "revoke";
     case STATE_REVOKED:
     case STATE_EXPIRED:
     case STATE_DATA_EXPIRED:
@@ -102,6 +116,30 @@ static int add_pending(void *context, const struct store_record *row, struct err
                                                                              : 0;
 }
 
+/* Sealed before a lost card was removed that opened its app: a grant sealed since is another one. */
+static int is_exposed(struct listing *listing, const struct store_record *row, bool *ret_exposed,
+                      struct error *error)
+{
+    struct vault *vault = listing->cli->vault;
+    uint64_t sealed;
+    bool found;
+    *ret_exposed = false;
+    if (strcmp(listing->exposed_app, row->app) != 0) {
+        (void)snprintf(listing->exposed_app, sizeof(listing->exposed_app), "%s", row->app);
+        if (vault_app_exposed(vault, &listing->head, row->app, &listing->exposed_at,
+                              &listing->is_exposed, error) < 0)
+            return -1;
+    }
+    if (!listing->is_exposed)
+        return 0;
+    if (store_entry_newest(vault->store, entry_type_name(ENTRY_SEAL), row->name, &sealed, &found,
+                           error) < 0)
+        return -1;
+    bool is_newest = json_object_get(listing->pending, row->name) == NULL;
+    *ret_exposed = !found || !is_newest || sealed < listing->exposed_at;
+    return 0;
+}
+
 static int make_room(struct listing *listing, struct error *error)
 {
     if (listing->count < listing->room)
@@ -121,10 +159,11 @@ static int add_line(void *context, const struct store_record *row, struct error 
     if (strcmp(row->state, "current") != 0 || strcmp(row->kind, "secret") == 0 ||
         (listing->app && strcmp(row->app, listing->app) != 0))
         return 0;
-    if (make_room(listing, error) < 0)
+    bool exposed;
+    if (make_room(listing, error) < 0 || is_exposed(listing, row, &exposed, error) < 0)
         return -1;
     struct line *line = &listing->lines[listing->count++];
-    *line = (struct line){.condition = condition_of(row, listing->now),
+    *line = (struct line){.condition = exposed ? STATE_EXPOSED : condition_of(row, listing->now),
                           .is_pending = json_object_get(listing->pending, row->name) != NULL,
                           .version = row->version,
                           .expires = row->expires,
@@ -177,9 +216,9 @@ static void print_wide(const struct line *line, int64_t now, bool has_colors)
     for (size_t i = 0; *days && i < BAR_CELLS; i++)
         strcat(bar, i < cells || i == 0 ? "█" : "░");
     int pad = *days ? 0 : BAR_CELLS;
-    printf("%-38.38s %s%s%-19s%s %s%*s %6s\n", line->name, has_colors ? "\033[" : "",
+    printf("%-38.38s %s%-19s%s %s%*s %6s\n", line->name,
            has_colors ? conditions[line->condition].color : "", conditions[line->condition].name,
-           has_colors ? "\033[0m" : "", bar, pad, "", days);
+           has_colors ? NO_COLOR : "", bar, pad, "", days);
 }
 
 static void print_next(const struct line *line)
@@ -242,6 +281,24 @@ static void print_all(const struct listing *listing, bool only_due)
 
 /* ---- apps ---- */
 
+static int warn_of_secret(struct cli *cli, const struct signed_head *head, const char *app,
+                          struct error *error)
+{
+    char secret[NAME_MAX_SIZE];
+    uint64_t exposed_at, sealed;
+    bool exposed, found;
+    (void)snprintf(secret, sizeof(secret), "%s/secret", app);
+    if (vault_app_exposed(cli->vault, head, app, &exposed_at, &exposed, error) < 0 ||
+        store_entry_newest(cli->vault->store, entry_type_name(ENTRY_SEAL), secret, &sealed, &found,
+                           error) < 0)
+        return -1;
+    if (exposed && found && sealed < exposed_at)
+        say("warning: the secret of '%s' is exposed: reset it at the provider, then: p11vault app "
+            "set-secret %s",
+            app, app);
+    return 0;
+}
+
 /* When that card is lost, everything is. */
 static int warn_of_app(void *context, const struct store_app *row, struct error *error)
 {
@@ -253,6 +310,8 @@ static int warn_of_app(void *context, const struct store_app *row, struct error 
         return -1;
     if (vault_app_find(cli->vault, &head, row->app, &app, &ignored) < 0)
         return 0; /* `doctor` and `audit verify` say what is wrong with it */
+    if (warn_of_secret(cli, &head, row->app, error) < 0)
+        return -1;
     if (json_array_size(json_object_get(app.key_entry, "cards")) == 1)
         say("warning: one card opens '%s'; add a recovery card: p11vault card enroll", row->app);
     return 0;
@@ -261,12 +320,17 @@ static int warn_of_app(void *context, const struct store_app *row, struct error 
 int cli_status(struct cli *cli, struct error *error)
 {
     auto_json json_t *pending = json_object();
-    struct listing listing = {.app = cli->arguments.count ? cli->arguments.positional[0] : NULL,
+    struct listing listing = {.cli = cli,
+                              .app = cli->arguments.count ? cli->arguments.positional[0] : NULL,
                               .now = clock_now(),
                               .pending = pending};
     struct store *store = cli->vault->store;
     if (!pending)
         return error_memory(error);
+    listing.head.note = BUFFER_UP_TO(NOTE_MAX);
+    if (vault_signed_head(cli->vault, &listing.head, error) < 0)
+        return -1;
+    signed_head_clear(&listing.head); /* the note; the head itself stays known */
     int result = store_record_each(store, add_pending, &listing, error);
     if (result == 0)
         result = store_record_each(store, add_line, &listing, error);

@@ -24,6 +24,7 @@ void config_free(struct config *config)
         free(module->name);
         free(module->path);
         free(module->pin_source);
+        free(module->pinentry);
         free(module->writable);
         for (size_t j = 0; j < module->env_count; j++)
             free(module->env[j]);

@@ -108,7 +108,8 @@ static int set_method(struct config_reading *reading, const char *value, void *f
     {section, "debug-token", set_method, offsetof(struct config, family.debug_token_get)},         \
     {section, "client-code", set_method, offsetof(struct config, family.client_code_get)},         \
     {section, "revoke", set_method, offsetof(struct config, family.revoke_get)},                   \
-    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)}
+    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)},             \
+    {section, "lists", set_method, offsetof(struct config, family.lists_get)}
 /* clang-format on */
 static int set_unlocked(struct config_reading *reading, const char *value, void *field)
 {
@@ -119,13 +120,34 @@ static int set_unlocked(struct config_reading *reading, const char *value, void 
     return 0;
 }
 
+static int set_pin_source(struct config_reading *reading, const char *value, void *field)
+{
+    size_t scheme = strlen(CONFIG_CREDENTIAL);
+    if (strncmp(value, CONFIG_CREDENTIAL, scheme) != 0)
+        return set_path(reading, value, field);
+    if (!name_part_valid(value + scheme))
+        return config_refuse(reading, "this cannot be the name of a credential");
+    return set_text(reading, value, field);
+}
+
+/* It reaches the card room as a variable, as all of a module's profile that is the module's own business. */
+static int set_variable(struct config_reading *reading, const char *variable, const char *value);
+
+static int set_init(struct config_reading *reading, const char *value, void *field)
+{
+    (void)field;
+    return set_variable(reading, CONFIG_INIT_VARIABLE, value);
+}
+
 static const struct key keys[] = {
     {"vault", "dir", set_path, offsetof(struct config, vault_dir)},
     {"vault", "trust", set_path, offsetof(struct config, trust)},
     {"vault", "module", set_module_name, offsetof(struct config, default_module)},
     {"module", "path", set_path, offsetof(struct config_module, path)},
-    {"module", "pin-source", set_path, offsetof(struct config_module, pin_source)},
+    {"module", "pin-source", set_pin_source, offsetof(struct config_module, pin_source)},
+    {"module", "pinentry", set_path, offsetof(struct config_module, pinentry)},
     {"module", "deadline", set_seconds, offsetof(struct config_module, deadline_s)},
+    {"module", "init", set_init, 0},
     {"module", "writable", set_path, offsetof(struct config_module, writable)},
     {"module", "network", set_switch, offsetof(struct config_module, network)},
     {"exchange", "deadline", set_seconds, offsetof(struct config, exchange_deadline_s)},

@@ -201,6 +201,7 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
         seal_grant(room, step, &answer, &sealed, error) < 0)
         return -1;
     secret_free(TAKE(answer.grant));
+    answer.machine_id[0] = '\0'; /* sealed with the grant, and for nobody else */
     keep_code(room, &answer);
     wipe(step);
     if (take_pages(room, step, &answer, error) < 0)
@@ -215,8 +216,8 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
 /* The provider could not be asked, or gave no answer: an outcome, too, since secrets stood in clear for it. */
 int exchangeroom_tell_broken(struct exchangeroom *room, struct step *step, struct error *error)
 {
-    auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
-                                              .verdict.action = error->code};
+    auto_answer struct oauth_answer answer = {
+        .expires_in = FACT_UNKNOWN, .usage.percent = USAGE_UNKNOWN, .verdict.action = error->code};
     oauth_facts_init(&answer.facts);
     wipe(step);
     if (step->request_us == 0 || (error->code != CODE_RETRY && error->code != CODE_STOP))

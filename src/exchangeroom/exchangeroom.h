@@ -95,6 +95,8 @@ int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secre
 /* Opens record n and checks that it is the one ordered: its value. */
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
                              struct secret **ret_value, struct error *error);
+/* A text among the facts of record n once it was opened; NULL: there is none. */
+const char *exchangeroom_fact(const struct exchangeroom *room, uint64_t n, const char *key);
 /* Asks for the key of slot n. */
 int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_key *ret_key,
                            struct error *error);
@@ -106,12 +108,18 @@ struct issue {
     const struct secret *value;
     int64_t expires;        /* EXPIRES_UNKNOWN */
     const char *machine_id; /* "" */
+    bool keeps_facts;       /* what record `from` says of itself stays said: it is the same value */
 };
 int exchangeroom_seal_slot(struct exchangeroom *room, const struct issue *issue,
                            struct sealed *ret_sealed, struct error *error);
 /* Tells the front, which keeps it. */
 int exchangeroom_tell_issued(struct exchangeroom *room, const struct sealed *sealed,
                              struct error *error);
+
+/* Sealing anew, without a connection (reseal.c). */
+int exchangeroom_shut(struct exchangeroom *room, struct error *error);
+int exchangeroom_reseal(struct exchangeroom *room, const struct message *order,
+                        struct error *error);
 
 /* A step while it is carried out. */
 struct step {

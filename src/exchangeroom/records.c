@@ -175,7 +175,8 @@ int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct
     if (!ordered)
         return error_set(error, CODE_FAULT, "record %llu was not ordered", (unsigned long long)n);
     const struct record_expectation expected = {ordered->app, ordered->name, ordered->kind,
-                                                ordered->version, room->origin.text};
+                                                ordered->version,
+                                                *room->origin.text ? room->origin.text : NULL};
     if (jwe_open_read(ordered->jwe, key, &payload, error) < 0 ||
         record_split(payload, &facts, &value, error) < 0 ||
         record_check(facts, &expected, error) < 0)
@@ -184,6 +185,12 @@ int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct
     ordered->facts = TAKE(facts);
     *ret_value = TAKE(value);
     return 0;
+}
+
+const char *exchangeroom_fact(const struct exchangeroom *room, uint64_t n, const char *key)
+{
+    const struct ordered *ordered = look_up(room, n, false);
+    return ordered ? json_text(ordered->facts, key) : NULL;
 }
 
 /*
@@ -219,11 +226,27 @@ int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_ke
     return want(room, n, &ret_key->epk, &ret_key->secret, error);
 }
 
+/* What is known of a value and does not depend on what it is called or sealed to. */
+static int copy_facts(const json_t *opened, json_t *facts, struct error *error)
+{
+    static const char *const kept[] = {"expires", "issued", "machine_id", "provider"};
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        json_t *fact = json_object_get(opened, kept[i]);
+        if (fact && json_object_set(facts, kept[i], fact) < 0)
+            return error_memory(error);
+    }
+    return 0;
+}
+
 /* The facts of the slot, with what the answer adds to them. */
 static int complete_facts(const json_t *told, const struct issue *issue, json_t **ret_facts,
                           struct error *error)
 {
     auto_json json_t *facts = json_deep_copy(told);
+    if (facts && issue->keeps_facts) {
+        *ret_facts = TAKE(facts);
+        return 0;
+    }
     if (!facts || json_object_set_new(facts, "issued", json_integer(clock_now())) < 0 ||
         (issue->expires != EXPIRES_UNKNOWN &&
          json_object_set_new(facts, "expires", json_integer(issue->expires)) < 0) ||
@@ -248,10 +271,15 @@ int exchangeroom_seal_slot(struct exchangeroom *room, const struct issue *issue,
     if (check_origins(room, ordered->facts, issue->from, error) < 0)
         return error_prefix(error, "seal what was issued");
     memcpy(header.kid, room->app_kid, sizeof(header.kid));
+    const struct ordered *source = issue->keeps_facts ? look_up(room, issue->from, false) : NULL;
     if (complete_facts(ordered->facts, issue, &facts, error) < 0 ||
+        (source && copy_facts(source->facts, facts, error) < 0) ||
         record_compose(facts, issue->value, &payload, error) < 0 ||
-        jwe_seal(&header, issue->key->secret, payload, &jwe, error) < 0 ||
-        json_canonical(facts, &text, error) < 0)
+        jwe_seal(&header, issue->key->secret, payload, &jwe, error) < 0)
+        return error_prefix(error, "seal what was issued");
+    /* It says which client this is: the front has no use for it. */
+    (void)json_object_del(facts, "machine_id");
+    if (json_canonical(facts, &text, error) < 0)
         return error_prefix(error, "seal what was issued");
     *ret_sealed = (struct sealed){issue->slot, TAKE(jwe), TAKE(text)};
     return 0;

@@ -2,8 +2,9 @@
  * The page at the end of a login: one file without anything from elsewhere, for light and dark, for desk and telephone.
  *
  * Its policy allows its own style and its own script by their hashes and nothing else at all.  The script takes the code
- * out of the address bar and so out of the session's history: a code counts once and for minutes only, but it need not
- * stay where people look over shoulders, share tabs and restore sessions.
+ * out of the address bar, and so out of the tab's history and of restored sessions; browsers still keep it among the
+ * addresses visited, which nothing here can change.  A code counts once and for minutes only, but where it is easily seen
+ * and shared it need not stay.
  */
 #include "result_page.h"
 
@@ -25,19 +26,19 @@
     "main{width:100%;max-width:33rem}" \
     "section{background:var(--card);border:1px solid var(--line);border-radius:16px;padding:2.25rem 2.25rem 2rem;" \
     "box-shadow:0 1px 2px rgb(0 0 0/.05),0 12px 32px rgb(0 0 0/.07)}" \
-    "svg{display:block;width:52px;height:52px;padding:13px;border-radius:50%;fill:none;stroke:currentColor;" \
+    "svg{display:block;width:56px;height:56px;padding:14px;border-radius:50%;fill:none;stroke:currentColor;" \
     "stroke-width:2.75;stroke-linecap:round;stroke-linejoin:round}" \
     ".good svg{color:var(--good);background:var(--good-back)}" \
     ".halt svg{color:var(--halt);background:var(--halt-back)}" \
-    "h1{font-size:1.6rem;line-height:1.25;letter-spacing:-.01em;margin:1.25rem 0 .6rem}" \
-    "p{color:var(--soft)}" \
+    "h1{font-size:1.6rem;line-height:1.25;text-wrap:balance;letter-spacing:-.01em;margin:1.25rem 0 .6rem}" \
+    "p{color:var(--soft);text-wrap:pretty}" \
     ".next{margin-top:1.5rem;padding-top:1.35rem;border-top:1px solid var(--line);color:var(--text)}" \
     "footer{margin-top:1.1rem;text-align:center;font-size:.85rem;color:var(--soft)}" \
     "@media(max-width:30rem){section{padding:1.6rem 1.4rem 1.5rem}h1{font-size:1.4rem}}"
 
 #define TICK "<path d=\"m4 12.5 5.2 5.2L20 6.8\"/>"
 #define CROSS "<path d=\"m6 6 12 12M18 6 6 18\"/>"
-#define CLOCK "<path d=\"M12 5v7.5l4.5 3\"/>"
+#define CLOCK "<path d=\"M12 3.5V13l6 3.5\"/>"
 #define MARK "<path d=\"M12 4.5v9.5M12 19.2v.1\"/>"
 
 #define FINISH "Finish the login in the page that p11vault opened. When that is gone, stop the command in the " \

@@ -48,6 +48,9 @@ static int build(struct exchangeroom *room, struct step *step, struct secret **r
     auto_call struct oauth_call call = {0};
     if (open_records(room, step, &opened, error) < 0)
         return -1;
+    /* A client that redeems once more says that it is the same one. */
+    if (step->step == STEP_REDEEM && step->grant != MESSAGE_NO_RECORD)
+        step->parameters.machine_id = exchangeroom_fact(room, step->grant, "machine_id");
     const struct oauth_values values = {.app_secret = opened.app_secret,
                                         .grant = opened.grant,
                                         .code = room->code,

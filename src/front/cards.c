@@ -99,8 +99,9 @@ static int ask_to_enroll(struct session *session, const char *uri, const char *k
 {
     struct front *front = session->front;
     const struct config_module *module = front->module;
-    const char *pin_source = module->pin_source && !front->ask_pin ? module->pin_source : "";
-    if (session_start_room(module, -1, &session->card, error) < 0)
+    char pin_source[PIN_SOURCE_MAX];
+    if (session_pin_source(front, pin_source, error) < 0 ||
+        session_start_room(module, -1, &session->card, error) < 0)
         return -1;
     int sent = channel_send(room_channel(session->card), MESSAGE_ENROLL, error, TEXT(module->path),
                             TEXT(uri), TEXT(pin_source), TEXT("enrol"), TEXT(key),
@@ -109,7 +110,7 @@ static int ask_to_enroll(struct session *session, const char *uri, const char *k
         return -1;
     /* A card may take minutes to make an RSA key. */
     struct deadline deadline = deadline_in(PIN_MS + (int64_t)module->deadline_s * 1000);
-    return session_expect(session->card, MESSAGE_ENROLLED, deadline, ret_message, error);
+    return session_await_login(session, pin_source, MESSAGE_ENROLLED, deadline, ret_message, error);
 }
 
 static void keep_enrolled(const struct message *message, struct front_enrolled *enrolled)

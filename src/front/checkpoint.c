@@ -25,9 +25,9 @@ int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *erro
         vault_signed_head(front->vault, &head, error) < 0 ||
         vault_cards_find(front->vault, &head, &cards, error) < 0)
         return -1;
-    json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", VERB, "name", NAME,
-                                "card", front->card ? front->card : "", "origin", "", "opens",
-                                "seals");
+    json_t *members =
+        json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", VERB, "name", NAME, "card",
+                  front->card ? front->card : "", "origin", "", "opens", "seals");
     if (session_begin_use(&session, members, error) < 0)
         return -1;
     if (sign(&session, &head, &cards, error) < 0) {

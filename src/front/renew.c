@@ -39,13 +39,33 @@ static int find_records(struct work *work, enum front_renewal how, struct error 
     return work_find(work, name, "pending", false, &work->pending, error);
 }
 
-/* A grant that an earlier run was issued and could not confirm is as good as one issued now. */
+/*
+ * A grant that an earlier run was issued and could not confirm is as good as one issued now, and judged as that: also where
+ * the one it is to replace would only be looked at.
+ */
 static int resolve_pending(struct work *work, bool *ret_taken, struct error *error)
 {
+    enum oauth_step issuing = work->issuing;
     *ret_taken = false;
-    if (work->pending == NO_RECORD)
-        return 0;
-    return work_confirm(work, work->pending, work_row(work, work->grant), ret_taken, error);
+    if (issuing == STEP_COUNT)
+        work->issuing = oauth_lengthen_step(work->job->provider, work->name.kind);
+    int result = 0;
+    if (work->pending != NO_RECORD && work->issuing != STEP_COUNT)
+        result = work_confirm(work, work->pending, work_row(work, work->grant), ret_taken, error);
+    work->issuing = issuing;
+    return result;
+}
+
+/* A short-lived grant may have ended since a run was issued the long-lived one and died. */
+static int check_input(struct work *work, bool *ret_resolved, struct error *error)
+{
+    struct error pending;
+    if (work_check_input(work, error) == 0)
+        return resolve_pending(work, ret_resolved, error);
+    if (error->code != CODE_LOGIN || work->pending == NO_RECORD || !*work->input.subject ||
+        resolve_pending(work, ret_resolved, &pending) < 0 || !*ret_resolved)
+        return -1;
+    return 0;
 }
 
 /* It is alive, and the provider has been asked today; nothing more can be done for it. */
@@ -60,7 +80,7 @@ static int renew(struct work *work, bool *ret_resolved, struct error *error)
     const struct order order = {
         .step = work->issuing, .grant = work->grant, .slot = work_slot(work, 0)};
     bool taken;
-    if (work_check_input(work, error) < 0 || resolve_pending(work, ret_resolved, error) < 0)
+    if (check_input(work, ret_resolved, error) < 0)
         return -1;
     if (*ret_resolved)
         return 0;
@@ -120,6 +140,27 @@ static void fail(struct run *run, struct work *work, struct error *failure)
     tell(run, &work->name, work, false, failure);
 }
 
+/* Whether another process has replaced it before its lock was ours; then it is told as it is now. */
+static int is_replaced(struct work *work, int64_t version, bool *ret_replaced, struct error *error)
+{
+    struct store_record row = {0};
+    bool found;
+    *ret_replaced = false;
+    if (version == 0)
+        return 0;
+    if (store_record_get(work->job->front->vault->store, work->name.full, "current", &row, &found,
+                         error) < 0)
+        return -1;
+    if (found && row.version != version) {
+        *ret_replaced = true;
+        work->result.expires = row.expires;
+        (void)snprintf(work->result.subject, sizeof(work->result.subject), "%s",
+                       row.subject ? row.subject : "");
+    }
+    store_record_clear(&row);
+    return 0;
+}
+
 /* Every grant that can be worked on gets a place; the others are told at once. */
 static int begin_works(struct run *run, const struct front_wanted *wanted, size_t count,
                        struct error *error)
@@ -130,9 +171,14 @@ static int begin_works(struct run *run, const struct front_wanted *wanted, size_
     for (size_t i = 0; i < count; i++) {
         struct work *work = &run->works[run->count];
         struct error failure;
+        bool replaced;
         if (work_begin(work, &run->job, &wanted[i].name, SLOTS, &failure) < 0 ||
-            find_records(work, wanted[i].how, &failure) < 0) {
+            is_replaced(work, wanted[i].version, &replaced, &failure) < 0 ||
+            (!replaced && find_records(work, wanted[i].how, &failure) < 0)) {
             fail(run, work, &failure);
+            work_abandon(work);
+        } else if (replaced) {
+            tell(run, &work->name, work, false, NULL);
             work_abandon(work);
         } else {
             run->count++;

@@ -3,10 +3,13 @@
  */
 #include "session.h"
 
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "p11vault/base/log.h"
+#include "pin_guard.h"
 
 void session_clear(struct session *session)
 {
@@ -62,6 +65,84 @@ int session_expect(struct room *room, enum message_type type, struct deadline de
         return 0;
     room_explain(room, error);
     return -1;
+}
+
+/* ---- the login ---- */
+
+static bool is_slow(struct room *room)
+{
+    struct pollfd poller = {.fd = channel_descriptor(room_channel(room)), .events = POLLIN};
+    return poll(&poller, 1, SLOW_MS) == 0;
+}
+
+/* A message that takes a second or more is waited for on: the person is told so, once. */
+int session_expect_of_card(struct session *session, enum message_type type,
+                           struct deadline deadline, struct message *ret_message,
+                           struct error *error)
+{
+    struct front *front = session->front;
+    if (front->say && is_slow(session->card))
+        front->say("waiting for the card");
+    return session_expect(session->card, type, deadline, ret_message, error);
+}
+
+int session_pin_source(const struct front *front, char ret_source[PIN_SOURCE_MAX],
+                       struct error *error)
+{
+    static const char credential[] = CONFIG_CREDENTIAL;
+    const struct config_module *module = front->module;
+    const char *source = module->pin_source && !front->ask_pin ? module->pin_source : "";
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
+    bool named = strncmp(source, credential, strlen(credential)) == 0;
+    int size = 0;
+    if (*source == '\0' && module->pinentry) {
+        size = snprintf(ret_source, PIN_SOURCE_MAX, PINENTRY "%s", module->pinentry);
+    } else if (!named) {
+        size = snprintf(ret_source, PIN_SOURCE_MAX, "%s", source);
+    } else if (!directory || *directory != '/') {
+        error_set(error, CODE_CONFIG, "there is no credential '%s': $CREDENTIALS_DIRECTORY is %s",
+                  source + strlen(credential), directory ? "no absolute path" : "not set");
+        return error_hint(error, "in the service's unit: LoadCredentialEncrypted=%s",
+                          source + strlen(credential));
+    } else {
+        size =
+            snprintf(ret_source, PIN_SOURCE_MAX, "%s/%s", directory, source + strlen(credential));
+    }
+    return size < PIN_SOURCE_MAX ? 0 : error_set(error, CODE_CONFIG, "pin-source is too long");
+}
+
+/* The PIN is about to be tried with nobody there. */
+static int let_try(struct session *session, const char *source, struct error *error)
+{
+    struct message message;
+    char serial[PIN_SOURCE_MAX];
+    struct room *card = session->card;
+    struct deadline deadline = session_deadline(session->front->module);
+    if (session_expect(card, MESSAGE_TRYING, deadline, &message, error) < 0)
+        return -1;
+    (void)snprintf(serial, sizeof(serial), "%s", message_text(&message, 0));
+    if (pin_guard_begin(session->front, serial, source, error) < 0)
+        return -1;
+    int sent = channel_send_empty(room_channel(card), MESSAGE_TRY, error);
+    if (session_tell(card, sent, error) < 0 ||
+        session_expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
+        return -1;
+    if (message_number(&message, 0) != 0)
+        pin_guard_clear(session->front, serial);
+    return 0;
+}
+
+int session_await_login(struct session *session, const char *source, enum message_type type,
+                        struct deadline deadline, struct message *ret_message, struct error *error)
+{
+    bool attended = *source == '\0' || strncmp(source, PINENTRY, strlen(PINENTRY)) == 0;
+    if (!attended && let_try(session, source, error) < 0)
+        return -1;
+    if (session_expect(session->card, type, deadline, ret_message, error) < 0)
+        return -1;
+    if (attended)
+        pin_guard_vouch(session->front, message_text(ret_message, 0));
+    return 0;
 }
 
 /* ---- before a job ---- */
@@ -221,11 +302,12 @@ int session_open(struct session *session, const struct vault_cards *cards, const
 {
     struct front *front = session->front;
     const struct config_module *module = front->module;
-    const char *pin_source = module->pin_source && !front->ask_pin ? module->pin_source : "";
+    char pin_source[PIN_SOURCE_MAX];
     auto_buffer struct buffer uris = BUFFER_UP_TO(16384);
     auto_close int way = TAKE_FD(session->keys_in);
     struct message message;
-    if (choose_cards(front, cards, kids, &uris, error) < 0 ||
+    if (session_pin_source(front, pin_source, error) < 0 ||
+        choose_cards(front, cards, kids, &uris, error) < 0 ||
         session_start_room(module, way, &session->card, error) < 0)
         return -1;
     struct channel *channel = room_channel(session->card);
@@ -233,67 +315,10 @@ int session_open(struct session *session, const struct vault_cards *cards, const
         channel_send(channel, MESSAGE_OPEN, error, TEXT(module->path), TEXT(buffer_text(&uris)),
                      TEXT(pin_source), TEXT(purpose), NUMBER(count), NUMBER(slots),
                      TEXT(session->use), TEXT(front->vault->origin), TEXT(front->config->trust));
-    struct deadline deadline = *pin_source ? session_deadline(module) : deadline_in(PIN_MS);
+    struct deadline deadline = *pin_source == '/' ? session_deadline(module) : deadline_in(PIN_MS);
     if (session_tell(session->card, sent, error) < 0 ||
-        session_expect(session->card, MESSAGE_READY, deadline, &message, error) < 0)
+        session_await_login(session, pin_source, MESSAGE_READY, deadline, &message, error) < 0)
         return -1;
     log_info("card %s is ready", message_text(&message, 0));
-    return 0;
-}
-
-/* ---- telling the log ---- */
-
-int session_tell_head(struct session *session, const struct signed_head *head, struct error *error)
-{
-    auto_buffer struct buffer nodes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
-    if (vault_frontier(session->front->vault, head->checkpoint.size, &nodes, error) < 0)
-        return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_CHECKPOINT, error,
-                            TEXT(buffer_text(&head->note)), BYTES(nodes.data, nodes.size));
-    return session_tell(session->card, sent, error);
-}
-
-static int tell_entry(void *context, uint64_t index, const char *text, size_t size,
-                      struct error *error)
-{
-    struct room *card = context;
-    int sent =
-        channel_send(room_channel(card), MESSAGE_ENTRY, error, NUMBER(index), BYTES(text, size));
-    return session_tell(card, sent, error);
-}
-
-int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error)
-{
-    return store_entry_each(session->front->vault->store, head->checkpoint.size, tell_entry,
-                            session->card, error) == 0
-               ? 0
-               : -1;
-}
-
-int session_sign(struct session *session, struct error *error)
-{
-    struct message message;
-    int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
-    if (session_tell(session->card, sent, error) < 0 ||
-        session_expect(session->card, MESSAGE_SIGNED, session_deadline(session->front->module),
-                       &message, error) < 0)
-        return -1;
-    uint64_t size = message_number(&message, 1);
-    if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0), size, error) < 0)
-        return -1;
-    session->signed_size = size;
-    return 0;
-}
-
-int session_hand(struct session *session, uint64_t n, struct error *error)
-{
-    struct message message;
-    int sent = channel_send(room_channel(session->card), MESSAGE_HAND, error, NUMBER(n));
-    if (session_tell(session->card, sent, error) < 0 ||
-        session_expect(session->card, MESSAGE_HANDED, session_deadline(session->front->module),
-                       &message, error) < 0)
-        return -1;
-    if (message_number(&message, 0) != n)
-        return error_set(error, CODE_FAULT, "the card room handed another key");
     return 0;
 }

@@ -9,6 +9,11 @@
 
 /* A person may have to find and type a PIN. */
 #define PIN_MS 150000
+#define PIN_SOURCE_MAX 4096
+#define PINENTRY "pinentry:"
+
+/* After this long without an answer of the card the person is told what is waited for. */
+#define SLOW_MS 1000
 
 struct session {
     struct front *front;
@@ -37,6 +42,11 @@ int session_tell(struct room *room, int sent, struct error *error);
 int session_expect(struct room *room, enum message_type type, struct deadline deadline,
                    struct message *ret_message, struct error *error);
 
+/* The same of the card room: when the card takes long, the person is told, once. */
+int session_expect_of_card(struct session *session, enum message_type type,
+                           struct deadline deadline, struct message *ret_message,
+                           struct error *error);
+
 /* Before anything of a job: what died is closed, what was never signed is void, the log can be written. */
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
                     struct error *error);
@@ -53,6 +63,17 @@ int session_begin_batch(struct session *session, struct error *error);
 /* Closes the use with a failure, when nothing else has closed it. */
 void session_fail_use(struct session *session, const struct error *failure);
 
+/*
+ * Where the PIN comes from without a person: a path, or "" when somebody is asked; "pinentry:PATH" asks by a program.
+ * CODE_CONFIG when a systemd credential is named and there is none.
+ */
+int session_pin_source(const struct front *front, char ret_source[PIN_SOURCE_MAX],
+                       struct error *error);
+
+/* From the order to the login's end: `type` is what the room says then. */
+int session_await_login(struct session *session, const char *source, enum message_type type,
+                        struct deadline deadline, struct message *ret_message, struct error *error);
+
 /* Makes the one-way channel: `keys_in` for the card room, `keys_out` for the exchange room. */
 int session_make_way(struct session *session, struct error *error);
 
@@ -63,6 +84,24 @@ int session_open(struct session *session, const struct vault_cards *cards, const
 /* Tells the newest signed head; then, after what else is to be told, every entry behind it. */
 int session_tell_head(struct session *session, const struct signed_head *head, struct error *error);
 int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error);
+
+/* Tells an app and its key; and the cards that an app key is to be sealed to. */
+int session_tell_app(struct session *session, const struct signed_head *head,
+                     const struct vault_app *app, struct error *error);
+int session_tell_recipients(struct session *session, const struct signed_head *head,
+                            const struct vault_cards *cards, struct error *error);
+
+/* An app key as the card room made or sealed it: its record, its kid, and the members of the entry about it. */
+struct made {
+    char *record, *kid;
+    json_t *members;
+};
+void made_clear(struct made *made);
+#define auto_made __attribute__((cleanup(made_clear)))
+/* Orders `make`, `rewrap` or `rekey` (with its fields) and takes what comes; the caller clears it, also after a failure. */
+int session_take_made(struct session *session, enum message_type order, const char *app,
+                      const struct field *fields, size_t count, struct made *ret_made,
+                      struct error *error);
 
 /* Has the log signed and keeps the checkpoint. */
 int session_sign(struct session *session, struct error *error);

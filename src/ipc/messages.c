@@ -9,6 +9,7 @@
     (IN(CARD_NEW) | IN(CARD_LISTING) | IN(CARD_FORMATTING) | IN(CARD_ENROLLING) |                  \
      IN(CARD_OPENING) | IN(CARD_READY) | IN(CARD_MAKING) | IN(CARD_SIGNING) | IN(CARD_KEYS) |      \
      IN(CARD_HANDING))
+#define CARD_LOGGING_IN (IN(CARD_ENROLLING) | IN(CARD_OPENING))
 #define EXCHANGE_BUSY                                                                              \
     (IN(EXCHANGE_NEW) | IN(EXCHANGE_READING) | IN(EXCHANGE_TYPED) | IN(EXCHANGE_SEALING) |         \
      IN(EXCHANGE_ASKING) | IN(EXCHANGE_CAME) | IN(EXCHANGE_CONNECTING) | IN(EXCHANGE_LOCKED) |     \
@@ -31,10 +32,13 @@ static const struct message_rule rules[] = {
     {MESSAGE_RECIPIENT,  "recipient",  FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "ubb"},
     {MESSAGE_MAKE,       "make",       FRONT_TO_CARD, IN(CARD_READY),   CARD_MAKING,     "s"},
     {MESSAGE_APP,        "app",        FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "ssubb"},
+    {MESSAGE_REWRAP,     "rewrap",     FRONT_TO_CARD, IN(CARD_READY),   CARD_MAKING,     ""},
+    {MESSAGE_REKEY,      "rekey",      FRONT_TO_CARD, IN(CARD_READY),   CARD_MAKING,     ""},
     {MESSAGE_UNLOCK,     "unlock",     FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "usus"},
     {MESSAGE_SIGN,       "sign",       FRONT_TO_CARD, IN(CARD_READY),   CARD_SIGNING,    ""},
     {MESSAGE_HAND,       "hand",       FRONT_TO_CARD, IN(CARD_KEYS),    CARD_HANDING,    "u"},
     {MESSAGE_AGAIN,      "again",      FRONT_TO_CARD, IN(CARD_KEYS),    STATE_SAME,      "f"},
+    {MESSAGE_TRY,        "try",        FRONT_TO_CARD, CARD_LOGGING_IN,  STATE_SAME,      ""},
     {MESSAGE_CARD_END,   "end",        FRONT_TO_CARD, CARD_BUSY,        STATE_OVER,      ""},
 
     {MESSAGE_FOUND,      "found",     CARD_TO_FRONT, IN(CARD_LISTING),    STATE_SAME, "sssss"},
@@ -45,6 +49,8 @@ static const struct message_rule rules[] = {
     {MESSAGE_MADE,       "made",      CARD_TO_FRONT, IN(CARD_MAKING),     CARD_READY, "ssss"},
     {MESSAGE_SIGNED,     "signed",    CARD_TO_FRONT, IN(CARD_SIGNING),    CARD_KEYS,  "su"},
     {MESSAGE_HANDED,     "handed",    CARD_TO_FRONT, IN(CARD_HANDING),    CARD_KEYS,  "u"},
+    {MESSAGE_TRYING,     "trying",    CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "s"},
+    {MESSAGE_TRIED,      "tried",     CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "u"},
     {MESSAGE_CARD_FAIL,  "fail",      CARD_TO_FRONT, CARD_BUSY,           STATE_OVER, "uss"},
 
     {MESSAGE_APPKEY, "appkey", CARD_TO_EXCHANGE, IN(KEYS_FLOW), STATE_SAME, "s"},
@@ -55,11 +61,13 @@ static const struct message_rule rules[] = {
     {MESSAGE_LOGIN,   "login",   FRONT_TO_EXCHANGE, IN(EXCHANGE_NEW),    EXCHANGE_ASKING,     "sssuu"},
     {MESSAGE_CONNECT, "connect", FRONT_TO_EXCHANGE, IN(EXCHANGE_NEW) | IN(EXCHANGE_CAME),
                                                                          EXCHANGE_CONNECTING, "ssuu"},
+    {MESSAGE_SHUT,    "shut",    FRONT_TO_EXCHANGE, IN(EXCHANGE_NEW),    EXCHANGE_LOCKED,     ""},
     {MESSAGE_RECORD,  "record",  FRONT_TO_EXCHANGE, IN(EXCHANGE_LOCKED), STATE_SAME,          "ussssus"},
     {MESSAGE_SLOT,    "slot",    FRONT_TO_EXCHANGE, IN(EXCHANGE_LOCKED), STATE_SAME,          "us"},
     {MESSAGE_STEP,    "step",    FRONT_TO_EXCHANGE, IN(EXCHANGE_LOCKED), EXCHANGE_STEPPING,   "susuuu"},
     {MESSAGE_TAKE,    "take",    FRONT_TO_EXCHANGE, IN(EXCHANGE_OFFERING), EXCHANGE_STEPPING, "us"},
     {MESSAGE_PASS,    "pass",    FRONT_TO_EXCHANGE, IN(EXCHANGE_OFFERING), EXCHANGE_STEPPING, ""},
+    {MESSAGE_RESEAL,  "reseal",  FRONT_TO_EXCHANGE, IN(EXCHANGE_LOCKED), EXCHANGE_STEPPING,   "uu"},
     {MESSAGE_EXCHANGE_END, "end", FRONT_TO_EXCHANGE, EXCHANGE_BUSY,      STATE_OVER,          ""},
 
     {MESSAGE_TYPED,     "typed",     EXCHANGE_TO_FRONT, IN(EXCHANGE_READING),    EXCHANGE_TYPED,  ""},
@@ -70,6 +78,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_OFFER,     "offer",     EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_OFFERING, "s"},
     {MESSAGE_ISSUED,    "issued",    EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING) | IN(EXCHANGE_SEALING),
                                                                                  STATE_SAME,      "uss"},
+    {MESSAGE_RESEALED,  "resealed",  EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "u"},
     {MESSAGE_OUTCOME,   "outcome",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "uuuuussssuuu"},
     {MESSAGE_EXCHANGE_FAIL, "fail",  EXCHANGE_TO_FRONT, EXCHANGE_BUSY,           STATE_OVER,      "uss"},
 };

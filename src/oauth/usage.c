@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PERCENT_MAX 1000
 #define MINUTE 60
 
 static const struct {
@@ -56,7 +55,7 @@ static void note(const char *text, struct oauth_usage *usage)
         if (!has_any)
             continue;
         if (numbers[i].seconds == 0) {
-            int percent = number > PERCENT_MAX ? PERCENT_MAX : (int)number;
+            int percent = number > USAGE_PERCENT_MAX ? USAGE_PERCENT_MAX : (int)number;
             usage->percent = percent > usage->percent ? percent : usage->percent;
             continue;
         }

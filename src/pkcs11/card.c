@@ -14,12 +14,34 @@ int card_prefix(const struct card *card, struct error *error)
     return error_prefix(error, "card '%s %s'", card->info.label, card->info.serial);
 }
 
+/* NULL where only the value itself can be told. */
+static const char *hint_of(CK_RV rv)
+{
+    switch (rv) {
+    case CKR_DEVICE_REMOVED:
+    case CKR_TOKEN_NOT_PRESENT:
+    case CKR_SESSION_HANDLE_INVALID:
+    case CKR_SESSION_CLOSED:
+        return "put the card back and run the command again";
+    /* OpenSC says this of a card that is taken out in the middle of a call. */
+    case CKR_GENERAL_ERROR:
+    case CKR_DEVICE_ERROR:
+    case CKR_FUNCTION_FAILED:
+        return "see that the card is in its reader, then run the command again";
+    case CKR_DEVICE_MEMORY:
+        return "the card is full; what is on it is shown by: pkcs11-tool --login --list-objects";
+    default:
+        return NULL;
+    }
+}
+
 int card_fail(const struct card *card, CK_RV rv, const char *call, struct error *error)
 {
+    const char *hint = hint_of(rv);
+
     error_set(error, CODE_CARD, "%s failed: %s", call, ckr_name(rv));
-    if (rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT ||
-        rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED)
-        error_hint(error, "put the card back and run the command again");
+    if (hint != NULL)
+        error_hint(error, "%s", hint);
     return card_prefix(card, error);
 }
 
@@ -28,6 +50,7 @@ int card_fail_open(struct card *card, CK_RV rv, const char *call, struct error *
     card->module->calls->C_CloseSession(card->session);
     card->session = CK_INVALID_HANDLE;
     card->logged_in = false;
+    secret_free(TAKE(card->pin));
     return card_fail(card, rv, call, error);
 }
 
@@ -51,7 +74,7 @@ static bool field_fits(const char *wanted, const char *is)
 
 static bool card_fits(const struct card_info *info, const struct card_uri *uris, size_t count)
 {
-    if (!info->initialised)
+    if (!info->initialised || info->internal)
         return false;
     for (size_t i = 0; i < count; i++) {
         if (field_fits(uris[i].label, info->label) && field_fits(uris[i].serial, info->serial) &&
@@ -110,7 +133,7 @@ static void fail_none(const struct scan *scan, const struct card_uri *uris, size
 
     describe(uris, count, &wanted);
     for (size_t i = 0; i < scan->count; i++) {
-        if (scan->slots[i].info.initialised)
+        if (scan->slots[i].info.initialised && !scan->slots[i].info.internal)
             put_card(&found, &scan->slots[i].info);
     }
     error_set(error, CODE_NO_CARD, "no card fits%s; found: %s%s%s", buffer_text(&wanted),

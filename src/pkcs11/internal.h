@@ -25,6 +25,8 @@ struct card {
     CK_SESSION_HANDLE session; /* CK_INVALID_HANDLE once an operation broke off */
     struct card_info info;
     bool logged_in;
+    enum pin_verdict verdict;
+    struct secret *pin; /* kept only for a card with a key that asks each time; NULL otherwise */
 };
 
 /* One slot with something in it, formatted or not. */
@@ -88,8 +90,21 @@ bool key_flag(struct card *card, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type
 int key_read(struct card *card, CK_OBJECT_HANDLE object, CK_OBJECT_HANDLE public_object,
              struct card_key *ret_key, bool *ret_readable, struct error *error);
 
-/* The DER of the P-256 curve's name, as CKA_EC_PARAMS has it. */
-#define KEY_P256_DER_SIZE 10
-extern const uint8_t key_p256_der[KEY_P256_DER_SIZE];
+/* The DER of a curve's name, as CKA_EC_PARAMS has it. */
+#define KEY_CURVE_DER_MAX 10
+struct key_curve {
+    enum key_type type;
+    uint8_t der[KEY_CURVE_DER_MAX];
+    size_t der_size;
+    size_t coordinate_size;
+};
+/* NULL for RSA. */
+const struct key_curve *key_curve(enum key_type type);
+
+/*
+ * Between an operation's begin and its end: the second login that a key with CKA_ALWAYS_AUTHENTICATE wants.  CKR_OK
+ * when it wants none.
+ */
+CK_RV card_login_again(struct card *card, const struct card_key *key);
 
 #endif

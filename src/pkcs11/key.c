@@ -6,13 +6,26 @@
 
 #include <string.h>
 
-#define KEYS_MAX 256            /* private keys on one card; more is taken for a fault */
-#define PUBLIC_MAX 8            /* public key objects with one CKA_ID */
-#define POINT_DER_SIZE (2 + 65) /* a point inside a DER OCTET STRING */
-#define MODULUS_ROOM (512 + 1)  /* with a leading zero, which some cards store */
+#define KEYS_MAX 256                      /* private keys on one card; more is taken for a fault */
+#define PUBLIC_MAX 8                      /* public key objects with one CKA_ID */
+#define POINT_DER_MAX (2 + KEY_POINT_MAX) /* a point inside a DER OCTET STRING */
+#define MODULUS_ROOM (512 + 1)            /* with a leading zero, which some cards store */
 
-const uint8_t key_p256_der[KEY_P256_DER_SIZE] = {0x06, 0x08, 0x2a, 0x86, 0x48,
-                                                 0xce, 0x3d, 0x03, 0x01, 0x07};
+static const struct key_curve curves[] = {
+    {KEY_EC_P256, {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07}, 10, 32},
+    {KEY_EC_P384, {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22}, 7, 48},
+};
+
+#define CURVE_COUNT (sizeof(curves) / sizeof(curves[0]))
+
+const struct key_curve *key_curve(enum key_type type)
+{
+    for (size_t i = 0; i < CURVE_COUNT; i++) {
+        if (curves[i].type == type)
+            return &curves[i];
+    }
+    return NULL;
+}
 
 CK_RV key_attribute(struct card *card, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
                     void *ret_value, size_t room, size_t *ret_size)
@@ -76,17 +89,18 @@ static int find_objects(struct card *card, CK_ATTRIBUTE *wanted, CK_ULONG wanted
 /* CKA_EC_POINT is a DER OCTET STRING by the standard and the bare point on some cards. */
 static bool read_point(struct card *card, CK_OBJECT_HANDLE object, struct public_key *ret_public)
 {
-    uint8_t bytes[POINT_DER_SIZE];
+    uint8_t bytes[POINT_DER_MAX];
     const uint8_t *point = bytes;
+    size_t wanted = key_point_size(ret_public->type);
     size_t size = 0;
 
     if (key_attribute(card, object, CKA_EC_POINT, bytes, sizeof(bytes), &size) != CKR_OK)
         return false;
-    if (size == POINT_DER_SIZE && bytes[0] == 0x04 && bytes[1] == 65) {
+    if (size == 2 + wanted && bytes[0] == 0x04 && bytes[1] == wanted) {
         point += 2;
         size -= 2;
     }
-    if (size != sizeof(ret_public->point) || point[0] != 0x04)
+    if (size != wanted || point[0] != 0x04)
         return false;
     memcpy(ret_public->point, point, size);
     return true;
@@ -185,7 +199,7 @@ static int find_public(struct card *card, struct card_key *key, bool *ret_found,
 static bool read_type(struct card *card, CK_OBJECT_HANDLE object, enum key_type *ret_type)
 {
     CK_KEY_TYPE type = 0;
-    uint8_t curve[KEY_P256_DER_SIZE];
+    uint8_t der[KEY_CURVE_DER_MAX];
     size_t size = 0;
 
     if (key_attribute(card, object, CKA_KEY_TYPE, &type, sizeof(type), &size) != CKR_OK ||
@@ -195,10 +209,15 @@ static bool read_type(struct card *card, CK_OBJECT_HANDLE object, enum key_type 
         *ret_type = KEY_RSA;
         return true;
     }
-    *ret_type = KEY_EC_P256;
-    return type == CKK_EC &&
-           key_attribute(card, object, CKA_EC_PARAMS, curve, sizeof(curve), &size) == CKR_OK &&
-           size == sizeof(key_p256_der) && memcmp(curve, key_p256_der, size) == 0;
+    if (type != CKK_EC ||
+        key_attribute(card, object, CKA_EC_PARAMS, der, sizeof(der), &size) != CKR_OK)
+        return false;
+    for (size_t i = 0; i < CURVE_COUNT; i++) {
+        *ret_type = curves[i].type;
+        if (size == curves[i].der_size && memcmp(der, curves[i].der, size) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* A label that does not fit is taken as none: it could not be named by a URI either. */
@@ -229,8 +248,10 @@ int key_read(struct card *card, CK_OBJECT_HANDLE object, CK_OBJECT_HANDLE public
         return 0;
     read_label(card, object, key.label);
     key.can_decrypt = key_flag(card, object, CKA_DECRYPT, false);
+    key.can_unwrap = key.public.type == KEY_RSA && key_flag(card, object, CKA_UNWRAP, false);
     key.can_derive = key_flag(card, object, CKA_DERIVE, false);
     key.can_sign = key_flag(card, object, CKA_SIGN, false);
+    key.asks_each_time = key_flag(card, object, CKA_ALWAYS_AUTHENTICATE, false);
     /* Only a card that says so is believed that a key cannot leave it. */
     key.extractable = key_flag(card, object, CKA_EXTRACTABLE, true);
 

@@ -36,8 +36,10 @@ static bool key_fits(const struct card_key *key, const struct card_uri *uri)
 static void put_key(struct buffer *list, const struct card_key *key)
 {
     char id[2 * CARD_ID_MAX + 1];
-    char type[16] = "P-256";
+    char type[16];
     struct error too_long;
+
+    snprintf(type, sizeof(type), "%s", key->public.type == KEY_EC_P384 ? "P-384" : "P-256");
 
     hex_encode(key->id, key->id_size, id);
     if (key->public.type == KEY_RSA)
@@ -71,17 +73,19 @@ static int refuse(struct card *card, const struct card_key *key, const char *why
 
 static int check_usable(struct card *card, const struct card_key *key, struct error *error)
 {
-    if (key->public.type == KEY_RSA && !key->can_decrypt)
-        return refuse(card, key, "may not decrypt, so it cannot unwrap", error);
-    if (key->public.type == KEY_EC_P256 && !key->can_derive)
+    if (key->public.type == KEY_RSA && !key->can_decrypt && !key->can_unwrap)
+        return refuse(card, key, "may neither decrypt nor unwrap", error);
+    if (key->public.type != KEY_RSA && !key->can_derive)
         return refuse(card, key, "may not derive, so it cannot unwrap", error);
     if (key->extractable)
         return refuse(card, key, "can leave the card, so nothing is sealed to it", error);
-    if (key_flag(card, key->handle, CKA_ALWAYS_AUTHENTICATE, false))
-        return refuse(card, key,
-                      "asks for the PIN at every use (CKA_ALWAYS_AUTHENTICATE), which is not "
-                      "supported yet",
-                      error);
+    /* PKCS#11 has no place for a second login in an agreement: nothing stands between its begin and its end. */
+    if (key->asks_each_time && key->public.type != KEY_RSA)
+        return refuse(
+            card, key,
+            "asks for the PIN at every use (CKA_ALWAYS_AUTHENTICATE), which only RSA keys "
+            "can be given",
+            error);
     return 0;
 }
 

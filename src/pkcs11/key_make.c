@@ -50,7 +50,7 @@ static void fill_public(const struct plan *plan, struct attributes *template)
         put(template, CKA_PUBLIC_EXPONENT, exponent, sizeof(exponent));
         put_flag(template, plan->use == KEY_SIGNS ? CKA_VERIFY : CKA_ENCRYPT, true);
     } else {
-        put(template, CKA_EC_PARAMS, key_p256_der, KEY_P256_DER_SIZE);
+        put(template, CKA_EC_PARAMS, key_curve(plan->type)->der, key_curve(plan->type)->der_size);
         if (plan->use == KEY_SIGNS)
             put_flag(template, CKA_VERIFY, true);
     }
@@ -91,11 +91,15 @@ static CK_RV generate(struct card *card, const struct plan *plan, bool strict,
                                                   ret_public, ret_private);
 }
 
-/* Cards that do not know a use for a kind of key refuse to be told that it is denied. */
+/*
+ * Cards that do not know a use for a kind of key refuse to be told that it is denied; tpm2-pkcs11 does not say that
+ * this was why.
+ */
 static bool refuses_template(CK_RV rv)
 {
     return rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_VALUE_INVALID ||
-           rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_ATTRIBUTE_READ_ONLY;
+           rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_ATTRIBUTE_READ_ONLY ||
+           rv == CKR_GENERAL_ERROR;
 }
 
 /* What the card made must be what was ordered. */
@@ -185,6 +189,7 @@ int card_best_key_type(struct card *card, enum key_use use, enum key_type *ret_t
 {
     struct offer offer = {.count = MECHANISMS_MAX};
     bool ec = false;
+    CK_MECHANISM_INFO sizes = {0};
     CK_RV rv = card->module->calls->C_GetMechanismList(card->slot, offer.mechanisms, &offer.count);
 
     if (rv != CKR_OK || offer.count > MECHANISMS_MAX)
@@ -194,10 +199,16 @@ int card_best_key_type(struct card *card, enum key_use use, enum key_type *ret_t
          (use == KEY_SIGNS ? can(card, &offer, CKM_ECDSA, CKF_SIGN)
                            : can(card, &offer, CKM_ECDH1_DERIVE, CKF_DERIVE));
     if (!ec && !can(card, &offer, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR)) {
-        error_set(error, CODE_CONFIG, "it can make neither a P-256 nor an RSA key for %s",
+        error_set(error, CODE_CONFIG, "it can make neither an EC nor an RSA key for %s",
                   use == KEY_SIGNS ? "signing" : "unwrapping");
         return card_prefix(card, error);
     }
-    *ret_type = ec ? KEY_EC_P256 : KEY_RSA;
+    *ret_type = KEY_RSA;
+    if (ec)
+        *ret_type = card->module->calls->C_GetMechanismInfo(card->slot, CKM_EC_KEY_PAIR_GEN,
+                                                            &sizes) == CKR_OK &&
+                            sizes.ulMinKeySize > 256 && sizes.ulMinKeySize <= 384
+                        ? KEY_EC_P384
+                        : KEY_EC_P256;
     return 0;
 }

@@ -5,9 +5,8 @@
 
 #include <string.h>
 
-#define POINT_SIZE 65
-#define SHARED_SIZE 32
-#define RAW_SIGNATURE_SIZE 64 /* r and s, 32 bytes each */
+#define COORDINATE_MAX 48
+#define CONTENT_KEY_SIZE 32
 #define RSA_MAX (KEY_RSA_BITS_MAX / 8)
 
 static int refuse(const struct card *card, enum code code, const char *why, struct error *error)
@@ -20,6 +19,101 @@ static int refuse(const struct card *card, enum code code, const char *why, stru
  * The buffer always has the modulus' size and the length is never asked for: modules differ in what
  * they answer and in whether asking ends the operation.
  */
+static int decrypt(struct card *card, const struct card_key *key, CK_MECHANISM *mechanism,
+                   const uint8_t *ciphertext, size_t size, struct secret **ret_plaintext,
+                   struct error *error)
+{
+    auto_of(secret_free) struct secret *plaintext = NULL;
+    CK_ULONG written = key->public.modulus_size;
+    size_t room = 0;
+    uint8_t *bytes = NULL;
+    CK_RV rv = CKR_OK;
+
+    if (secret_new(key->public.modulus_size, &plaintext, error) < 0)
+        return -1;
+    bytes = secret_room(plaintext, &room);
+    rv = card->module->calls->C_DecryptInit(card->session, mechanism, key->handle);
+    if (rv != CKR_OK)
+        return card_fail(card, rv, "C_DecryptInit", error);
+    rv = card_login_again(card, key);
+    if (rv != CKR_OK)
+        return card_fail_open(card, rv, "C_Login for this key", error);
+    rv = card->module->calls->C_Decrypt(card->session, module_bytes(ciphertext), size, bytes,
+                                        &written);
+    if (rv != CKR_OK)
+        return card_fail_open(card, rv, "C_Decrypt", error);
+    if (written > key->public.modulus_size)
+        return card_fail_open(card, CKR_BUFFER_TOO_SMALL, "C_Decrypt", error);
+    secret_grow(plaintext, written);
+    *ret_plaintext = TAKE(plaintext);
+    return 0;
+}
+
+/* Reads the value of a session key, exactly `size` bytes, and destroys it whatever happens. */
+static int take_value(struct card *card, CK_OBJECT_HANDLE object, size_t size,
+                      struct secret **ret_value, const char *what, struct error *error)
+{
+    auto_of(secret_free) struct secret *value = NULL;
+    struct error no_memory;
+    int made = secret_new(size, &value, &no_memory);
+    size_t room = 0;
+    size_t got = 0;
+    CK_RV rv = CKR_HOST_MEMORY;
+    CK_RV destroyed = CKR_OK;
+
+    if (made == 0)
+        rv = key_attribute(card, object, CKA_VALUE, secret_room(value, &room), size, &got);
+    destroyed = card->module->calls->C_DestroyObject(card->session, object);
+    /* The session's end is what destroys a session key that could not be destroyed by name. */
+    if (destroyed != CKR_OK)
+        return card_fail_open(card, destroyed, "C_DestroyObject", error);
+    if (made < 0) {
+        *error = no_memory;
+        return -1;
+    }
+    if (rv == CKR_OK && got != size)
+        rv = CKR_KEY_SIZE_RANGE;
+    if (rv != CKR_OK)
+        return card_fail(card, rv, what, error);
+    secret_grow(value, size);
+    *ret_value = TAKE(value);
+    return 0;
+}
+
+/* Modules disagree on whether a readable key must be asked for or must not be. */
+static CK_RV unwrap_once(struct card *card, const struct card_key *key, CK_MECHANISM *mechanism,
+                         const uint8_t *wrapped, size_t size, bool asks_readable,
+                         CK_OBJECT_HANDLE *ret_object)
+{
+    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
+    CK_KEY_TYPE type = CKK_AES;
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL no = CK_FALSE;
+    CK_ATTRIBUTE template[] = {
+        {CKA_CLASS, &class, sizeof(class)}, {CKA_KEY_TYPE, &type, sizeof(type)},
+        {CKA_TOKEN, &no, sizeof(no)},       {CKA_SENSITIVE, &no, sizeof(no)},
+        {CKA_ENCRYPT, &yes, sizeof(yes)},   {CKA_EXTRACTABLE, &yes, sizeof(yes)},
+    };
+    CK_ULONG count = sizeof(template) / sizeof(template[0]) - (asks_readable ? 0 : 1);
+
+    return card->module->calls->C_UnwrapKey(card->session, mechanism, key->handle,
+                                            module_bytes(wrapped), size, template, count,
+                                            ret_object);
+}
+
+static int unwrap(struct card *card, const struct card_key *key, CK_MECHANISM *mechanism,
+                  const uint8_t *wrapped, size_t size, struct secret **ret_key, struct error *error)
+{
+    CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+    CK_RV rv = unwrap_once(card, key, mechanism, wrapped, size, true, &object);
+
+    if (rv == CKR_ATTRIBUTE_READ_ONLY || rv == CKR_TEMPLATE_INCONSISTENT)
+        rv = unwrap_once(card, key, mechanism, wrapped, size, false, &object);
+    if (rv != CKR_OK)
+        return card_fail(card, rv, "C_UnwrapKey", error);
+    return take_value(card, object, CONTENT_KEY_SIZE, ret_key, "reading the unwrapped key", error);
+}
+
 int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash hash,
                  const uint8_t *ciphertext, size_t size, struct secret **ret_plaintext,
                  struct error *error)
@@ -30,11 +124,6 @@ int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash h
         .source = CKZ_DATA_SPECIFIED,
     };
     CK_MECHANISM mechanism = {CKM_RSA_PKCS_OAEP, &oaep, sizeof(oaep)};
-    auto_of(secret_free) struct secret *plaintext = NULL;
-    CK_ULONG written = key->public.modulus_size;
-    size_t room = 0;
-    uint8_t *bytes = NULL;
-    CK_RV rv = CKR_OK;
 
     if (card_check_ready(card, error) < 0)
         return -1;
@@ -42,21 +131,9 @@ int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash h
         return refuse(card, CODE_FAULT, "only an RSA key decrypts", error);
     if (size != key->public.modulus_size)
         return refuse(card, CODE_STOP, "the wrapped key has not the size of the card's key", error);
-    if (secret_new(key->public.modulus_size, &plaintext, error) < 0)
-        return -1;
-    bytes = secret_room(plaintext, &room);
-    rv = card->module->calls->C_DecryptInit(card->session, &mechanism, key->handle);
-    if (rv != CKR_OK)
-        return card_fail(card, rv, "C_DecryptInit", error);
-    rv = card->module->calls->C_Decrypt(card->session, module_bytes(ciphertext), size, bytes,
-                                        &written);
-    if (rv != CKR_OK)
-        return card_fail_open(card, rv, "C_Decrypt", error);
-    if (written > key->public.modulus_size)
-        return card_fail_open(card, CKR_BUFFER_TOO_SMALL, "C_Decrypt", error);
-    secret_grow(plaintext, written);
-    *ret_plaintext = TAKE(plaintext);
-    return 0;
+    return key->can_decrypt || !key->can_unwrap
+               ? decrypt(card, key, &mechanism, ciphertext, size, ret_plaintext, error)
+               : unwrap(card, key, &mechanism, ciphertext, size, ret_plaintext, error);
 }
 
 /* A session key whose value may be read: it is read at once and destroyed. */
@@ -71,7 +148,7 @@ static CK_RV derive(struct card *card, const struct card_key *key, const uint8_t
     CK_MECHANISM mechanism = {CKM_ECDH1_DERIVE, &params, sizeof(params)};
     CK_OBJECT_CLASS class = CKO_SECRET_KEY;
     CK_KEY_TYPE type = CKK_GENERIC_SECRET;
-    CK_ULONG size = SHARED_SIZE;
+    CK_ULONG size = key_curve(key->public.type)->coordinate_size;
     CK_BBOOL yes = CK_TRUE;
     CK_BBOOL no = CK_FALSE;
     CK_ATTRIBUTE template[] = {
@@ -85,53 +162,36 @@ static CK_RV derive(struct card *card, const struct card_key *key, const uint8_t
 }
 
 /* The bare point first; a card that refuses it may want it inside a DER OCTET STRING. */
-static CK_RV derive_either(struct card *card, const struct card_key *key,
-                           const uint8_t peer[POINT_SIZE], CK_OBJECT_HANDLE *ret_object)
+static CK_RV derive_either(struct card *card, const struct card_key *key, const uint8_t *peer,
+                           CK_OBJECT_HANDLE *ret_object)
 {
-    uint8_t wrapped[2 + POINT_SIZE] = {0x04, POINT_SIZE};
-    CK_RV first = derive(card, key, peer, POINT_SIZE, ret_object);
+    size_t size = key_point_size(key->public.type);
+    uint8_t wrapped[2 + KEY_POINT_MAX] = {0x04, (uint8_t)size};
+    CK_RV first = derive(card, key, peer, size, ret_object);
 
     if (first == CKR_OK)
         return CKR_OK;
-    memcpy(wrapped + 2, peer, POINT_SIZE);
-    return derive(card, key, wrapped, sizeof(wrapped), ret_object) == CKR_OK ? CKR_OK : first;
+    memcpy(wrapped + 2, peer, size);
+    return derive(card, key, wrapped, 2 + size, ret_object) == CKR_OK ? CKR_OK : first;
 }
 
-int card_agree(struct card *card, const struct card_key *key, const uint8_t peer[65],
+int card_agree(struct card *card, const struct card_key *key, const uint8_t *peer,
                struct secret **ret_shared, struct error *error)
 {
-    auto_of(secret_free) struct secret *shared = NULL;
     CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
-    size_t room = 0;
-    size_t size = 0;
-    uint8_t *bytes = NULL;
     CK_RV rv = CKR_OK;
-    CK_RV destroyed = CKR_OK;
 
     if (card_check_ready(card, error) < 0)
         return -1;
-    if (key->public.type != KEY_EC_P256)
+    if (key->public.type == KEY_RSA)
         return refuse(card, CODE_FAULT, "only an EC key agrees on a secret", error);
     if (peer[0] != 0x04)
         return refuse(card, CODE_STOP, "the peer's point is not an uncompressed one", error);
-    if (secret_new(SHARED_SIZE, &shared, error) < 0)
-        return -1;
-    bytes = secret_room(shared, &room);
     rv = derive_either(card, key, peer, &object);
     if (rv != CKR_OK)
         return card_fail(card, rv, "C_DeriveKey", error);
-    rv = key_attribute(card, object, CKA_VALUE, bytes, SHARED_SIZE, &size);
-    destroyed = card->module->calls->C_DestroyObject(card->session, object);
-    /* The session's end is what destroys a session key that could not be destroyed by name. */
-    if (destroyed != CKR_OK)
-        return card_fail_open(card, destroyed, "C_DestroyObject", error);
-    if (rv == CKR_OK && size != SHARED_SIZE)
-        rv = CKR_KEY_SIZE_RANGE;
-    if (rv != CKR_OK)
-        return card_fail(card, rv, "reading the derived key", error);
-    secret_grow(shared, SHARED_SIZE);
-    *ret_shared = TAKE(shared);
-    return 0;
+    return take_value(card, object, key_curve(key->public.type)->coordinate_size, ret_shared,
+                      "reading the derived key", error);
 }
 
 /*
@@ -149,6 +209,9 @@ static int sign(struct card *card, const struct card_key *key, CK_MECHANISM_TYPE
     *ret_begin = rv;
     if (rv != CKR_OK)
         return card_fail(card, rv, "C_SignInit", error);
+    rv = card_login_again(card, key);
+    if (rv != CKR_OK)
+        return card_fail_open(card, rv, "C_Login for this key", error);
     rv = card->module->calls->C_Sign(card->session, module_bytes(bytes), size, ret_signature,
                                      &written);
     if (rv == CKR_OK && written != wanted_size)
@@ -156,35 +219,36 @@ static int sign(struct card *card, const struct card_key *key, CK_MECHANISM_TYPE
     return rv == CKR_OK ? 0 : card_fail_open(card, rv, "C_Sign", error);
 }
 
-/* One DER INTEGER from 32 bytes, big endian: no superfluous zeros, one where the top bit is set. */
-static size_t put_integer(const uint8_t number[32], uint8_t *ret_der)
+/* One DER INTEGER, big endian: no superfluous zeros, one where the top bit is set. */
+static size_t put_integer(const uint8_t *number, size_t size, uint8_t *ret_der)
 {
     size_t skip = 0;
     size_t pad = 0;
 
-    while (skip < 31 && number[skip] == 0)
+    while (skip < size - 1 && number[skip] == 0)
         skip++;
     pad = number[skip] >> 7;
     ret_der[0] = 0x02;
-    ret_der[1] = (uint8_t)(32 - skip + pad);
+    ret_der[1] = (uint8_t)(size - skip + pad);
     ret_der[2] = 0;
-    memcpy(ret_der + 2 + pad, number + skip, 32 - skip);
-    return 2 + pad + 32 - skip;
+    memcpy(ret_der + 2 + pad, number + skip, size - skip);
+    return 2 + pad + size - skip;
 }
 
 static int sign_ec(struct card *card, const struct card_key *key, const void *message, size_t size,
-                   uint8_t ret_signature[512], size_t *ret_size, struct error *error)
+                   uint8_t *ret_signature, size_t *ret_size, struct error *error)
 {
     struct digest digest = digest_of(message, size);
-    uint8_t raw[RAW_SIGNATURE_SIZE] = {0};
+    size_t half = key_curve(key->public.type)->coordinate_size;
+    uint8_t raw[2 * COORDINATE_MAX] = {0};
     CK_RV begin = CKR_OK;
     size_t content = 0;
 
-    if (sign(card, key, CKM_ECDSA, digest.bytes, sizeof(digest.bytes), raw, sizeof(raw), &begin,
+    if (sign(card, key, CKM_ECDSA, digest.bytes, sizeof(digest.bytes), raw, 2 * half, &begin,
              error) < 0)
         return -1;
-    content = put_integer(raw, ret_signature + 2);
-    content += put_integer(raw + 32, ret_signature + 2 + content);
+    content = put_integer(raw, half, ret_signature + 2);
+    content += put_integer(raw + half, half, ret_signature + 2 + content);
     ret_signature[0] = 0x30;
     ret_signature[1] = (uint8_t)content;
     *ret_size = 2 + content;
@@ -192,7 +256,7 @@ static int sign_ec(struct card *card, const struct card_key *key, const void *me
 }
 
 static int sign_rsa(struct card *card, const struct card_key *key, const void *message, size_t size,
-                    uint8_t ret_signature[512], size_t *ret_size, struct error *error)
+                    uint8_t ret_signature[KEY_SIGNATURE_MAX], size_t *ret_size, struct error *error)
 {
     /* DigestInfo of RFC 8017 section 9.2 for SHA-256, up to the digest. */
     static const uint8_t prefix[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
@@ -221,7 +285,7 @@ static int sign_rsa(struct card *card, const struct card_key *key, const void *m
 }
 
 int card_sign(struct card *card, const struct card_key *key, const void *message, size_t size,
-              uint8_t ret_signature[512], size_t *ret_size, struct error *error)
+              uint8_t ret_signature[KEY_SIGNATURE_MAX], size_t *ret_size, struct error *error)
 {
     if (card_check_ready(card, error) < 0)
         return -1;

@@ -3,6 +3,10 @@
  */
 #include "internal.h"
 
+#include <string.h>
+
+#define UNLOCK_HINT                                                                                \
+    "unlock it with the card's own tool and its SO PIN or PUK: docs/runbook.md, Forgotten PIN"
 #define PIN_SIZE_MAX 255 /* no card takes more; typed PINs are not longer either */
 
 const char *card_pin_fault(const struct card_info *info, const struct secret *pin)
@@ -42,8 +46,7 @@ int card_may_login(const struct card *card, bool attended, struct error *error)
     if (rv != CKR_OK)
         return card_fail(card, rv, "C_GetTokenInfo", error);
     if (info.pin_locked)
-        return refuse(card, "PIN is locked", "unlock it with the card's own tool and its SO PIN",
-                      error);
+        return refuse(card, "PIN is locked", UNLOCK_HINT, error);
     if (info.pin_final_try)
         return refuse(card, "one wrong PIN more locks it, so it is not tried here",
                       "log in once with the card's own tool, such as pkcs11-tool --login --test",
@@ -86,8 +89,7 @@ static int fail_login(struct card *card, CK_RV rv, struct error *error)
     case CKR_PIN_LEN_RANGE:
         return fail_wrong(card, error);
     case CKR_PIN_LOCKED:
-        return refuse(card, "PIN is locked", "unlock it with the card's own tool and its SO PIN",
-                      error);
+        return refuse(card, "PIN is locked", UNLOCK_HINT, error);
     case CKR_USER_PIN_NOT_INITIALIZED:
         error_set(error, CODE_CARD, "no PIN has been set yet: %s", ckr_name(rv));
         return card_prefix(card, error);
@@ -98,6 +100,7 @@ static int fail_login(struct card *card, CK_RV rv, struct error *error)
     case CKR_DEVICE_ERROR:
         error_set(error, CODE_CARD, "C_Login failed: %s (a wrong PIN is not ruled out)",
                   ckr_name(rv));
+        error_hint(error, "see that the card is in its reader before you give the PIN again");
         return card_prefix(card, error);
     default:
         return card_fail(card, rv, "C_Login", error);
@@ -113,7 +116,7 @@ static bool is_user_session(struct card *card)
            session.state == CKS_RW_USER_FUNCTIONS;
 }
 
-static int check_before_try(const struct card *card, const struct secret *pin, struct error *error)
+int card_check_pin(const struct card *card, const struct secret *pin, struct error *error)
 {
     const char *fault = NULL;
 
@@ -135,23 +138,122 @@ static int check_before_try(const struct card *card, const struct secret *pin, s
     return 0;
 }
 
+enum pin_verdict card_pin_verdict(const struct card *card)
+{
+    return card->verdict;
+}
+
+/* Return values that come before a card has looked at any PIN. */
+static bool is_before_pin(CK_RV rv)
+{
+    static const CK_RV values[] = {
+        CKR_TOKEN_NOT_PRESENT,        CKR_TOKEN_NOT_RECOGNIZED,
+        CKR_SESSION_HANDLE_INVALID,   CKR_SESSION_CLOSED,
+        CKR_SESSION_READ_ONLY_EXISTS, CKR_USER_PIN_NOT_INITIALIZED,
+        CKR_USER_TYPE_INVALID,        CKR_USER_ANOTHER_ALREADY_LOGGED_IN,
+        CKR_USER_TOO_MANY_TYPES,      CKR_CRYPTOKI_NOT_INITIALIZED,
+        CKR_FUNCTION_NOT_SUPPORTED,   CKR_OPERATION_ACTIVE,
+    };
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        if (values[i] == rv)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a key is there that will want the PIN again: only then is it kept, until the logout. */
+static bool has_asking_key(struct card *card)
+{
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_BBOOL yes = CK_TRUE;
+    CK_ATTRIBUTE wanted[] = {
+        {CKA_CLASS, &class, sizeof(class)},
+        {CKA_ALWAYS_AUTHENTICATE, &yes, sizeof(yes)},
+    };
+    CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+    CK_ULONG found = 0;
+    CK_FUNCTION_LIST *calls = card->module->calls;
+
+    if (calls->C_FindObjectsInit(card->session, wanted, 2) != CKR_OK)
+        return false;
+    if (calls->C_FindObjects(card->session, &object, 1, &found) != CKR_OK)
+        found = 0;
+    calls->C_FindObjectsFinal(card->session);
+    /* Not every module looks at an attribute that it does not know. */
+    return found == 1 && key_flag(card, object, CKA_ALWAYS_AUTHENTICATE, false);
+}
+
+int card_keep_pin(struct card *card, const struct secret *pin, struct error *error)
+{
+    auto_of(secret_free) struct secret *kept = NULL;
+
+    if (pin == NULL || !has_asking_key(card))
+        return 0;
+    if (secret_new(secret_size(pin), &kept, error) < 0 ||
+        secret_append(kept, secret_data(pin), secret_size(pin), error) < 0)
+        return -1;
+    card->pin = TAKE(kept);
+    return 0;
+}
+
+/*
+ * The same PIN, which the card has just accepted, given for one use of one key.  When the card refuses it now, it is
+ * forgotten: a second try could be one too many.
+ */
+CK_RV card_login_again(struct card *card, const struct card_key *key)
+{
+    CK_RV rv = CKR_OK;
+
+    if (!key->asks_each_time)
+        return CKR_OK;
+    if (card->pin == NULL && !card->info.pin_pad)
+        return CKR_USER_NOT_LOGGED_IN;
+    rv = card->module->calls->C_Login(card->session, CKU_CONTEXT_SPECIFIC,
+                                      card->pin == NULL ? NULL
+                                                        : module_bytes(secret_data(card->pin)),
+                                      card->pin == NULL ? 0 : secret_size(card->pin));
+    if (rv != CKR_OK)
+        secret_free(TAKE(card->pin));
+    /* Some modules (NSS, opencryptoki) ignore the attribute and know no such login. */
+    return rv == CKR_USER_ALREADY_LOGGED_IN || rv == CKR_USER_TYPE_INVALID ? CKR_OK : rv;
+}
+
 int card_login(struct card *card, const struct secret *pin, struct error *error)
 {
     CK_RV rv = CKR_OK;
 
-    if (check_before_try(card, pin, error) < 0)
+    if (card_check_pin(card, pin, error) < 0)
         return -1;
     rv = card->module->calls->C_Login(card->session, CKU_USER,
                                       pin == NULL ? NULL : module_bytes(secret_data(pin)),
                                       pin == NULL ? 0 : secret_size(pin));
-    if (rv != CKR_OK && !(rv == CKR_USER_ALREADY_LOGGED_IN && is_user_session(card)))
+    if (rv != CKR_OK && !(rv == CKR_USER_ALREADY_LOGGED_IN && is_user_session(card))) {
+        card->verdict = is_before_pin(rv) ? PIN_NOT_LOOKED_AT : PIN_REJECTED;
         return fail_login(card, rv, error);
+    }
+    card->verdict = PIN_ACCEPTED;
     card->logged_in = true;
     return 0;
 }
 
+bool card_pin_is_factory(const struct card *card, const struct secret *pin)
+{
+    /* Rutoken (all models), YubiKey's PIV and OpenPGP cards. */
+    static const char *const known[] = {"12345678", "123456"};
+
+    if (card->info.pin_default)
+        return true;
+    for (size_t i = 0; pin != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
+        if (secret_equals(pin, known[i], strlen(known[i])))
+            return true;
+    }
+    return false;
+}
+
 void card_logout(struct card *card)
 {
+    secret_free(TAKE(card->pin));
     if (!card->logged_in)
         return;
     card->module->calls->C_Logout(card->session);

@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "p11vault/base/buffer.h"
@@ -25,6 +26,21 @@ static int check_file(const char *path, struct error *error)
     return file_check(descriptor, FILE_TRUSTED, path, error);
 }
 
+/*
+ * Not p11-kit's own initialisation: modules of NSS want a text of settings, and read one pointer more than the standard's
+ * structure has.
+ */
+static CK_RV initialize(CK_FUNCTION_LIST *calls)
+{
+    struct {
+        CK_C_INITIALIZE_ARGS standard;
+        void *beyond;
+    } arguments = {.standard = {.flags = CKF_OS_LOCKING_OK}};
+
+    arguments.standard.pReserved = getenv(MODULE_INIT_VARIABLE);
+    return calls->C_Initialize(&arguments);
+}
+
 static int start(const char *path, CK_FUNCTION_LIST **ret_calls, struct error *error)
 {
     /* Unmanaged: the module's own functions, with no layer of p11-kit between them and us. */
@@ -36,7 +52,7 @@ static int start(const char *path, CK_FUNCTION_LIST **ret_calls, struct error *e
     if (calls == NULL)
         return error_set(error, CODE_CONFIG, "load PKCS#11 module '%s': %s", path,
                          why == NULL ? "it is not a PKCS#11 module" : why);
-    rv = p11_kit_module_initialize(calls);
+    rv = initialize(calls);
     if (rv != CKR_OK) {
         p11_kit_module_release(calls);
         return error_set(error, CODE_CARD, "PKCS#11 module '%s': C_Initialize failed: %s", path,
@@ -48,7 +64,7 @@ static int start(const char *path, CK_FUNCTION_LIST **ret_calls, struct error *e
 
 static void stop(CK_FUNCTION_LIST *calls)
 {
-    p11_kit_module_finalize(calls);
+    calls->C_Finalize(NULL);
     p11_kit_module_release(calls);
 }
 
@@ -103,6 +119,9 @@ CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info 
     copy_field(token.model, sizeof(token.model), ret_info->model);
     copy_field(token.manufacturerID, sizeof(token.manufacturerID), ret_info->manufacturer);
     ret_info->initialised = (token.flags & CKF_TOKEN_INITIALIZED) != 0;
+    /* NSS has such a slot for what needs no key: nobody's card. */
+    ret_info->internal =
+        (token.flags & CKF_WRITE_PROTECTED) != 0 && (token.flags & CKF_LOGIN_REQUIRED) == 0;
     ret_info->pin_set = (token.flags & CKF_USER_PIN_INITIALIZED) != 0;
     ret_info->pin_count_low = (token.flags & CKF_USER_PIN_COUNT_LOW) != 0;
     ret_info->pin_final_try = (token.flags & CKF_USER_PIN_FINAL_TRY) != 0;
@@ -157,7 +176,7 @@ int module_each_card(struct module *module, int (*each)(void *context, const str
     for (size_t i = 0; i < scan.count; i++) {
         int stop = 0;
 
-        if (!scan.slots[i].info.initialised)
+        if (!scan.slots[i].info.initialised || scan.slots[i].info.internal)
             continue;
         stop = each(context, &scan.slots[i].info);
         if (stop != 0)

@@ -69,9 +69,11 @@ static int read_recipient_header(const json_t *header, struct appkey_recipient *
     struct jwk epk;
     if (jwk_from_json(json_object_get(header, "epk"), &epk, error) < 0)
         return -1;
-    if (epk.type != JWK_P256)
-        return refuse(error, "the ephemeral key is not of P-256");
+    if (epk.type == JWK_RSA)
+        return refuse(error, "the ephemeral key is not of an elliptic curve");
+    recipient->epk_type = epk.type;
     recipient->epk = epk.point;
+    recipient->epk384 = epk.point384;
     return 0;
 }
 
@@ -157,6 +159,9 @@ int appkey_unwrap_ecdh(const struct appkey_recipient *recipient, const struct se
 {
     if (recipient->alg != APPKEY_ECDH_A256KW)
         return error_set(error, CODE_FAULT, "this recipient's key is not unwrapped by agreement");
+    if (secret_size(shared) !=
+        (recipient->epk_type == JWK_P384 ? P384_SHARED_SIZE : EC_SCALAR_SIZE))
+        return seal_refuse(error, unopened);
     auto_of(secret_free) struct secret *wrapping_key = NULL;
     if (ec_concat_kdf(shared, appkey_alg_name(recipient->alg), &wrapping_key, error) < 0 ||
         keywrap_unwrap(wrapping_key, recipient->encrypted_key, recipient->encrypted_key_size,

@@ -46,15 +46,25 @@ static int put_base64(json_t *object, const char *name, const void *bytes, size_
 }
 
 /* ECDH-ES+A256KW: an ephemeral key for this card alone, which the header names. */
-static int wrap_ecdh(const struct ec_point *card, const struct secret *content_key, json_t *header,
+static int agree(const struct jwk *card, struct jwk *ret_epk, struct secret **ret_shared,
+                 struct error *error)
+{
+    auto_of(secret_free) struct secret *ephemeral = NULL;
+    *ret_epk = (struct jwk){.type = card->type};
+    if (card->type == JWK_P384)
+        return p384_agree(&card->point384, &ret_epk->point384, ret_shared, error);
+    if (ec_generate(&ephemeral, &ret_epk->point, error) < 0)
+        return -1;
+    return ec_agree(ephemeral, &card->point, ret_shared, error);
+}
+
+static int wrap_ecdh(const struct jwk *card, const struct secret *content_key, json_t *header,
                      uint8_t ret_encrypted[KEYWRAP_SIZE], struct error *error)
 {
-    struct jwk epk = {.type = JWK_P256};
-    auto_of(secret_free) struct secret *ephemeral = NULL;
+    struct jwk epk;
     auto_of(secret_free) struct secret *shared = NULL;
     auto_of(secret_free) struct secret *wrapping_key = NULL;
-    if (ec_generate(&ephemeral, &epk.point, error) < 0 ||
-        ec_agree(ephemeral, card, &shared, error) < 0 ||
+    if (agree(card, &epk, &shared, error) < 0 ||
         ec_concat_kdf(shared, names[APPKEY_ECDH_A256KW], &wrapping_key, error) < 0 ||
         keywrap_wrap(wrapping_key, content_key, ret_encrypted, error) < 0)
         return -1;
@@ -68,8 +78,7 @@ static int check_card(const struct appkey_card *card, struct error *error)
 {
     if ((unsigned)card->alg >= sizeof(names) / sizeof(names[0]))
         return error_set(error, CODE_FAULT, "a card without an algorithm");
-    enum jwk_type needed = card->alg == APPKEY_ECDH_A256KW ? JWK_P256 : JWK_RSA;
-    if (card->key.type != needed)
+    if ((card->alg == APPKEY_ECDH_A256KW) == (card->key.type == JWK_RSA))
         return error_set(error, CODE_STOP, "%s does not fit the card's key", names[card->alg]);
     return 0;
 }
@@ -88,7 +97,7 @@ static int add_recipient(json_t *recipients, const struct appkey_card *card,
     uint8_t encrypted[RSA_MODULUS_MAX];
     size_t size = KEYWRAP_SIZE;
     if (card->alg == APPKEY_ECDH_A256KW) {
-        if (wrap_ecdh(&card->key.point, content_key, header, encrypted, error) < 0)
+        if (wrap_ecdh(&card->key, content_key, header, encrypted, error) < 0)
             return -1;
     } else if (rsa_oaep_encrypt(&card->key, card->alg == APPKEY_RSA_OAEP_256, content_key,
                                 encrypted, &size, error) < 0) {

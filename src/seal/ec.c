@@ -197,8 +197,8 @@ int ec_concat_kdf(const struct secret *shared, const char *algorithm, struct sec
     size_t name_size = strlen(algorithm);
     if (name_size > ALGORITHM_MAX)
         return error_set(error, CODE_FAULT, "the name of an algorithm is too long");
-    if (secret_size(shared) != EC_SCALAR_SIZE)
-        return error_set(error, CODE_STOP, "not a shared secret of P-256");
+    if (secret_size(shared) != EC_SCALAR_SIZE && secret_size(shared) != P384_SHARED_SIZE)
+        return error_set(error, CODE_STOP, "not a shared secret of P-256 or P-384");
     uint8_t info[ALGORITHM_MAX + 4 * sizeof(uint32_t)];
     uint8_t *at = put_number(info, (uint32_t)name_size);
     memcpy(at, algorithm, name_size);

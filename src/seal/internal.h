@@ -73,6 +73,10 @@ bool jwk_thumbprint_valid(const char *text, size_t size);
 
 int ec_to_pkey(const struct ec_point *point, EVP_PKEY **ret_pkey, struct error *error);
 
+/* p384.c */
+
+int p384_to_pkey(const struct p384_point *point, EVP_PKEY **ret_pkey, struct error *error);
+
 /* jwk_private.c */
 
 /* Every private JWK of ours has this many characters. */

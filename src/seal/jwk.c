@@ -15,6 +15,7 @@
 #include "p11vault/base/json.h"
 
 #define COORDINATE_SIZE 32
+#define P384_COORDINATE_SIZE 48
 #define RSA_MODULUS_MIN 256
 #define EXPONENT_MIN 65537 /* FIPS 186-5, A.1.1 */
 
@@ -41,8 +42,10 @@ static int check_key(const struct jwk *key, struct error *error)
 {
     if (key->type == JWK_P256)
         return ec_point_check(&key->point, error);
+    if (key->type == JWK_P384)
+        return p384_point_check(&key->point384, error);
     if (key->type != JWK_RSA)
-        return error_set(error, CODE_STOP, "neither an RSA key nor one of P-256");
+        return error_set(error, CODE_STOP, "neither an RSA key nor one of P-256 or P-384");
     if (!modulus_valid(key))
         return error_set(error, CODE_STOP, "not an RSA modulus of 2048 to 4096 bits");
     if (!exponent_valid(key))
@@ -64,13 +67,13 @@ static int put_bytes(json_t *object, const char *name, const uint8_t *bytes, siz
     return put_text(object, name, buffer_text(&text), error);
 }
 
-static int put_p256(json_t *object, const struct ec_point *point, struct error *error)
+static int put_ec(json_t *object, const char *curve, const uint8_t *point, size_t size,
+                  struct error *error)
 {
-    const uint8_t *x = point->bytes + 1;
-    if (put_text(object, "crv", "P-256", error) < 0 || put_text(object, "kty", "EC", error) < 0 ||
-        put_bytes(object, "x", x, COORDINATE_SIZE, error) < 0)
+    if (put_text(object, "crv", curve, error) < 0 || put_text(object, "kty", "EC", error) < 0 ||
+        put_bytes(object, "x", point + 1, size, error) < 0)
         return -1;
-    return put_bytes(object, "y", x + COORDINATE_SIZE, COORDINATE_SIZE, error);
+    return put_bytes(object, "y", point + 1 + size, size, error);
 }
 
 static int put_rsa(json_t *object, const struct jwk *key, struct error *error)
@@ -81,6 +84,15 @@ static int put_rsa(json_t *object, const struct jwk *key, struct error *error)
     return put_bytes(object, "n", key->modulus, key->modulus_size, error);
 }
 
+static int put_key(json_t *object, const struct jwk *key, struct error *error)
+{
+    if (key->type == JWK_P256)
+        return put_ec(object, "P-256", key->point.bytes, COORDINATE_SIZE, error);
+    if (key->type == JWK_P384)
+        return put_ec(object, "P-384", key->point384.bytes, P384_COORDINATE_SIZE, error);
+    return put_rsa(object, key, error);
+}
+
 int jwk_to_json(const struct jwk *key, json_t **ret_json, struct error *error)
 {
     if (check_key(key, error) < 0)
@@ -88,8 +100,7 @@ int jwk_to_json(const struct jwk *key, json_t **ret_json, struct error *error)
     auto_json json_t *object = json_object();
     if (object == NULL)
         return error_memory(error);
-    if (key->type == JWK_P256 ? put_p256(object, &key->point, error) < 0
-                              : put_rsa(object, key, error) < 0)
+    if (put_key(object, key, error) < 0)
         return -1;
     *ret_json = TAKE(object);
     return 0;
@@ -108,29 +119,31 @@ static int get_bytes(const json_t *object, const char *name, uint8_t *ret_bytes,
     return 0;
 }
 
-static int get_coordinate(const json_t *object, const char *name, uint8_t *ret_bytes,
+static int get_coordinate(const json_t *object, const char *name, uint8_t *ret_bytes, size_t wanted,
                           struct error *error)
 {
     size_t size = 0;
-    if (get_bytes(object, name, ret_bytes, COORDINATE_SIZE, &size, error) < 0)
+    if (get_bytes(object, name, ret_bytes, wanted, &size, error) < 0)
         return -1;
-    if (size != COORDINATE_SIZE)
-        return error_set(error, CODE_STOP, "member '%s' of a key has not %d bytes", name,
-                         COORDINATE_SIZE);
+    if (size != wanted)
+        return error_set(error, CODE_STOP, "member '%s' of a key has not %zu bytes", name, wanted);
     return 0;
 }
 
-static int get_p256(const json_t *object, struct jwk *key, struct error *error)
+static int get_ec(const json_t *object, struct jwk *key, struct error *error)
 {
     static const char *const members[] = {"crv", "kty", "x", "y", NULL};
     const char *curve = json_text(object, "crv");
-    if (!json_only(object, members) || curve == NULL || strcmp(curve, "P-256") != 0)
-        return error_set(error, CODE_STOP, "not a public key of P-256 and nothing else");
-    key->type = JWK_P256;
-    key->point.bytes[0] = 0x04;
-    if (get_coordinate(object, "x", key->point.bytes + 1, error) < 0)
+    bool is_p384 = curve != NULL && strcmp(curve, "P-384") == 0;
+    if (!json_only(object, members) || curve == NULL || (!is_p384 && strcmp(curve, "P-256") != 0))
+        return error_set(error, CODE_STOP, "not a public key of P-256 or P-384 and nothing else");
+    uint8_t *point = is_p384 ? key->point384.bytes : key->point.bytes;
+    size_t size = is_p384 ? P384_COORDINATE_SIZE : COORDINATE_SIZE;
+    key->type = is_p384 ? JWK_P384 : JWK_P256;
+    point[0] = 0x04;
+    if (get_coordinate(object, "x", point + 1, size, error) < 0)
         return -1;
-    return get_coordinate(object, "y", key->point.bytes + 1 + COORDINATE_SIZE, error);
+    return get_coordinate(object, "y", point + 1 + size, size, error);
 }
 
 static int get_rsa(const json_t *object, struct jwk *key, struct error *error)
@@ -150,8 +163,8 @@ int jwk_from_json(const json_t *json, struct jwk *ret_key, struct error *error)
     const char *type = json_text(json, "kty");
     struct jwk key = {0};
     if (type == NULL || (strcmp(type, "EC") != 0 && strcmp(type, "RSA") != 0))
-        return error_set(error, CODE_STOP, "neither an RSA key nor one of P-256");
-    if (type[0] == 'E' ? get_p256(json, &key, error) < 0 : get_rsa(json, &key, error) < 0)
+        return error_set(error, CODE_STOP, "neither an RSA key nor one of P-256 or P-384");
+    if (type[0] == 'E' ? get_ec(json, &key, error) < 0 : get_rsa(json, &key, error) < 0)
         return -1;
     if (check_key(&key, error) < 0)
         return -1;
@@ -206,6 +219,8 @@ int jwk_to_pkey(const struct jwk *key, EVP_PKEY **ret_pkey, struct error *error)
 {
     if (key->type == JWK_P256)
         return ec_to_pkey(&key->point, ret_pkey, error);
+    if (key->type == JWK_P384)
+        return p384_to_pkey(&key->point384, ret_pkey, error);
     if (check_key(key, error) < 0)
         return -1;
     EVP_PKEY *pkey = make_rsa(key);

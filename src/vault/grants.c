@@ -208,16 +208,23 @@ int vault_next_version(struct vault *vault, const char *name, int64_t *ret_versi
 
 /* ---- uses ---- */
 
-static int append_alone(struct vault *vault, enum entry_type type, const char *use, json_t *members,
-                        struct error *error)
+static int append_use(struct vault *vault, enum entry_type type, const char *use, json_t *members,
+                      struct error *error)
 {
     auto_json json_t *owned = members;
     uint64_t index;
     if (!owned || json_object_set_new(owned, "use", json_string(use)) < 0)
         return error_memory(error);
+    return vault_append(vault, type, use, TAKE(owned), &index, error);
+}
+
+static int append_alone(struct vault *vault, enum entry_type type, const char *use, json_t *members,
+                        struct error *error)
+{
+    auto_json json_t *owned = members;
     if (store_begin(vault->store, error) < 0)
         return -1;
-    if (vault_append(vault, type, use, TAKE(owned), &index, error) < 0 ||
+    if (append_use(vault, type, use, TAKE(owned), error) < 0 ||
         store_commit(vault->store, error) < 0) {
         store_rollback(vault->store);
         return -1;
@@ -230,14 +237,21 @@ int vault_intent(struct vault *vault, const char *use, json_t *members, struct e
     return append_alone(vault, ENTRY_INTENT, use, members, error);
 }
 
+int vault_append_intent(struct vault *vault, const char *use, json_t *members, struct error *error)
+{
+    return append_use(vault, ENTRY_INTENT, use, members, error);
+}
+
 int vault_outcome(struct vault *vault, const char *use, json_t *members, struct error *error)
 {
     return append_alone(vault, ENTRY_OUTCOME, use, members, error);
 }
 
+#define DEAD_MAX 256 /* that are closed in one change */
+
 struct dead_search {
     struct vault *vault;
-    char uses[256][USE_SIZE];
+    char uses[DEAD_MAX][USE_SIZE];
     size_t count;
 };
 
@@ -268,8 +282,7 @@ static int note_dead(void *context, const char *use, struct error *error)
     struct error ignored;
     char lock[USE_SIZE + 8];
     auto_close int descriptor = -1;
-    if (search->count == sizeof(search->uses) / sizeof(search->uses[0]) ||
-        strlen(use) != USE_SIZE - 1)
+    if (search->count == DEAD_MAX || strlen(use) != USE_SIZE - 1)
         return 0;
     if (lock_of_use(search->vault, use, lock, error) < 0)
         return -1;
@@ -293,37 +306,51 @@ static int close_dead(struct vault *vault, const char *use, struct error *error)
                                 "fault", "message", "the run ended before its outcome was known");
     uint64_t index;
     bool answered;
-    if (store_begin(vault->store, error) < 0) {
-        json_decref(members);
-        return -1;
-    }
     int result = store_entry_newest(vault->store, entry_type_name(ENTRY_OUTCOME), use, &index,
                                     &answered, error);
     if (result == 0 && !answered)
         result = vault_append(vault, ENTRY_OUTCOME, use, json_incref(members), &index, error);
     json_decref(members);
+    return result;
+}
+
+static int close_found(struct dead_search *search, struct error *error)
+{
+    struct vault *vault = search->vault;
+    if (search->count == 0)
+        return 0;
+    if (store_begin(vault->store, error) < 0)
+        return -1;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < search->count; i++)
+        result = close_dead(vault, search->uses[i], error);
     if (result < 0 || store_commit(vault->store, error) < 0) {
         store_rollback(vault->store);
         return -1;
+    }
+    for (size_t i = 0; i < search->count; i++) {
+        char lock[USE_SIZE + 8];
+        if (lock_of_use(vault, search->uses[i], lock, error) < 0)
+            return -1;
+        vault_lock_forget(vault, lock);
     }
     return 0;
 }
 
 int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *error)
 {
-    struct dead_search search = {.vault = vault};
+    size_t closed = 0;
+    struct dead_search search;
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
-    if (vault_signed_head(vault, &head, error) < 0 ||
-        vault_known_open_uses(vault, &head, note_dead, &search, error) != 0)
+    if (vault_signed_head(vault, &head, error) < 0)
         return -1;
-    for (size_t i = 0; i < search.count; i++) {
-        if (close_dead(vault, search.uses[i], error) < 0)
+    do {
+        search = (struct dead_search){.vault = vault};
+        if (vault_known_open_uses(vault, &head, note_dead, &search, error) < 0 ||
+            close_found(&search, error) < 0)
             return -1;
-        char lock[USE_SIZE + 8];
-        if (lock_of_use(vault, search.uses[i], lock, error) < 0)
-            return -1;
-        vault_lock_forget(vault, lock);
-    }
-    *ret_count = search.count;
+        closed += search.count;
+    } while (search.count == DEAD_MAX);
+    *ret_count = closed;
     return 0;
 }

@@ -245,8 +245,8 @@ static int note_void(void *context, uint64_t index, const char *text, size_t siz
  * together with that declaration is it what the card has signed.  So the declaration stands between the entry and the first
  * checkpoint over it, and what comes behind that one need not be read: that it is a beginning of the newest one is proved.
  */
-static int check_not_void(struct vault *vault, const struct signed_head *head, uint64_t index,
-                          struct error *error)
+int vault_is_void(struct vault *vault, const struct signed_head *head, uint64_t index,
+                  bool *ret_void, struct error *error)
 {
     struct checkpoint first;
     struct void_search search = {.index = index};
@@ -255,7 +255,17 @@ static int check_not_void(struct vault *vault, const struct signed_head *head, u
     struct walk walk = {.head = &first, .end = first.size, .each = note_void, .context = &search};
     if (walk_to(vault, &walk, index, error) < 0)
         return -1;
-    if (!search.found)
+    *ret_void = search.found;
+    return 0;
+}
+
+static int check_not_void(struct vault *vault, const struct signed_head *head, uint64_t index,
+                          struct error *error)
+{
+    bool is_void;
+    if (vault_is_void(vault, head, index, &is_void, error) < 0)
+        return -1;
+    if (!is_void)
         return 0;
     error_set(error, CODE_LOG, "entry %llu was declared void: no card has signed for it",
               (unsigned long long)index);

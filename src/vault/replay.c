@@ -268,6 +268,7 @@ static int note_entry(struct replay *replay, uint64_t index, const struct entry_
     case ENTRY_STATE:
         return note_record(replay, index, view, error);
     case ENTRY_CARD:
+    case ENTRY_REMOVAL:
     case ENTRY_APP:
     case ENTRY_APP_KEY:
         return note_granting(replay, index, text, size, error);

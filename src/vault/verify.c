@@ -13,7 +13,8 @@ struct pass {
     struct vault *vault;
     struct replay replay;
     struct store_nodes *nodes;
-    json_t *waiting; /* index as text → entry that grants trust and has met no row yet */
+    json_t *key_entries; /* app → index of the entry that its row's app key stands on */
+    json_t *waiting;     /* index as text → entry that grants trust and has met no row yet */
     uint64_t records;
 };
 
@@ -22,6 +23,7 @@ static void pass_clear(struct pass *pass)
     replay_clear(&pass->replay);
     store_nodes_free(pass->nodes);
     json_decref(pass->waiting);
+    json_decref(pass->key_entries);
 }
 
 /* ---- entries ---- */
@@ -67,10 +69,10 @@ static int check_filing(const struct store_filed *filed, const struct entry_view
                         struct error *error)
 {
     static const char *const subjects[] = {
-        [ENTRY_VAULT] = "vault", [ENTRY_CARD] = "card", [ENTRY_APP] = "app",
-        [ENTRY_APP_KEY] = "app", [ENTRY_SEAL] = "name", [ENTRY_STATE] = "name",
-        [ENTRY_INTENT] = "use",  [ENTRY_STEP] = "use",  [ENTRY_OUTCOME] = "use",
-        [ENTRY_VOID] = NULL};
+        [ENTRY_VAULT] = "vault",  [ENTRY_CARD] = "card", [ENTRY_APP] = "app",
+        [ENTRY_APP_KEY] = "app",  [ENTRY_SEAL] = "name", [ENTRY_STATE] = "name",
+        [ENTRY_INTENT] = "use",   [ENTRY_STEP] = "use",  [ENTRY_OUTCOME] = "use",
+        [ENTRY_REMOVAL] = "card", [ENTRY_VOID] = NULL};
     const char *subject = subjects[view->type];
     if (strcmp(filed->type, entry_type_name(view->type)) == 0 &&
         (!subject || is_subject(filed, subject, view)))
@@ -139,14 +141,26 @@ static int check_row(void *context, const struct store_record *row, struct error
     return check_columns(row, known, error);
 }
 
+/* An app whose key was named in the log, and every such entry declared void. */
+static bool is_void_app(const struct replay *replay, const struct replay_record *known)
+{
+    const char *number;
+    json_t *entry;
+    if (!known->kid || !json_object_get(replay->app_keys, known->kid))
+        return false;
+    json_object_foreach (replay->granted, number, entry)
+        if (strcmp(json_text(entry, "type"), "app-key") == 0 &&
+            strcmp(json_text(entry, "kid"), known->kid) == 0)
+            return false;
+    return true;
+}
+
 /* A version that should be there and has no row was cut out, unless its app never came to be. */
 static int check_missing(const struct replay *replay, struct error *error)
 {
     for (size_t i = 0; i < replay->record_count; i++) {
         const struct replay_record *known = &replay->records[i];
-        int64_t app_key = json_number(replay->app_keys, known->kid ? known->kid : "", -1);
-        if (known->found || strcmp(known->state, "forgotten") == 0 ||
-            (app_key >= 0 && !json_object_get(replay->granted, replay_number(app_key).text)))
+        if (known->found || strcmp(known->state, "forgotten") == 0 || is_void_app(replay, known))
             continue;
         const char *space = strrchr(known->key, ' ');
         return error_set(error, CODE_LOG, "record '%.*s' version%s: it is missing from the store",
@@ -188,7 +202,10 @@ static int check_app(void *context, const struct store_app *row, struct error *e
     if (strcmp(json_text(key, "app"), row->app) != 0 || strcmp(json_text(key, "digest"), hex) != 0)
         return error_set(error, CODE_LOG, "app '%s': its app key record is not the one in the log",
                          row->app);
-    return 0;
+    return json_object_set_new(pass->key_entries, row->app,
+                               json_integer((json_int_t)row->key_entry)) < 0
+               ? error_memory(error)
+               : 0;
 }
 
 static int check_card(void *context, const struct store_card *row, struct error *error)
@@ -205,13 +222,39 @@ static int check_card(void *context, const struct store_card *row, struct error 
     return 0;
 }
 
+/*
+ * An app key that was sealed anew has a newer entry: the row must be that one's.  *ret_replaced: this is an older one, or
+ * another key that never came into use, because what is sealed to the app's key would say so.
+ */
+static int check_replaced(const struct pass *pass, const char *number, const json_t *entry,
+                          bool *ret_replaced, struct error *error)
+{
+    const char *app = json_text(entry, "app");
+    int64_t current = app ? json_number(pass->key_entries, app, -1) : -1;
+    const json_t *used = json_object_get(pass->replay.granted, replay_number(current).text);
+    *ret_replaced = current > strtoll(number, NULL, 10) ||
+                    (used && strcmp(json_text(used, "kid"), json_text(entry, "kid")) != 0);
+    if (current < 0 || *ret_replaced || strcmp(json_text(entry, "type"), "app-key") != 0)
+        return 0;
+    error_set(error, CODE_LOG,
+              "app '%s': what its key was sealed to in entry %s is not in the store", app, number);
+    return error_hint(error, "p11vault app reseal %s", app);
+}
+
 static int check_granted(const struct pass *pass, struct error *error)
 {
     const char *number;
     json_t *entry;
-    json_object_foreach (pass->waiting, number, entry)
-        return error_set(error, CODE_LOG, "the %s of entry %s is missing from the store",
-                         strcmp(json_text(entry, "type"), "card") == 0 ? "card" : "app", number);
+    json_object_foreach (pass->waiting, number, entry) {
+        bool is_replaced = false;
+        const char *type = json_text(entry, "type");
+        if (strcmp(type, "app-key") == 0 &&
+            check_replaced(pass, number, entry, &is_replaced, error) < 0)
+            return -1;
+        if (!is_replaced && strcmp(type, "removal") != 0)
+            return error_set(error, CODE_LOG, "the %s of entry %s is missing from the store",
+                             strcmp(type, "card") == 0 ? "card" : "app", number);
+    }
     return 0;
 }
 
@@ -220,7 +263,8 @@ static int check_store(struct pass *pass, struct error *error)
     struct store *store = pass->vault->store;
     uint64_t nodes;
     pass->waiting = json_copy(pass->replay.granted);
-    if (!pass->waiting)
+    pass->key_entries = json_object();
+    if (!pass->waiting || !pass->key_entries)
         return error_memory(error);
     if (store_record_each(store, check_row, pass, error) != 0 ||
         check_missing(&pass->replay, error) < 0 ||

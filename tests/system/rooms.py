@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SOURCES = Path(__file__).resolve().parents[2]
-VERSION = 2
+VERSION = 3
 PACKET_MAX = 64 * 1024
 DEADLINE = 20
 PROGRAMS = {"card": "p11vault-card", "exchange": "p11vault-exchange"}
@@ -43,7 +43,7 @@ def _read_table():
     names = re.findall(r"MESSAGE_\w+", re.sub(r"/\*.*?\*/", "", names, flags=re.DOTALL))
     numbers = {name: at for at, name in enumerate(names, 1)}
     sets = {name: re.findall(r"IN\((\w+)\)", text)
-            for name, text in re.findall(r"#define (\w+_BUSY)((?:.*\\\n)*.*)", source)}
+            for name, text in re.findall(r"#define (CARD_LOGGING_IN|\w+_BUSY)((?:.*\\\n)*.*)", source)}
     rows = re.findall(r"\{(MESSAGE_\w+),\s*\"(\w+)\",\s*([A-Z]+)_TO_([A-Z]+),\s*([^\"]*?),\s*"
                       r"\w+,\s*\"(\w*)\"\}", source)
     rules = [Rule(numbers[constant], constant, name, sender.lower(), receiver.lower(),
@@ -110,7 +110,8 @@ class Room:
         self._said = tempfile.TemporaryFile()
         self.pid = _spawn(programs / PROGRAMS[who], environment or {}, self._said.fileno(),
                           [theirs if how.get("channel", True) else None,
-                           way if how.get("keys", True) else None], how.get("stdin"))
+                           way if how.get("keys", True) else None], how.get("stdin"),
+                          how.get("arguments", ()))
         theirs.close()
         way.close()
         self._pidfd, self.code = os.pidfd_open(self.pid), None
@@ -257,7 +258,7 @@ def _readable(descriptor, seconds):
     return bool(poll.poll(seconds * 1000))
 
 
-def _spawn(program, environment, said, channels, stdin):
+def _spawn(program, environment, said, channels, stdin, arguments):
     """As the front does it: nothing open but input, messages, and the channels as 3 and 4."""
     high = [None if end is None else fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 64)
             for end in [stdin, said, *channels]]
@@ -269,7 +270,7 @@ def _spawn(program, environment, said, channels, stdin):
     given = os.environ.get("ASAN_OPTIONS", "")
     sanitizers = {"ASAN_OPTIONS": f"{given}:detect_leaks=0"}
     try:
-        return os.posix_spawn(program, [program.name], {**environment, **sanitizers},
+        return os.posix_spawn(program, [program.name, *arguments], {**sanitizers, **environment},
                               file_actions=plan, setsid=True)
     finally:
         for end in high:

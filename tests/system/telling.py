@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import shutil
 import sqlite3
 
 import pytest
@@ -19,12 +20,17 @@ GRANT = "ads/user/alice"
 
 
 @contextlib.contextmanager
-def prepared(programs):
-    """The facts of a vault with an app and a grant.  Rooms only read it: one is enough for all."""
+def prepared(programs, key=None):
+    """The facts of a vault with an app and a grant.  Rooms only read it: one is enough for all.
+
+    `key` is the kind that is made on the card; `blank` beside the vault is the card as it was before.
+    """
     started = Processes()
     vault = Vault(programs, started)
     try:
-        vault.make_soft()
+        vault.done("init", "--soft")
+        shutil.copytree(vault.directory / "soft/tokens", vault.base / "blank")
+        vault.done("card", "enroll", *(["--key", key] if key else []))
         vault.done("app", "add", "ads", "--provider", "meta", "--id", "1234567890",
                    "--secret-file", vault.write("given/secret", "0123456789abcdef" * 2 + "\n"))
         vault.done("import", GRANT,
@@ -170,7 +176,15 @@ class Use:
 def begin(room, use):
     """Up to the login."""
     room.send("open", *use.opening())
+    log_in(room)
     room.expect("ready")
+
+
+def log_in(room):
+    """The PIN from a file is tried when the front has noted that."""
+    room.expect("trying")
+    room.send("try")
+    room.expect("tried")
 
 
 def tell(room, orders):

@@ -165,7 +165,8 @@ def test_no_such_key(soft_vault):
 @pytest.mark.parametrize("usage, kind, words", [
     ("--extractable", "rsa:2048", "can leave the card, so nothing is sealed to it"),
     ("--usage-sign", "EC:prime256v1", "may not derive, so it cannot unwrap"),
-    ("--usage-sign", "EC:secp384r1", "no private key fits the URI"),
+    ("--usage-sign", "EC:secp384r1", "may not derive, so it cannot unwrap"),
+    ("--usage-sign", "EC:secp521r1", "no private key fits the URI"),
 ])
 def test_unsuitable_keys(soft_vault, usage, kind, words):
     """Nothing is sealed to a key that could not open it."""

@@ -6,7 +6,7 @@ import pytest
 
 from rooms import FAULT, REFUSED, Room
 from sealing import canonical, digest, thumbprint
-from telling import Use, begin, prepared, take_app_key, tell
+from telling import Use, begin, log_in, prepared, take_app_key, tell
 from treelog import Signer
 
 CONFIG, USAGE = 14, 2
@@ -36,6 +36,7 @@ def _room(programs, facts):
 def enroll(room, use):
     """Up to the keys, which are on the card already; what the room says of the card."""
     room.send("enroll", *use.opening()[:4], "", use.origin, str(use.trust))
+    log_in(room)
     return room.expect("enrolled")
 
 

@@ -110,6 +110,9 @@ def inspect(step, slot):
 
 ENROLLING = """
 name, order = hear()
+say("trying", "77")
+hear()
+say("tried", 1)
 signer = Signer(%(origin)s)
 own = jwk(new_key().public_key())
 say("enrolled", "77", %(label)s, "model", "maker", thumbprint(own), canonical(own),

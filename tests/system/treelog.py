@@ -3,12 +3,14 @@
 import base64
 import hashlib
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (Encoding, PublicFormat,
                                                           load_der_public_key)
 
 from sealing import canonical, new_key
+
+RSA_TYPE = b"\xffPKIX-RSA-PKCS#1v1.5"
 
 
 def leaf(entry):
@@ -83,9 +85,14 @@ def verify_note(note, vkey):
     text, signature = note.split("\n\n\u2014 ")
     name, coded = signature.rstrip("\n").rsplit(" ", 1)
     key = base64.b64decode(vkey.split("+", 2)[2])
-    assert name == vkey.split("+")[0] and key[0] == 2
-    load_der_public_key(key[1:]).verify(base64.b64decode(coded)[4:], f"{text}\n".encode(),
-                                        ec.ECDSA(SHA256()))
+    assert name == vkey.split("+")[0]
+    how = (ec.ECDSA(SHA256()),)
+    if key[0] == 0xff:
+        assert key.startswith(RSA_TYPE)
+        key, how = key[len(RSA_TYPE) - 1:], (padding.PKCS1v15(), SHA256())
+    else:
+        assert key[0] == 2
+    load_der_public_key(key[1:]).verify(base64.b64decode(coded)[4:], f"{text}\n".encode(), *how)
     return text + "\n"
 
 

@@ -631,6 +631,7 @@ static void test_shipped_example(void **state)
         "debug-token",
         "client-code",
         "revoke",
+        "lists",
         "dialog",
         "[instagram]",
         "[threads]",

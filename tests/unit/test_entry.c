@@ -25,7 +25,7 @@
 
 /*
  * The types as their documentation says: a full set of members in JSON, and each member with one
- * letter for its type (s string, i integer, a strings, o object, l objects), capital when required.
+ * letter for its type (s string, i integer, b truth, a strings, o object, l objects), capital when required.
  */
 static const struct {
     const char *name;
@@ -40,6 +40,10 @@ static const struct {
                     "}",
                     {"S card", "S label", "S model", "S manufacturer", "S kid", "O jwk", "S alg",
                      "S sign", "S use"}},
+    [ENTRY_REMOVAL] = {"removal",
+                       "{\"card\":\"3a1b2c4d\",\"kid\":\"k\",\"lost\":true,\"apps\":[\"ads\"],"
+                       "\"use\":" ID "}",
+                       {"S card", "S kid", "B lost", "A apps", "S use"}},
     [ENTRY_APP] = {"app",
                    "{\"app\":\"ads\",\"provider\":\"meta\",\"client_id\":\"1234567890\","
                    "\"origins\":[\"https://graph.example:443\"],\"use\":" ID "}",
@@ -179,8 +183,8 @@ static void test_what_grants_trust(void **state)
 {
     (void)state;
     for (size_t type = 0; type < TYPES; type++)
-        assert_int_equal(entry_grants_trust(type),
-                         type == ENTRY_CARD || type == ENTRY_APP || type == ENTRY_APP_KEY);
+        assert_int_equal(entry_grants_trust(type), type == ENTRY_CARD || type == ENTRY_REMOVAL ||
+                                                       type == ENTRY_APP || type == ENTRY_APP_KEY);
     assert_false(entry_grants_trust(TYPES));
 }
 

@@ -252,7 +252,7 @@ static void test_rfc7520_keys(void **state)
     assert_int_equal(key.modulus_size, 512);
     check_spki(&key, 550);
     assert_int_equal(jwk_from_json(rsa, &key, &error), -1); /* has its private members */
-    assert_int_equal(jwk_from_json(p384, &key, &error), -1);
+    assert_int_equal(sample_jwk(p384).type, JWK_P384);
     /* The private key there belongs to the public one there. */
     struct jwk public = sample_jwk(p256);
     struct ec_point computed;

@@ -358,7 +358,7 @@ static void keys_are_found_by_uri(void **state)
     assert_done(card_make_key(card, KEY_RSA, 2048, KEY_SIGNS, "only signs", &made, &error), &error);
     strcpy(by_label.object, "only signs");
     assert_code(card_find_key(card, &by_label, &found, &error), CODE_CONFIG, &error,
-                "may not decrypt");
+                "may neither decrypt");
 }
 
 static void unfit_keys_are_refused(void **state)

@@ -86,10 +86,25 @@ static void test_ids(void **state)
     (void)state;
     static const char before[] = NAME "\n\xffPKIX-RSA-PKCS#1v1.5";
     const struct digest_part parts[] = {{before, sizeof(before) - 1}, {rsa.spki, rsa.spki_size}};
-    assert_int_equal(ec.key.type, NOTE_ECDSA_P256);
+    assert_int_equal(ec.key.type, NOTE_ECDSA);
     assert_int_equal(ec.key.id, id_from(digest_of(ec.spki, ec.spki_size)));
     assert_int_equal(rsa.key.type, NOTE_RSA);
     assert_int_equal(rsa.key.id, id_from(digest_of_parts(parts, 2)));
+}
+
+/* The same type and kind of id as for P-256: the format does not name the curve. */
+static void test_p384(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    size_t text_size = 0;
+    struct signer signer = signer_of(EVP_EC_gen("P-384"));
+    signer_name(&signer, NAME);
+    auto_free char *note = signer_note(&signer, "text\n");
+    assert_int_equal(signer.key.type, NOTE_ECDSA);
+    assert_int_equal(signer.key.id, id_from(digest_of(signer.spki, signer.spki_size)));
+    assert_int_equal(note_verify(note, strlen(note), &signer.key, 1, &text_size, NULL, &error), 0);
+    signer_drop(&signer);
 }
 
 static void test_fingerprint(void **state)
@@ -296,7 +311,7 @@ static void refuse_kind(EVP_PKEY *private)
 {
     struct signer signer = signer_of(private);
     refuse_key(NAME, signer.spki, signer.spki_size,
-               "signing key: neither P-256 nor RSA of 2048 to 4096 bits");
+               "signing key: neither P-256, P-384 nor RSA of 2048 to 4096 bits");
     signer_drop(&signer);
 }
 
@@ -312,7 +327,7 @@ static void test_other_kinds_of_keys(void **state)
 {
     (void)state;
     refuse_kind(EVP_RSA_gen(1024));
-    refuse_kind(EVP_EC_gen("P-384"));
+    refuse_kind(EVP_EC_gen("P-521"));
     refuse_kind(EVP_EC_gen("secp256k1"));
     refuse_kind(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
     refuse_kind(compressed_key());
@@ -655,6 +670,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_p384),
         cmocka_unit_test(test_fingerprint),
         cmocka_unit_test(test_known_vkey),
         cmocka_unit_test(test_vkey_round_trip),

@@ -143,7 +143,8 @@ static void answers_come_over(void **state)
                                         .verification_uri = "https://www.facebook.com/device",
                                         .interval = 5,
                                         .machine_id = "aB3-_x",
-                                        .api_version = "v25.0"};
+                                        .api_version = "v25.0",
+                                        .usage = {.percent = 95, .wait = 1140}};
     auto_json json_t *json = oauth_answer_to_json(&answer);
     auto_answer struct oauth_answer read;
     struct error error = {0};
@@ -170,13 +171,15 @@ static void answers_come_over(void **state)
     assert_int_equal(read.interval, 5);
     assert_string_equal(read.machine_id, answer.machine_id);
     assert_string_equal(read.api_version, answer.api_version);
+    assert_int_equal(read.usage.percent, 95);
+    assert_int_equal(read.usage.wait, 1140);
     assert_null(read.grant);
     assert_null(read.code);
 }
 
 static void an_empty_answer_comes_over(void **state)
 {
-    struct oauth_answer answer = {.expires_in = FACT_UNKNOWN};
+    struct oauth_answer answer = {.expires_in = FACT_UNKNOWN, .usage.percent = USAGE_UNKNOWN};
     auto_answer struct oauth_answer read;
     struct error error = {0};
 
@@ -191,6 +194,8 @@ static void an_empty_answer_comes_over(void **state)
     assert_null(read.permissions);
     assert_string_equal(read.cursor, "");
     assert_int_equal(read.interval, 0);
+    assert_int_equal(read.usage.percent, USAGE_UNKNOWN);
+    assert_int_equal(read.usage.wait, 0);
 }
 
 /* The largest that an answer may be still fits into one message, beside everything else. */
@@ -238,6 +243,10 @@ static void no_other_answer_gets_through(void **state)
         "\"other\":1",
         "\"grant\":\"x\"",
         "\"expires_in\":-1",
+        "\"usage\":1001",
+        "\"usage\":\"95\"",
+        "\"wait\":-1",
+        "\"wait\":604801",
         "\"expires_in\":\"1\"",
         "\"cursor\":\"a&b\"",
         "\"cursor\":7",

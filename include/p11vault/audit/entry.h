@@ -21,6 +21,7 @@
 enum entry_type {
     ENTRY_VAULT,   /* the first: the vault is made */
     ENTRY_CARD,    /* a card is enrolled: its keys */
+    ENTRY_REMOVAL, /* a card is trusted no more */
     ENTRY_APP,     /* an app: provider, client id, origins */
     ENTRY_APP_KEY, /* the key of an app: public JWK, digest of the app key record, its cards */
     ENTRY_SEAL,    /* a record: digest, version, state, clear columns */

@@ -1,7 +1,7 @@
 /*
  * note.h: C2SP signed notes and their verifier keys (c2sp.org/signed-note), for keys that live on cards.
  *
- * ECDSA P-256: type 0x02, signature ASN.1 DER over SHA-256 of the text, key ID SHA-256(SPKI)[:4].
+ * ECDSA, P-256 and P-384: type 0x02, signature ASN.1 DER over SHA-256 of the text, key ID SHA-256(SPKI)[:4].
  * RSA: type 0xff "PKIX-RSA-PKCS#1v1.5" as Rekor v2 uses it, key ID SHA-256(name, LF, type, SPKI)[:4].
  * A verifier key ("vkey") is NAME+HEXID+BASE64(type || SPKI).
  */
@@ -20,7 +20,7 @@
 #define NOTE_SIGNATURE_MAX 512
 #define NOTE_SIGNATURES_MAX 16
 
-enum note_key_type { NOTE_ECDSA_P256, NOTE_RSA };
+enum note_key_type { NOTE_ECDSA, NOTE_RSA };
 
 struct note_key {
     char name[NOTE_NAME_MAX];
@@ -30,7 +30,7 @@ struct note_key {
     size_t spki_size;
 };
 
-/* From a name and a public key: fills the id.  CODE_STOP for a key that is neither P-256 nor RSA 2048 to 4096. */
+/* From a name and a public key: fills the id.  CODE_STOP for a key that is neither P-256, P-384 nor RSA 2048 to 4096. */
 int note_key_make(const char *name, const uint8_t *spki, size_t spki_size, struct note_key *ret_key,
                   struct error *error);
 

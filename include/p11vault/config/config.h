@@ -8,8 +8,9 @@
  * silence; our reader refuses them first.
  *
  *     [vault]              dir = DIR, trust = FILE, module = NAME
- *     [module NAME]        path = /…/module.so, pin-source = FILE, deadline = SECONDS, network = yes|no, writable = DIR,
- *                          env.VARIABLE = VALUE
+ *     [module NAME]        path = /…/module.so, pin-source = FILE|credential:NAME,
+ *                          pinentry = PROGRAM, deadline = SECONDS, network = yes|no, writable = DIR,
+ *                          init = TEXT, env.VARIABLE = VALUE
  *     [exchange]           deadline = SECONDS, connect-deadline = SECONDS
  *     [login]              port = NUMBER
  *     [tls]                ca = FILE
@@ -31,11 +32,14 @@
 #define CONFIG_MODULES_MAX 16
 #define CONFIG_ORIGINS_MAX 32
 #define CONFIG_ENV_MAX 16
+#define CONFIG_CREDENTIAL "credential:"
+#define CONFIG_INIT_VARIABLE "P11VAULT_MODULE_INIT" /* how `init` of a module reaches it */
 
 struct config_module {
     char *name;
     char *path;                    /* absolute */
-    char *pin_source;              /* file, or NULL: ask */
+    char *pin_source;              /* file, credential:NAME of systemd, or NULL: ask */
+    char *pinentry;                /* the program that asks, or NULL: at the terminal */
     char *writable;                /* where the module may write; NULL: nowhere */
     bool network;                  /* the module may reach the network (a network HSM) */
     int deadline_s;                /* for one call of the card room without a person: default 30 */
@@ -53,7 +57,7 @@ struct config_provider {
     char *api_version; /* "v26.0"; NULL: the family's own */
     char *dialog;      /* origin of the login dialog; NULL: the family's own */
     /* 0: POST with method=get, which is unproved at the provider; 1: GET as documented, with the values in the URL. */
-    int debug_token_get, client_code_get, revoke_get, app_token_get;
+    int debug_token_get, client_code_get, revoke_get, app_token_get, lists_get;
 };
 
 struct config {

@@ -10,6 +10,7 @@
 #include "p11vault/base/error.h"
 #include "p11vault/base/secret.h"
 #include "p11vault/oauth/provider.h"
+#include "p11vault/oauth/usage.h"
 
 /* What a provider says of a grant.  Texts "" and numbers FACT_UNKNOWN when it did not say. */
 #define FACT_UNKNOWN (-1)
@@ -105,6 +106,7 @@ struct oauth_answer {
     char machine_id[FACT_TEXT_MAX];
     char api_version
         [16]; /* that which the provider used, when it is not the one asked for; else "" */
+    struct oauth_usage usage; /* of its quotas, whatever the verdict */
 };
 
 void oauth_answer_clear(struct oauth_answer *answer);

@@ -11,10 +11,11 @@
 #include <stdint.h>
 
 #define USAGE_UNKNOWN (-1)
+#define USAGE_PERCENT_MAX 1000
 #define USAGE_WAIT_MAX (INT64_C(7) * 86400)
 
 struct oauth_usage {
-    int percent;  /* 0 to 1000 of the tightest quota; USAGE_UNKNOWN */
+    int percent;  /* 0 to USAGE_PERCENT_MAX of the tightest quota; USAGE_UNKNOWN */
     int64_t wait; /* seconds until calls are taken again, at most USAGE_WAIT_MAX; 0: not said */
 };
 

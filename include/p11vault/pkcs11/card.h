@@ -26,6 +26,7 @@ struct card_info {
     char model[CARD_FIELD_MAX];
     char manufacturer[CARD_FIELD_MAX];
     bool initialised;   /* the card has been formatted */
+    bool internal;      /* the module's own, for what needs no card: neither listed nor chosen */
     bool pin_set;       /* a user PIN exists */
     bool pin_count_low; /* a wrong PIN was given since the last right one */
     bool pin_final_try; /* one wrong PIN more locks it */
@@ -34,6 +35,9 @@ struct card_info {
     bool pin_pad;     /* the PIN is typed at the reader */
     unsigned long pin_min, pin_max;
 };
+
+/* What the module is told at C_Initialize, where it wants to be told (NSS); part of its profile. */
+#define MODULE_INIT_VARIABLE "P11VAULT_MODULE_INIT"
 
 /* Loads and initialises.  CODE_CONFIG when the file cannot be loaded, CODE_CARD when C_Initialize fails. */
 int module_load(const char *path, struct module **ret_module, struct error *error);
@@ -70,7 +74,30 @@ int card_may_login(const struct card *card, bool attended, struct error *error);
  * against the card's limits first, so that a typing slip costs no try.
  */
 int card_login(struct card *card, const struct secret *pin, struct error *error);
+
+/*
+ * After a login: when the card has a key that asks each time (CKA_ALWAYS_AUTHENTICATE), keeps the PIN for its one use,
+ * until the logout or until the card refuses it.  Otherwise does nothing.
+ */
+int card_keep_pin(struct card *card, const struct secret *pin, struct error *error);
+
+/* The checks of card_login() that cost no try, alone. */
+int card_check_pin(const struct card *card, const struct secret *pin, struct error *error);
+
+/*
+ * What the card said of the PIN at card_login().  PIN_REJECTED also when that is not known: a card that fails in the
+ * middle of it may have counted a try.
+ */
+enum pin_verdict { PIN_REJECTED, PIN_ACCEPTED, PIN_NOT_LOOKED_AT };
+enum pin_verdict card_pin_verdict(const struct card *card);
+
 void card_logout(struct card *card);
+
+/*
+ * True for a PIN that cards leave the factory with: the card says so, or it is one that makers print in their manuals.
+ * OpenSC tells nothing about it, so the values are looked at, too.
+ */
+bool card_pin_is_factory(const struct card *card, const struct secret *pin);
 
 /* Random bytes of the card are not used: libcrypto's generator is. */
 

@@ -15,16 +15,24 @@
 #include "p11vault/base/secret.h"
 #include "p11vault/pkcs11/card.h"
 
-enum key_type { KEY_EC_P256, KEY_RSA };
+enum key_type { KEY_EC_P256, KEY_EC_P384, KEY_RSA };
 
 #define KEY_RSA_BITS_MIN 2048
 #define KEY_RSA_BITS_MAX 4096
 
+#define KEY_POINT_MAX 97
+#define KEY_SIGNATURE_MAX 512
+
+static inline size_t key_point_size(enum key_type type)
+{
+    return type == KEY_EC_P384 ? 97 : 65;
+}
+
 /* The public half. */
 struct public_key {
     enum key_type type;
-    uint8_t point[65];    /* EC: 04 || x || y */
-    uint8_t modulus[512]; /* RSA: big endian without leading zeros */
+    uint8_t point[KEY_POINT_MAX]; /* EC: 04 || x || y, key_point_size() bytes */
+    uint8_t modulus[512];         /* RSA: big endian without leading zeros */
     size_t modulus_size;
     uint8_t exponent[8];
     size_t exponent_size;
@@ -36,7 +44,8 @@ struct card_key {
     uint8_t id[CARD_ID_MAX];
     size_t id_size;
     char label[CARD_FIELD_MAX];
-    bool can_decrypt, can_derive, can_sign;
+    bool can_decrypt, can_unwrap, can_derive, can_sign;
+    bool asks_each_time; /* CKA_ALWAYS_AUTHENTICATE: the card wants the PIN for each use of it */
     bool extractable;
     struct public_key public;
 };
@@ -51,7 +60,7 @@ int card_each_key(struct card *card, int (*each)(void *context, const struct car
 
 /*
  * Finds the one key that a URI names, for unwrapping.  CODE_CONFIG when there is none (the error lists the keys that
- * are there), when there are several, when it cannot decrypt (RSA) or derive (EC P-256), when it is extractable.
+ * are there), when there are several, when it can neither decrypt nor unwrap (RSA) or not derive (EC), when it is extractable.
  */
 int card_find_key(struct card *card, const struct card_uri *uri, struct card_key *ret_key,
                   struct error *error);
@@ -61,25 +70,30 @@ enum key_use { KEY_UNWRAPS, KEY_SIGNS };
 int card_make_key(struct card *card, enum key_type type, unsigned rsa_bits, enum key_use use,
                   const char *label, struct card_key *ret_key, struct error *error);
 
-/* The best type the card can make for this use: EC P-256 where it can both make and use it, else RSA. */
+/* The best type the card can make for this use: EC P-256 where it can both make and use it, else P-384, else RSA. */
 int card_best_key_type(struct card *card, enum key_use use, enum key_type *ret_type,
                        struct error *error);
 
-/* RSA-OAEP with SHA-1 or SHA-256 (MGF1 with the same hash, empty label): C_Decrypt into a secret of the modulus' size. */
+/*
+ * RSA-OAEP with SHA-1 or SHA-256 (MGF1 with the same hash, empty label).  C_Decrypt, into a secret of the modulus' size;
+ * for a key that may unwrap and not decrypt, C_UnwrapKey to a session key of 32 bytes, which is read and destroyed.
+ */
 enum oaep_hash { OAEP_SHA1, OAEP_SHA256 };
 int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash hash,
                  const uint8_t *ciphertext, size_t size, struct secret **ret_plaintext,
                  struct error *error);
 
-/* ECDH with a peer's point (65 bytes): the 32 bytes of the shared x coordinate.  The session key made is destroyed. */
-int card_agree(struct card *card, const struct card_key *key, const uint8_t peer[65],
+/*
+ * ECDH with a peer's point of the key's curve: the shared x coordinate, 32 or 48 bytes.  The session key made is
+ * destroyed.
+ */
+int card_agree(struct card *card, const struct card_key *key, const uint8_t *peer,
                struct secret **ret_shared, struct error *error);
 
 /*
- * Signs a message: ECDSA over SHA-256, as ASN.1 DER (Ecdsa-Sig-Value); RSA: PKCS#1 v1.5 with SHA-256.
- * `ret_signature` has room for 512 bytes.
+ * Signs a message: ECDSA over SHA-256 with either curve, as ASN.1 DER (Ecdsa-Sig-Value); RSA: PKCS#1 v1.5 with SHA-256.
  */
 int card_sign(struct card *card, const struct card_key *key, const void *message, size_t size,
-              uint8_t ret_signature[512], size_t *ret_size, struct error *error);
+              uint8_t ret_signature[KEY_SIGNATURE_MAX], size_t *ret_size, struct error *error);
 
 #endif

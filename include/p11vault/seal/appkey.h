@@ -29,7 +29,7 @@ enum appkey_alg { APPKEY_ECDH_A256KW, APPKEY_RSA_OAEP_256, APPKEY_RSA_OAEP };
 const char *appkey_alg_name(enum appkey_alg alg);
 int appkey_alg_from(const char *name, enum appkey_alg *ret_alg);
 
-/* A card as a recipient.  RSA-OAEP and RSA-OAEP-256 take RSA keys, ECDH-ES+A256KW a P-256 key. */
+/* A card as a recipient.  RSA-OAEP and RSA-OAEP-256 take RSA keys, ECDH-ES+A256KW a key of P-256 or P-384. */
 struct appkey_card {
     struct jwk key;
     enum appkey_alg alg;
@@ -39,7 +39,9 @@ struct appkey_card {
 struct appkey_recipient {
     enum appkey_alg alg;
     char kid[THUMBPRINT_SIZE];
-    struct ec_point epk;                    /* ECDH-ES+A256KW */
+    enum jwk_type epk_type; /* ECDH-ES+A256KW: the curve of the card's key, and */
+    struct ec_point epk;    /* ... what to agree with */
+    struct p384_point epk384;
     uint8_t encrypted_key[RSA_MODULUS_MAX]; /* RSA: modulus size; EC: 40 bytes of RFC 3394 */
     size_t encrypted_key_size;
 };

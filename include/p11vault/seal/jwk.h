@@ -1,6 +1,6 @@
 /*
- * jwk.h: public keys as JWK (RFC 7517) and their thumbprints (RFC 7638), for P-256 and RSA; and the private JWK of an
- * app key.
+ * jwk.h: public keys as JWK (RFC 7517) and their thumbprints (RFC 7638), for P-256, P-384 and RSA; and the private
+ * JWK of an app key.
  */
 #ifndef P11VAULT_SEAL_JWK_H
 #define P11VAULT_SEAL_JWK_H
@@ -16,11 +16,12 @@
 #define THUMBPRINT_SIZE 44 /* base64url of SHA-256 and its NUL */
 #define RSA_MODULUS_MAX 512
 
-enum jwk_type { JWK_P256, JWK_RSA };
+enum jwk_type { JWK_P256, JWK_P384, JWK_RSA };
 
 struct jwk {
     enum jwk_type type;
     struct ec_point point;            /* P-256 */
+    struct p384_point point384;       /* P-384: only cards have such keys */
     uint8_t modulus[RSA_MODULUS_MAX]; /* RSA, big endian, no leading zeros; 2048 to 4096 bits */
     size_t modulus_size;
     uint8_t exponent[8];

@@ -59,6 +59,12 @@ void store_on_end(struct store *store, void (*on_end)(void *context, bool is_com
  */
 int store_probe(struct store *store, struct error *error);
 
+/*
+ * Writes the whole store, as it is at one moment, into a new file (mode 0600).  CODE_CONFIG when that is there already or
+ * cannot be made, CODE_LOG when it cannot be written; nothing is left of it then.
+ */
+int store_copy(struct store *store, const char *path, struct error *error);
+
 /* ---- the log ---- */
 
 int store_log_size(struct store *store, uint64_t *ret_size, struct error *error);

@@ -48,6 +48,10 @@ int vault_walk(struct vault *vault, const struct signed_head *head, uint64_t fir
                            struct error *error),
                void *context, struct error *error);
 
+/* Whether an entry that would grant trust was declared void before a card signed over it. */
+int vault_is_void(struct vault *vault, const struct signed_head *head, uint64_t index,
+                  bool *ret_void, struct error *error);
+
 /*
  * Reads an entry and proves it against the signed head; the caller drops it.  CODE_LOG when it is not covered, is of
  * another type, does not fit the head, or would grant trust but was declared void.

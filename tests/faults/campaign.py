@@ -1,0 +1,395 @@
+#!/usr/bin/python3 -B
+"""The fault campaign: every PKCS#11 call of a use, with every way in which it can fail.
+
+    campaign.py PROGRAMS SHIM [EVERY]
+
+For each task of the card room (enrol, use, sign; with an EC and with an RSA card) one run without a fault writes down
+which calls are made.  Then each of these calls is made to fail: by return values, before and after the real module has
+done it, by wrong lengths, stale handles, other bytes, a card that is pulled out, a logout by another program, a hang,
+the end of the process.  The first call of each function returns every value that PKCS#11 knows; calls after it of the
+same function go through the same code, and return those that cards do return.  EVERY n: only each nth of all these.
+
+After each run must hold: the room said what failed, with a code that is the card's and not ours; it was killed by
+nothing but the fault itself; it left no memory behind (with sanitizers); it tried the PIN once at most; every key it
+handed opens its record, and came after a signature over the log as told that verifies.
+"""
+
+import collections
+import itertools
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+
+from program import adopt_orphans  # noqa: E402
+from rooms import Room, has_walls, parse  # noqa: E402
+from sealing import digest, unseal  # noqa: E402
+from telling import Use, prepared, tell  # noqa: E402
+from treelog import checkpoint, verify_note  # noqa: E402
+
+HEADER = Path("/usr/include/p11-kit-1/p11-kit/pkcs11.h")
+EXTRA = (0x42, 0x1b8, 0x1b9, 0x201, 0x202, 0x203, 0x80000003, 0xffffffff)  # newer, a vendor's, nonsense
+COMMON = (0x5, 0x6, 0x30, 0x32, 0x54, 0xa0, 0xa4, 0xb3, 0xe0, 0x101, 0x150)
+SPOILT = ("short", "long", "endless", "garbage", "stale", "vanish", "moved")
+LEAK = 99
+# The card's, its PIN's or the configuration's: never "our own fault", nor the log's.
+CODES = {10, 14, 15, 20, 21, 22, 23}
+PATIENCE = 20
+HANG_SECONDS = 0.2
+KINDS = {"ec": "ec:P-256", "rsa": "rsa:2048"}
+
+
+def return_values():
+    """Every CKR that the header has, but for CKR_OK, and some that it does not have."""
+    found = re.findall(r"^#define\s+CKR_\w+\s+\(?(?:CKR_VENDOR_DEFINED\s*\|\s*)?(0x[0-9a-f]+|\d+)",
+                       HEADER.read_text(encoding="ascii"), re.MULTILINE)
+    return sorted({int(value.rstrip("UL"), 0) for value in found} - {0} | set(EXTRA))
+
+
+class Broken(AssertionError):
+    """What must hold does not."""
+
+
+def require(condition, words):
+    """One thing that must hold after every run."""
+    if not condition:
+        raise Broken(words)
+
+
+class Task:
+    """One task of the card room, run again and again with other faults."""
+
+    def __init__(self, programs, shim, facts, kind):
+        self.programs, self.shim, self.facts, self.kind = programs, shim, facts, kind
+        self.base = Path(tempfile.mkdtemp(prefix="p11f-"))
+        self.counts = self.base / "counts"
+        self.finds_leaks = not has_walls(programs)
+
+    def remove(self):
+        """The cards' copies."""
+        shutil.rmtree(self.base)
+
+    def environment(self, plan):
+        """The module's profile, with a fresh copy of the card."""
+        cards = self.base / "tokens"
+        if self.name == "enrol" or not cards.exists():
+            shutil.rmtree(cards, ignore_errors=True)
+            shutil.copytree(self.source, cards)
+            conf = (self.facts.vault.directory / "soft/softhsm2.conf").read_text("ascii")
+            (self.base / "softhsm2.conf").write_text(
+                re.sub(r"(?m)^directories.tokendir.*$", f"directories.tokendir = {cards}", conf),
+                "ascii")
+        self.counts.unlink(missing_ok=True)
+        values = {"SOFTHSM2_CONF": str(self.base / "softhsm2.conf"),
+                  "P11FAULT_MODULE": "/usr/lib/softhsm/libsofthsm2.so",
+                  "P11FAULT_COUNTS": str(self.counts), "P11FAULT_PLAN": plan or ""}
+        if self.finds_leaks:
+            values["ASAN_OPTIONS"] = f"detect_leaks=1:exitcode={LEAK}"
+        return values
+
+    @property
+    def source(self):
+        """The directory with the card as it is before the task."""
+        return self.facts.vault.directory / "soft/tokens"
+
+    def use(self):
+        """All that is said of the log."""
+        made = Use(self.facts)
+        opening = made.opening()
+        opening[0] = str(self.shim)
+        made.opening = lambda: opening
+        return made
+
+    def calls(self):
+        """Which calls were made, in order, with what they returned."""
+        if not self.counts.exists():
+            return []
+        return [tuple(line.split()) for line in self.counts.read_text("ascii").splitlines()]
+
+    def run(self, plan):
+        """One run; what came of it, in a word."""
+        self.note = self.last = None
+        with Room(self.programs, "card", self.environment(plan),
+                  arguments=["--writable", str(self.base)]) as room:
+            said = None
+            if plan and plan.endswith(":hang"):
+                room.channel.settimeout(HANG_SECONDS)
+            try:
+                said = self.talk(room)
+            except Hanging:
+                os.kill(room.pid, signal.SIGKILL)  # what a front does at its deadline
+            except Ended as ended:
+                said = ended.said
+            room.close()
+            room.wait(PATIENCE)
+            left = room.on_keys()
+        return self.judge(plan, room, said, left)
+
+    def judge(self, plan, room, said, left):
+        """What must hold after every run."""
+        logins = sum(name == "C_Login" for name, _ in self.calls())
+        require(logins <= 1, f"{logins} logins for one PIN")
+        killed = room.code < 0
+        if killed:
+            require(plan and plan.rsplit(":", 1)[1] in ("die", "hang"), f"ended by {-room.code}")
+        require(room.code != LEAK, f"leaks: {room.said}")
+        names = {name for name, _ in left}
+        require("key" not in names, "a key that nobody asked for")
+        require(bool(self.note) or names <= {"appkey"}, f"{names} without a signature")
+        if killed:
+            return "ended"
+        if said is None:
+            require(room.code == 0, f"ended with {room.code} and no word: {room.said}")
+            return "done"
+        code, text, _ = self.last = said
+        require(room.code == code, f"ended with {room.code} but said {code}")
+        require(code in CODES, f"code {code}: {text}")
+        require(text and len(text) < 1024, "no words")
+        return f"code {code}"
+
+    # ---- what a front does ----
+
+    def hear(self, room, name):
+        """The fields of the message that must come now."""
+        try:
+            data = room.channel.recv(65536)
+        except TimeoutError as error:
+            raise Hanging from error
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise Ended(None)
+        got, values = parse(data)
+        if got == "fail":
+            raise Ended(values)
+        require(got == name, f"'{got}' where '{name}' belongs")
+        return values
+
+    def log_in(self, room):
+        """The PIN may be tried, once."""
+        self.hear(room, "trying")
+        room.send("try")
+        self.hear(room, "tried")
+
+    def take_signature(self, room, use, vkey):
+        """What was signed is the log as told, and nothing else."""
+        note, size = self.hear(room, "signed")
+        require(size == len(use.entries), "signed another size")
+        text = verify_note(note, vkey)
+        require(text == checkpoint(use.origin, use.leaves(len(use.entries))), "signed another log")
+        self.note = note
+
+    def end(self, room):
+        """Until it has ended by itself."""
+        room.send("end")
+        if room.channel.recv(65536):
+            raise Broken("said something after the end")
+
+
+class Hanging(Exception):
+    """The room does not answer."""
+
+
+class Ended(Exception):
+    """The room has said that it failed, or is gone."""
+
+    def __init__(self, said):
+        super().__init__()
+        self.said = said
+
+
+class Enrol(Task):
+    """A new card: two keys made on it, one proved, one signs."""
+
+    name = "enrol"
+
+    @property
+    def source(self):
+        """EC keys are made; of RSA keys, which take long, those that are there are taken."""
+        return self.facts.vault.base / "blank" if self.kind == "ec" else super().source
+
+    def talk(self, room):
+        use = self.use()
+        room.send("enroll", *use.opening()[:4], KINDS[self.kind], use.origin, str(use.trust))
+        self.log_in(room)
+        serial, label, model, maker, kid, jwk, alg, vkey, _ = self.hear(room, "enrolled")
+        use.plant("card", card=serial, label=label, model=model, manufacturer=maker, kid=kid,
+                  jwk=json.loads(jwk), alg=alg, sign=vkey)
+        tell(room, [use.head(), *use.tail(), ["sign"]])
+        self.take_signature(room, use, vkey)
+        self.end(room)
+
+
+class Open(Task):
+    """An exchange: signed, unwrapped, a key for each record."""
+
+    name = "use"
+
+    def talk(self, room):
+        use = self.use()
+        room.send("open", *use.opening())
+        self.log_in(room)
+        self.hear(room, "ready")
+        tell(room, [*use.orders(), ["sign"]])
+        self.take_signature(room, use, self.facts.read_entry(self.facts.card_index)["sign"])
+        opened = json.loads(use.entries[-1])["opens"]
+        parse(room.keys.recv(65536))
+        for number, name, _, jwe in use.unlocks:
+            room.send("hand", number)
+            self.hear(room, "handed")
+            got, values = parse(room.keys.recv(65536))
+            require(got == "key" and unseal(jwe, values[2])["name"] == name, "another key")
+            require(digest(jwe) in [one["digest"] for one in opened], "a key without an intent")
+        self.end(room)
+
+
+class Sign(Task):
+    """`app add`: an app key is made and signed for; none is unwrapped."""
+
+    name = "sign"
+
+    def talk(self, room):
+        use = self.use()
+        use.count = use.slots = 0
+        opening = use.opening()
+        opening[4] = opening[5] = 0
+        room.send("open", *opening)
+        self.log_in(room)
+        self.hear(room, "ready")
+        tell(room, [use.head(), use.recipient(), ["make", "bds"]])
+        record, key, kid, cards = self.hear(room, "made")
+        use.plant("app", app="bds")
+        use.plant("app-key", app="bds", digest=digest(record), jwk=json.loads(key), kid=kid,
+                  cards=json.loads(cards))
+        tell(room, [*use.tail(), ["sign"]])
+        self.take_signature(room, use, self.facts.read_entry(self.facts.card_index)["sign"])
+        self.end(room)
+
+
+TASKS = (Enrol, Open, Sign)
+
+
+def plans(calls):
+    """Each call with each fault, for the calls of a run without one."""
+    counted = collections.Counter()
+    others = [*SPOILT, "die", "hang"]
+    first = [*(f"rv={value:#x}" for value in return_values()), *(f"late={v:#x}" for v in COMMON)]
+    later = [*(f"rv={value:#x}" for value in COMMON)]
+    for name, _ in calls:
+        counted[name] += 1
+        for fault in [*(first if counted[name] == 1 else later), *others]:
+            yield f"{name}:{counted[name]}:{fault}"
+
+
+def work(place, jobs, results, programs, shim):
+    """One process: takes plans until there are none; each has its own vaults and cards."""
+    adopt_orphans()
+    try:
+        work_off(place, jobs, results, programs, shim)
+    finally:
+        results.put(None)
+
+
+def work_off(place, jobs, results, programs, shim):
+    """The same."""
+    with prepared_tasks(programs, shim) as tasks:
+        results.put(("calls", {name: task.first for name, task in tasks.items()}
+                     if place == 0 else None))
+        for name, plan in iter(jobs.get, None):
+            try:
+                outcome = tasks[name].run(plan)
+            except Exception as error:  # pylint: disable=broad-except
+                outcome = f"BROKEN {type(error).__name__}: {error}"
+            results.put((name, plan, outcome))
+
+
+class prepared_tasks:  # pylint: disable=invalid-name
+    """All tasks on cards of both kinds, each run once without a fault."""
+
+    def __init__(self, programs, shim):
+        self.programs, self.shim = programs, shim
+        self._open, self.tasks = [], {}
+
+    def __enter__(self):
+        for kind, key in KINDS.items():
+            context = prepared(self.programs, key)
+            facts = context.__enter__()
+            self._open.append(context)
+            for task in TASKS:
+                made = task(self.programs, self.shim, facts, kind)
+                outcome = made.run(None)
+                assert outcome == "done", (task.name, kind, outcome, made.last)
+                made.first = made.calls()
+                self.tasks[f"{task.name}/{kind}"] = made
+        return self.tasks
+
+    def __exit__(self, *_):
+        for task in self.tasks.values():
+            task.remove()
+        for context in self._open:
+            context.__exit__(None, None, None)
+
+
+def campaign(programs, shim, every):
+    """All of it; the number of runs that did not end as they must."""
+    workers = os.cpu_count() or 1
+    jobs, results = multiprocessing.Queue(), multiprocessing.Queue()
+    processes = [multiprocessing.Process(target=work, args=(i, jobs, results, programs, shim))
+                 for i in range(workers)]
+    for process in processes:
+        process.start()
+    told = [results.get() for _ in processes]
+    if None in told:
+        sys.exit("FAILED: fault campaign: a run without a fault fails")
+    firsts = next(found for _, found in told if found)
+    full = [(name, plan) for name, calls in firsts.items() for plan in plans(calls)]
+    chosen = full[::every]
+    for job in itertools.chain(chosen, [None] * workers):
+        jobs.put(job)
+    outcomes, broken, running = collections.Counter(), [], workers
+    while running:
+        found = results.get()
+        if found is None:
+            running -= 1
+            continue
+        name, plan, outcome = found
+        outcomes["broken" if outcome.startswith("BROKEN") else outcome] += 1
+        if outcome.startswith("BROKEN"):
+            broken.append(f"{name} {plan}: {outcome}")
+            print(broken[-1], flush=True)
+    for process in processes:
+        process.join()
+    return firsts, len(full), len(chosen), outcomes, broken
+
+
+def main():
+    """Totals at the end; the exit code says whether all is well."""
+    programs, shim = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+    every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    began = time.monotonic()
+    firsts, whole, runs, outcomes, broken = campaign(programs, shim, every)
+    for name, calls in firsts.items():
+        counted = collections.Counter(call for call, _ in calls)
+        print(f"{name}: {len(calls)} calls of {len(counted)} functions; login {counted['C_Login']}, "
+              f"signatures {counted['C_Sign']}, "
+              f"unwrapped {counted['C_Decrypt'] + counted['C_DeriveKey']}")
+    print(", ".join(f"{count} {what}" for what, count in sorted(outcomes.items())))
+    leaks = "" if has_walls(programs) else "0 leaks, "
+    if broken or runs != sum(outcomes.values()):
+        print(f"FAILED: fault campaign: {len(broken)} of {runs} runs")
+        return 1
+    print(f"ok: fault campaign: {runs} of {whole} faults, 0 crashes, {leaks}at most one login for a "
+          f"PIN, no key without a signature, 0 hangs ({time.monotonic() - began:.0f} s)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Cards and modules that fail under the whole program: deadlines, crashes, slow cards, and what a use costs.
+
+What the card room alone does with every return value is tests/faults/campaign.py.
+"""
+
+import json
+import time
+
+import pytest
+
+from cards import GRANT, Facts, SoftCard, grant_untouched, refused
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+
+ASKED = (0, 11)
+
+
+class Shim:
+    """The module between p11vault and SoftHSM."""
+
+    def __init__(self, vault):
+        self.vault, self.card = vault, SoftCard(vault)
+        self.counts = self.card.directory / "counts"
+        self.card.change("path", vault.programs / "faults/shim.so")
+        self.lines = {"env.P11FAULT_MODULE": self.card.module, "env.P11FAULT_COUNTS": self.counts}
+        self.write()
+
+    def write(self, **more):
+        """Its profile."""
+        lines = {**self.lines, **more}
+        text = self.vault.config.read_text()
+        head, _, tail = text.partition("[module soft]\n")
+        tail = "".join(line for line in tail.splitlines(True) if "P11FAULT" not in line)
+        added = "".join(f"{name} = {value}\n" for name, value in lines.items())
+        self.vault.config.write_text(f"{head}[module soft]\n{added}{tail}")
+
+    def plan(self, plan):
+        """The one fault."""
+        self.write(**{"env.P11FAULT_PLAN": plan})
+
+    def calls(self, *names):
+        """How often each was called, and the counts are forgotten."""
+        lines = self.counts.read_text().split("\n") if self.counts.exists() else []
+        self.counts.unlink(missing_ok=True)
+        return [sum(line.startswith(name + " ") for line in lines) for name in names]
+
+
+@pytest.fixture(name="shim")
+def _shim(ready_vault):
+    return Shim(ready_vault)
+
+
+WORK = ("C_Login", "C_Sign", "C_DeriveKey", "C_Decrypt", "C_UnwrapKey", "C_GenerateKeyPair")
+
+
+def test_what_an_exchange_costs_on_a_slow_card(ready_vault, shim):
+    """300 ms for each of the card's operations: one login, one signature, one unwrap, and nothing more."""
+    shim.write(**{"env.P11FAULT_DELAY_MS": 300})
+    began = time.monotonic()
+    result = ready_vault.run("exchange", GRANT)
+    took = time.monotonic() - began
+    assert result.code in ASKED, result
+    assert shim.calls(*WORK) == [1, 1, 1, 0, 0, 0]
+    assert took > 0.9
+    assert "waiting for the card" not in result.err
+
+
+def test_somebody_waits_for_a_slow_card(ready_vault, shim):
+    """After a second without an answer it is said, and the work goes on."""
+    shim.write(**{"env.P11FAULT_DELAY_MS": 1300})
+    result = ready_vault.run("exchange", GRANT)
+    assert result.code in ASKED, result
+    assert result.err.count("waiting for the card") == 2, result  # login; signature and unwrap
+
+
+@pytest.mark.parametrize("call", ["C_Initialize", "C_GetSlotList", "C_OpenSession", "C_Login",
+                                  "C_FindObjects", "C_Sign", "C_DeriveKey", "C_Logout",
+                                  "C_Finalize"])
+def test_a_module_that_hangs(ready_vault, shim, call):
+    """Its room is killed at the deadline; nothing was sent, and the next run works."""
+    shim.card.vault.config.write_text(ready_vault.config.read_text().replace(
+        "[module soft]\n", "[module soft]\ndeadline = 1\n"))
+    shim.plan(f"{call}:1:hang")
+    began = time.monotonic()
+    with grant_untouched(ready_vault):
+        result = ready_vault.run("exchange", GRANT, timeout=20)
+    assert result.code in (10, 23) and time.monotonic() - began < 10, result
+    assert shim.calls("C_Login")[0] <= 1
+    after_a_fault(ready_vault, shim, call)
+
+
+@pytest.mark.parametrize("call", ["C_Initialize", "C_Login", "C_Sign", "C_DeriveKey"])
+def test_a_module_that_dies(ready_vault, shim, call):
+    """How it ended is said, and nothing of it is left."""
+    shim.plan(f"{call}:1:die")
+    with grant_untouched(ready_vault):
+        refused(ready_vault.run("exchange", GRANT), 23, "killed by signal 9")
+    after_a_fault(ready_vault, shim, call)
+
+
+def after_a_fault(vault, shim, call):
+    """A login that broke off may have cost a try: the PIN is not tried again before a person has looked."""
+    shim.plan("none:1:die")
+    if call == "C_Login":
+        refused(vault.run("exchange", GRANT), 22, "not tried")
+        vault.run("exchange", GRANT, "--ask-pin", pty=[(r"1 use\): $", shim.card.pin.read_text())])
+        shim.card.pin.write_text(shim.card.pin.read_text())
+    result = vault.run("exchange", GRANT)
+    assert result.code in ASKED, result
+    vault.done("audit", "verify")
+
+
+@pytest.mark.parametrize("call, fault, code, words", [
+    ("C_Login", "rv=0xa4", 22, "PIN is locked"),
+    ("C_Login", "late=0xa0", 21, "PIN is wrong"),
+    ("C_Login", "rv=0x5", 23, "a wrong PIN is not ruled out"),
+    ("C_Login", "vanish", 23, "CKR_DEVICE_REMOVED"),
+    ("C_Sign", "vanish", 23, "put the card back and run the command again"),
+    ("C_DeriveKey", "vanish", 23, "put the card back and run the command again"),
+    ("C_SignInit", "moved", 23, "CKR_USER_NOT_LOGGED_IN"),
+    ("C_DeriveKey", "moved", 23, "CKR_USER_NOT_LOGGED_IN"),
+    ("C_OpenSession", "rv=0xb1", 23, "CKR_SESSION_COUNT"),
+    ("C_GetAttributeValue", "stale", 14, "no signing key"),
+    ("C_Sign", "garbage", 23, "the card's signature does not verify"),
+    ("C_DeriveKey", "garbage", 23, "CKR_OBJECT_HANDLE_INVALID"),
+])
+def test_what_a_card_may_do(ready_vault, shim, call, fault, code, words):
+    """Pulled out, logged out by another program, out of sessions, wrong: said in words, after one login at most."""
+    shim.plan(f"{call}:0:{fault}" if fault == "stale" else f"{call}:1:{fault}")
+    with grant_untouched(ready_vault):
+        refused(ready_vault.run("exchange", GRANT), code, words)
+    assert shim.calls("C_Login")[0] <= 1
+
+
+def test_a_card_that_comes_back(ready_vault, shim):
+    """The same card is found by its serial, whatever its slot's number is."""
+    serial = shim.card.serial
+    shim.card.add_second()
+    assert json.loads(ready_vault.done("card", "list", "--json").out)
+    result = ready_vault.run("exchange", GRANT)
+    assert result.code in ASKED, result
+    assert Facts(ready_vault).outcome["result"] in ("done", "not-extended")
+    assert serial == shim.card.serial
+
+
+@pytest.mark.parametrize("value, words", [("0x31", "CKR_DEVICE_MEMORY"), ("0xe2", "WRITE_PROTECTED")])
+def test_a_card_that_is_full(soft_vault, value, words):
+    """No room for a key: nothing is trusted, and the vault stays usable."""
+    shim = Shim(soft_vault)
+    shim.plan(f"C_GenerateKeyPair:1:rv={value}")
+    refused(soft_vault.run("card", "enroll", "--key", "rsa:2048"), 23, words)
+    soft_vault.done("card", "enroll")
+    soft_vault.done("audit", "verify")

@@ -1,0 +1,192 @@
+"""PINs that nobody types, PINs asked by a program, and what is remembered of a rejected one."""
+
+import json
+
+import pytest
+
+from cards import GRANT, WRONG_PIN, Facts, SoftCard, grant_untouched, refused
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+
+ASKED = (0, 11)  # the provider was asked; it may have nothing to extend
+PROMPT = r"1 use\): $"
+
+
+@pytest.fixture(name="card")
+def _card(ready_vault):
+    """The card of a vault that is ready for an exchange."""
+    return SoftCard(ready_vault)
+
+
+def marks(vault):
+    """What is remembered."""
+    return sorted(vault.trust.parent.glob("pin-rejected.*"))
+
+
+def exchange(vault, *arguments, **how):
+    """One that reaches the provider."""
+    result = vault.run("exchange", GRANT, *arguments, **how)
+    assert result.code in ASKED, result
+
+
+# ---- what is remembered ----
+
+def test_nothing_is_remembered_of_a_right_pin(ready_vault):
+    """The note is gone when the card has accepted."""
+    exchange(ready_vault)
+    assert not marks(ready_vault)
+
+
+def test_what_is_remembered(ready_vault, card):
+    """The source and its state; not the PIN, and nothing that depends on it."""
+    notes = []
+    for pin in (WRONG_PIN, "1111222"):
+        card.pin.write_text(pin)
+        refused(ready_vault.run("exchange", GRANT), 21 if not notes else 22)
+        notes.append(json.loads(marks(ready_vault)[0].read_text()))
+    assert notes[0] == notes[1]
+    assert set(notes[0]) == {"source", "inode", "seconds", "nanoseconds", "vouched"}
+    assert notes[0]["source"] == str(card.pin) and notes[0]["vouched"] is False
+
+
+@pytest.mark.parametrize("person_first", [True, False])
+def test_until_a_person_and_a_change(ready_vault, card, person_first):
+    """Both are needed, in either order; the card is asked only then."""
+    spy, right = card.spy(), card.pin.read_text()
+    card.pin.write_text(WRONG_PIN)
+    refused(ready_vault.run("exchange", GRANT), 21, "PIN is wrong")
+
+    def person():
+        exchange(ready_vault, "--ask-pin", pty=[(PROMPT, right)])
+    before = spy.logins
+    if person_first:
+        person()
+        refused(ready_vault.run("exchange", GRANT), 22, "was rejected and has not been changed",
+                f"write the right PIN to {card.pin}")
+        assert spy.logins == before + 1
+        card.pin.write_text(right)
+    else:
+        card.pin.write_text(right)
+        refused(ready_vault.run("exchange", GRANT), 22, "nobody is at the terminal")
+        assert spy.logins == before
+        person()
+    exchange(ready_vault)
+    assert not marks(ready_vault) and spy.logins == before + 2
+
+
+def test_a_wrong_pin_after_that_begins_again(ready_vault, card):
+    """A change is no promise that the new one is right."""
+    right = card.pin.read_text()
+    card.pin.write_text(WRONG_PIN)
+    refused(ready_vault.run("exchange", GRANT), 21)
+    exchange(ready_vault, "--ask-pin", pty=[(PROMPT, right)])
+    card.pin.write_text(WRONG_PIN[::-1] + "1")
+    refused(ready_vault.run("exchange", GRANT), 21)
+    assert json.loads(marks(ready_vault)[0].read_text())["vouched"] is False
+
+
+def test_a_note_that_cannot_be_read(ready_vault, card):
+    """It counts as one of a PIN that was rejected."""
+    serial = card.serial.encode().hex()
+    mark = ready_vault.trust.with_name(f"pin-rejected.{serial}")
+    mark.write_text("{")
+    mark.chmod(0o600)
+    with grant_untouched(ready_vault):
+        refused(ready_vault.run("exchange", GRANT), 22, "nobody is at the terminal")
+
+
+def test_a_pin_that_is_too_short_is_not_a_try(ready_vault, card):
+    """Nothing was tried, so nothing is remembered."""
+    card.pin.write_text("123")
+    refused(ready_vault.run("exchange", GRANT), 21, "shorter than the card allows; no try was spent")
+    assert not marks(ready_vault)
+
+
+# ---- systemd's credentials ----
+
+def test_a_credential(ready_vault, card):
+    """Its directory comes from the front's environment, its name from the configuration."""
+    directory = ready_vault.base / "credentials"
+    directory.mkdir(mode=0o700)
+    (directory / "card-pin").write_text(card.pin.read_text())
+    (directory / "card-pin").chmod(0o400)
+    card.change("pin-source", "credential:card-pin")
+    exchange(ready_vault, env={"CREDENTIALS_DIRECTORY": str(directory)})
+    for value, words in ((None, "$CREDENTIALS_DIRECTORY is not set"), ("x", "no absolute path")):
+        refused(ready_vault.run("exchange", GRANT, env={"CREDENTIALS_DIRECTORY": value}), 14,
+                "there is no credential 'card-pin'", words, "LoadCredentialEncrypted=card-pin")
+
+
+@pytest.mark.parametrize("name", ["credential:", "credential:../pin", "credential:a/b"])
+def test_names_of_credentials(ready_vault, card, name):
+    """A name is no path."""
+    card.change("pin-source", name)
+    refused(ready_vault.run("exchange", GRANT), 14, "cannot be the name of a credential")
+
+
+# ---- pinentry ----
+
+PINENTRY = """#!/usr/bin/python3
+import sys
+def say(line):
+    sys.stdout.write(line + "\\n")
+    sys.stdout.flush()
+say("OK Pleased to meet you")
+for line in sys.stdin:
+    with open({log!r}, "a") as log:
+        log.write(line)
+    if line.startswith("GETPIN"):
+        {answer}
+    elif line.startswith("OPTION"):
+        say("ERR 83886254 Unknown option <Pinentry>")
+    else:
+        say("OK")
+"""
+
+
+def pinentry(vault, card, answer):
+    """A program that answers in this way; the file with what it was told."""
+    log = card.directory / "log"  # the one place where the room's children may write
+    program = vault.write("pinentry", PINENTRY.format(log=str(log), answer=answer), 0o700)
+    card.change("pin-source", None)
+    text = vault.config.read_text()
+    vault.config.write_text(text.replace("[module soft]\n", f"[module soft]\npinentry = {program}\n"))
+    return log
+
+
+def test_pinentry(ready_vault, card):
+    """It is told the card, the purpose and the count, and gets no terminal of ours; every byte may be encoded."""
+    pin = card.pin.read_text()
+    coded = "".join(f"%{ord(c):02X}" for c in pin[:3]) + pin[3:]
+    log = pinentry(ready_vault, card, f"say('S PASSWORD_FROM_CACHE'); say('D {coded}'); say('OK')")
+    exchange(ready_vault)
+    assert f"SETDESC PIN for vault {card.serial} (exchange {GRANT}, 1 use): " in log.read_text()
+
+
+@pytest.mark.parametrize("answer, code, words", [
+    ("say('ERR 83886179 Operation cancelled <Pinentry>')", 10, "typing was cancelled"),
+    ("say('OK')", 2, "nothing was typed"),
+    ("say('D ' + '1' * 300); say('OK')", 2, "longer than 255 bytes"),
+    ("say('D 1%G1'); say('OK')", 14, "malformed answer"),
+    ("say('hello')", 14, "does not speak the protocol"),
+    ("say('S' * 2000)", 14, "a line over 1000 bytes"),
+    ("say('ERR 1 no')", 14, "it refuses"),
+    ("sys.exit()", 14, "ended without an answer"),
+    ("say('D 000000000000'); say('OK')", 21, "PIN is wrong"),
+    ("say('D 1%012345'); say('OK')", 21, "holds a control character; no try was spent"),
+])
+def test_pinentry_that_gives_no_pin(ready_vault, card, answer, code, words):
+    """One question, one answer, at most one try."""
+    spy = card.spy()
+    log = pinentry(ready_vault, card, answer)
+    refused(ready_vault.run("exchange", GRANT), code, words)
+    assert log.read_text().count("GETPIN") == 1
+    assert spy.logins == (1 if words == "PIN is wrong" else 0)
+    assert Facts(ready_vault).outcome["result"] == "failed"
+
+
+def test_pinentry_of_anybody(ready_vault, card):
+    """Whoever can write it would learn the PIN."""
+    pinentry(ready_vault, card, "say('OK')")
+    (ready_vault.base / "pinentry").chmod(0o777)
+    refused(ready_vault.run("exchange", GRANT), 14, "pinentry", "can be written by others")
