@@ -39,7 +39,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_TRY,        "try",        FRONT_TO_CARD, CARD_LOGGING_IN,  STATE_SAME,      ""},
     {MESSAGE_CARD_END,   "end",        FRONT_TO_CARD, CARD_BUSY,        STATE_OVER,      ""},
 
-    {MESSAGE_FOUND,      "found",     CARD_TO_FRONT, IN(CARD_LISTING),    STATE_SAME, "sssss"},
+    {MESSAGE_FOUND,      "found",     CARD_TO_FRONT, IN(CARD_LISTING),    STATE_SAME, "ssssss"},
     {MESSAGE_LISTED,     "listed",    CARD_TO_FRONT, IN(CARD_LISTING),    STATE_OVER, "u"},
     {MESSAGE_FORMATTED,  "formatted", CARD_TO_FRONT, IN(CARD_FORMATTING), STATE_OVER, "ss"},
     {MESSAGE_ENROLLED,   "enrolled",  CARD_TO_FRONT, IN(CARD_ENROLLING),  CARD_READY, "sssssssss"},

@@ -70,7 +70,7 @@ enum message_type {
     MESSAGE_TRY,        /* go on: the PIN may be tried */
     MESSAGE_CARD_END,
     /* card → front */
-    MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN */
+    MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN, what it says it can do */
     MESSAGE_LISTED,     /* how many */
     MESSAGE_FORMATTED,  /* serial, label */
     MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
