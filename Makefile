@@ -112,7 +112,12 @@ $B/tests/%.o: private COMPILE += -Wno-conversion
 
 $(UNITS): $B/unit/%: $B/tests/unit/%.o $(LIBRARY)
 	$(call say,LINK)
-	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ -lcmocka $(call libs_of,$(EVERY_LIB))
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) -lcmocka $(call libs_of,$(EVERY_LIB))
+
+# These look at a part of a program, which is not in the library.
+LOOPBACK := $(call objects,src/exchangeroom/loopback*.c src/exchangeroom/result_page.c)
+$B/unit/test_loopback $B/unit/test_loopback_request $B/unit/test_result_page: $(LOOPBACK)
+$B/fuzz/fuzz_login_request $B/fuzz/fuzz_login_request.fuzz: $(LOOPBACK)
 
 unit: $(UNITS)
 	$Qfailed=0; for test in $(UNITS); do $$test || failed=1; done; exit $$failed
@@ -122,8 +127,16 @@ valgrind: $(UNITS)
 	    P11VAULT_UNDER_VALGRIND=1 $(VALGRIND) $$test || failed=1; \
 	done; exit $$failed
 
-system: all $(SHIM)
+system: all $B/proof/flip $(SHIM)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadgroup tests/system
+
+# The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
+$B/proof/flip: $B/tests/proof/flip.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+
+audit-proof: all $B/proof/flip
+	$QP11VAULT_BUILD='$(abspath $B)' PYTHON='$(PYTHON)' tests/proof/run.sh
 
 # Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
 # The scanner of memory and registers, what it proves itself on, and what takes system calls away.
@@ -162,17 +175,30 @@ matrix: all $(SHIM)
 exposure: all $(LOOKERS)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
 
+# A simulated Rutoken behind the unmodified pcscd and OpenSC: tests/rutoken/README.md.
+rutoken: all
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/rutoken
+
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
+
+# What a log of a million entries costs (AUDIT_ENTRIES=…), beside the hashing alone.  Not a test either.
+AUDIT_ENTRIES ?= 1000000
+$B/bench/audit_bench: $B/tests/bench/audit_bench.o $(LIBRARY)
+	$(call say,LINK)
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+
+audit-bench: $B/bench/audit_bench
+	$Q$B/bench/audit_bench $(AUDIT_ENTRIES)
 
 # Fuzzers.  With clang they fuzz; with any compiler they also run their seeds as a plain test.
 $(FUZZERS): $B/fuzz/%: $B/tests/fuzz/%.o $B/tests/fuzz/driver.o $(LIBRARY)
 	$(call say,LINK)
-	$Qmkdir -p $(@D) && $(LINK) -o $@ $^ $(call libs_of,$(EVERY_LIB))
+	$Qmkdir -p $(@D) && $(LINK) -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs_of,$(EVERY_LIB))
 
 $(FUZZERS:%=%.fuzz): $B/fuzz/%.fuzz: $B/tests/fuzz/%.o $(LIBRARY)
 	$(call say,LINK)
-	$Qmkdir -p $(@D) && $(LINK) -fsanitize=fuzzer -o $@ $^ $(call libs_of,$(EVERY_LIB))
+	$Qmkdir -p $(@D) && $(LINK) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIBRARY) $(call libs_of,$(EVERY_LIB))
 
 fuzz-seeds: $(FUZZERS)
 	$Qtests/checks/fuzz.sh seeds $(FUZZERS)
@@ -228,7 +254,7 @@ endif
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
 	$(INSTALL) -m 0711 $B/p11vault '$(DESTDIR)$(BINDIR)/p11vault'
 	$(INSTALL) -m 0711 $B/p11vault-card $B/p11vault-exchange '$(DESTDIR)$(LIBEXECDIR)'
-	$(INSTALL) -m 0644 conf/p11vault.conf '$(DESTDIR)$(DOCDIR)/p11vault.conf'
+	$(INSTALL) -m 0644 conf/p11vault.conf conf/opensc.conf '$(DESTDIR)$(DOCDIR)'
 	for page in $(MANUALS); do \
 	    $(INSTALL) -D -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; \
 	done
@@ -236,7 +262,7 @@ endif
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/p11vault' $(patsubst %,'$(DESTDIR)$(LIBEXECDIR)/%',$(filter-out p11vault,$(PROGRAMS)))
 	rm -f $(foreach page,$(MANUALS),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))')
-	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf'
+	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf' '$(DESTDIR)$(DOCDIR)/opensc.conf'
 	-rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
 
 clean:
@@ -250,15 +276,18 @@ help:
 	@echo 'links      who may link what         analyze   gcc -fanalyzer and clang-tidy'
 	@echo 'check      all of these              demo      a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
+	@echo 'rutoken    a simulated Rutoken behind pcscd and OpenSC (as root)'
 	@echo 'faults     every PKCS#11 call failing in every way (with sanitizers)'
 	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
+	@echo 'audit-proof every attack on the log (an hour); check takes samples'
+	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system faults faults-run matrix exposure bench fuzz fuzz-seeds fuzz-run headers floors links analyze check \
-        demo deps install uninstall clean help FORCE
+.PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench audit-bench audit-proof fuzz \
+        fuzz-seeds fuzz-run headers floors links analyze check demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:

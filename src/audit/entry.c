@@ -18,11 +18,12 @@ struct schema {
 };
 
 /* clang-format off */
-#define MUST(word, shape)        {.name = (word), .form = (shape), .required = true}
-#define MAY(word, shape)         {.name = (word), .form = (shape)}
-#define ONE_OF(word, list)       {.name = (word), .form = CHOICE, .required = true, \
+#define MUST(word, shape)        {.name = (word), .size = sizeof(word) - 1, .form = (shape), \
+                                  .required = true}
+#define MAY(word, shape)         {.name = (word), .size = sizeof(word) - 1, .form = (shape)}
+#define ONE_OF(word, list)       {.name = (word), .size = sizeof(word) - 1, .form = CHOICE, .required = true, \
                                   .choices = (list)}
-#define HOLDS(word, shape, list) {.name = (word), .form = (shape), .required = true, \
+#define HOLDS(word, shape, list) {.name = (word), .size = sizeof(word) - 1, .form = (shape), .required = true, \
                                   .members = (list)}
 #define END                      {.name = NULL}
 
@@ -86,6 +87,14 @@ static const struct schema schemas[] = {
         HOLDS("jwk", OBJECT, jwk),
         MUST("alg", TEXT),
         MUST("sign", VKEY),
+        MUST("use", ID),
+        END
+    }},
+    [ENTRY_REMOVAL] = {"removal", true, { /* one that nobody signed would keep a card from opening */
+        MUST("card", TEXT),
+        MUST("kid", TEXT),
+        MUST("lost", TRUTH), /* somebody else may have it: what it opens is exposed */
+        MUST("apps", TEXTS), /* that it opens */
         MUST("use", ID),
         END
     }},
@@ -177,6 +186,14 @@ static const struct schema schemas[] = {
 /* clang-format on */
 
 #define SCHEMA_COUNT (sizeof(schemas) / sizeof(schemas[0]))
+_Static_assert(SCHEMA_COUNT == ENTRY_TYPES, "the scanner knows as many types as the table");
+
+const struct member *const entry_common = common;
+
+const struct member *entry_members(unsigned type)
+{
+    return schemas[type].members;
+}
 
 const char *entry_type_name(enum entry_type type)
 {

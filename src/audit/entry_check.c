@@ -9,10 +9,6 @@
 #include "p11vault/audit/note.h"
 #include "p11vault/base/digest.h"
 
-#define TEXT_MAX 1024
-#define ELEMENTS_MAX 64
-#define ID_DIGITS 32
-
 /* ---- values ---- */
 
 /* By length, not up to a NUL.  C1 control characters are two bytes in UTF-8. */
@@ -32,7 +28,7 @@ static bool is_text(const json_t *value, size_t maximum)
 }
 
 /* Every month may have 31 days here, and every minute a leap second. */
-static bool is_time(const char *text)
+bool entry_is_time(const char *text)
 {
     static const char lowest[] = "0000-01-01T00:00:00Z";
     static const char highest[] = "9999-12-31T23:59:60Z";
@@ -58,7 +54,7 @@ static bool is_hex(const char *text, size_t digits)
     return digits / 2 <= sizeof(bytes) && hex_decode(text, bytes, digits / 2);
 }
 
-static bool is_code(const char *text)
+bool entry_is_code(const char *text)
 {
     for (unsigned long number = CODE_DONE; number <= CODE_BUSY; number++) {
         if (strcmp(error_code_name(error_code_from(number)), text) == 0)
@@ -67,7 +63,7 @@ static bool is_code(const char *text)
     return false;
 }
 
-static bool is_choice(const char *text, const char *choices)
+bool entry_is_choice(const char *text, const char *choices)
 {
     size_t size = strlen(text);
     for (const char *word = choices; size > 0 && (word = strstr(word, text)) != NULL; word++) {
@@ -79,10 +75,10 @@ static bool is_choice(const char *text, const char *choices)
 
 static bool is_texts(const json_t *value)
 {
-    if (!json_is_array(value) || json_array_size(value) > ELEMENTS_MAX)
+    if (!json_is_array(value) || json_array_size(value) > ENTRY_ELEMENTS_MAX)
         return false;
     for (size_t i = 0; i < json_array_size(value); i++) {
-        if (!is_text(json_array_get(value, i), TEXT_MAX))
+        if (!is_text(json_array_get(value, i), ENTRY_TEXT_MAX))
             return false;
     }
     return true;
@@ -90,22 +86,22 @@ static bool is_texts(const json_t *value)
 
 static bool is_plain(const json_t *value, const struct member *member)
 {
-    const char *text = is_text(value, TEXT_MAX) ? json_string_value(value) : NULL;
+    const char *text = is_text(value, ENTRY_TEXT_MAX) ? json_string_value(value) : NULL;
     switch (member->form) {
     case TEXT:
         return text != NULL;
     case VKEY:
         return is_text(value, NOTE_VKEY_MAX);
     case TIME:
-        return text != NULL && is_time(text);
+        return text != NULL && entry_is_time(text);
     case ID:
-        return text != NULL && is_hex(text, ID_DIGITS);
+        return text != NULL && is_hex(text, ENTRY_ID_DIGITS);
     case HASH:
         return text != NULL && is_hex(text, (size_t)2 * DIGEST_SIZE);
     case CODE:
-        return text != NULL && is_code(text);
+        return text != NULL && entry_is_code(text);
     case CHOICE:
-        return text != NULL && is_choice(text, member->choices);
+        return text != NULL && entry_is_choice(text, member->choices);
     case INTEGER:
         return json_is_integer(value);
     case COUNT:
@@ -161,7 +157,7 @@ static int check_object(const json_t *object, const struct member *member, struc
 
 static int check_objects(const json_t *array, const struct member *member, struct error *error)
 {
-    if (!json_is_array(array) || json_array_size(array) > ELEMENTS_MAX)
+    if (!json_is_array(array) || json_array_size(array) > ENTRY_ELEMENTS_MAX)
         return wrong_member("", member, "has the wrong type or value", error);
     for (size_t i = 0; i < json_array_size(array); i++) {
         if (check_object(json_array_get(array, i), member, error) < 0)

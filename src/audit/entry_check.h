@@ -29,6 +29,7 @@ enum form {
 /* A list of members ends with one that has no name. */
 struct member {
     const char *name;
+    size_t size; /* of the name */
     enum form form;
     bool required;
     const char *choices; /* words with one space between */
@@ -41,5 +42,19 @@ struct member {
  */
 int entry_check_members(const json_t *object, const struct member *members, const char *within,
                         size_t *count, struct error *error);
+
+/* entry.c: the members that every entry has, and those of a type. */
+#define ENTRY_TYPES 11
+extern const struct member *const entry_common;
+const struct member *entry_members(unsigned type);
+
+/* Texts that are no escapes, as entries have them: the checks of the forms, for both readers. */
+bool entry_is_time(const char *text);
+bool entry_is_code(const char *text);
+bool entry_is_choice(const char *text, const char *choices);
+
+#define ENTRY_TEXT_MAX 1024
+#define ENTRY_ELEMENTS_MAX 64
+#define ENTRY_ID_DIGITS 32
 
 #endif

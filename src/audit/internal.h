@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "p11vault/audit/merkle.h"
 #include "p11vault/audit/note.h"
 
 /* The well-formed UTF-8 character at the start of `size` bytes: how many it takes; 0 when there is none. */
@@ -19,5 +20,15 @@ bool note_name_valid(const char *name, size_t size);
 /* True when the signature over the text is by this key. */
 bool note_key_verifies(const struct note_key *key, const char *text, size_t text_size,
                        const uint8_t *signature, size_t signature_size);
+
+/* The largest power of two below `size`, which is at least 2. */
+uint64_t merkle_split(uint64_t size);
+
+/* The hash over `size` entries from `start` on, a multiple of every subtree in the range. */
+int merkle_read_range(uint64_t start, uint64_t size, merkle_read_node *read, void *context,
+                      struct digest *ret_hash, struct error *error);
+
+/* Proofs are made from the top and written from the bottom. */
+void merkle_reverse(struct merkle_proof *proof);
 
 #endif

@@ -12,14 +12,14 @@ static const uint8_t parent_prefix = 0x01;
 struct digest merkle_leaf(const void *entry, size_t size)
 {
     const struct digest_part parts[] = {{&leaf_prefix, 1}, {entry, size}};
-    return digest_of_parts(parts, 2);
+    return digest_of_public(parts, 2);
 }
 
 struct digest merkle_parent(const struct digest *left, const struct digest *right)
 {
     const struct digest_part parts[] = {
         {&parent_prefix, 1}, {left->bytes, DIGEST_SIZE}, {right->bytes, DIGEST_SIZE}};
-    return digest_of_parts(parts, 3);
+    return digest_of_public(parts, 3);
 }
 
 static bool has_level(uint64_t size, unsigned level)

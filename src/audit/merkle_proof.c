@@ -6,8 +6,9 @@
 
 #include <stdbool.h>
 
-/* The largest power of two below `size`, which is at least 2. */
-static uint64_t split_of(uint64_t size)
+#include "internal.h"
+
+uint64_t merkle_split(uint64_t size)
 {
     uint64_t half = 1;
     while (half < size - half)
@@ -15,8 +16,7 @@ static uint64_t split_of(uint64_t size)
     return half;
 }
 
-/* The hash over `size` entries from `start` on, a multiple of every subtree in the range. */
-static int read_range(uint64_t start, uint64_t size, merkle_read_node *read, void *context,
+int merkle_read_range(uint64_t start, uint64_t size, merkle_read_node *read, void *context,
                       struct digest *ret_hash, struct error *error)
 {
     struct merkle_node places[MERKLE_LEVELS];
@@ -30,7 +30,7 @@ static int read_range(uint64_t start, uint64_t size, merkle_read_node *read, voi
     return 0;
 }
 
-static void reverse(struct merkle_proof *proof)
+void merkle_reverse(struct merkle_proof *proof)
 {
     for (size_t i = 0; i < proof->count / 2; i++) {
         struct digest kept = proof->hashes[i];
@@ -49,17 +49,18 @@ int merkle_prove(uint64_t index, uint64_t size, merkle_read_node *read, void *co
     uint64_t start = 0;
     uint64_t left = size;
     while (left > 1) {
-        uint64_t half = split_of(left);
+        uint64_t half = merkle_split(left);
         bool goes_left = index - start < half;
         uint64_t aside = goes_left ? start + half : start;
         uint64_t aside_size = goes_left ? left - half : half;
-        if (read_range(aside, aside_size, read, context, &proof.hashes[proof.count], error) < 0)
+        if (merkle_read_range(aside, aside_size, read, context, &proof.hashes[proof.count], error) <
+            0)
             return error_prefix(error, "prove entry %llu", (unsigned long long)index);
         proof.count++;
         start = goes_left ? start : start + half;
         left = goes_left ? half : left - half;
     }
-    reverse(&proof);
+    merkle_reverse(&proof);
     *ret_proof = proof;
     return 0;
 }

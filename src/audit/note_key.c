@@ -185,10 +185,27 @@ void note_key_fingerprint(const struct note_key *key, char ret_text[NOTE_FINGERP
     snprintf(ret_text, NOTE_FINGERPRINT_SIZE, "SHA256:%s", hex);
 }
 
+/* The key that was used last: reading one costs as much as a signature, and a log is signed by few. */
+static EVP_PKEY *load_again(const uint8_t *spki, size_t spki_size)
+{
+    static struct {
+        EVP_PKEY *key;
+        uint8_t spki[NOTE_SPKI_MAX];
+        size_t size;
+    } last;
+    if (last.key == NULL || last.size != spki_size || memcmp(last.spki, spki, spki_size) != 0) {
+        EVP_PKEY_free(last.key);
+        last.key = load(spki, spki_size);
+        last.size = spki_size;
+        memcpy(last.spki, spki, spki_size);
+    }
+    return last.key;
+}
+
 bool note_key_verifies(const struct note_key *key, const char *text, size_t text_size,
                        const uint8_t *signature, size_t signature_size)
 {
-    auto_of(EVP_PKEY_free) EVP_PKEY *public = load(key->spki, key->spki_size);
+    EVP_PKEY *public = load_again(key->spki, key->spki_size);
     auto_of(EVP_MD_CTX_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool verified = public != NULL && context != NULL && signature_size <= NOTE_SIGNATURE_MAX &&
                     EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, public) == 1 &&

@@ -26,6 +26,26 @@ struct digest digest_of_parts(const struct digest_part *parts, size_t count)
     return digest;
 }
 
+struct digest digest_of_public(const struct digest_part *parts, size_t count)
+{
+    static EVP_MD_CTX *context;
+    static EVP_MD *algorithm;
+    struct digest digest;
+    unsigned size = 0;
+    if (context == NULL) {
+        context = EVP_MD_CTX_new();
+        algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+    }
+    bool fine =
+        context != NULL && algorithm != NULL && EVP_DigestInit_ex2(context, algorithm, NULL) == 1;
+    for (size_t i = 0; fine && i < count; i++)
+        fine = EVP_DigestUpdate(context, parts[i].bytes, parts[i].size) == 1;
+    fine = fine && EVP_DigestFinal_ex(context, digest.bytes, &size) == 1 && size == DIGEST_SIZE;
+    if (!fine)
+        abort();
+    return digest;
+}
+
 struct digest digest_of(const void *bytes, size_t size)
 {
     return digest_of_parts(&(struct digest_part){bytes, size}, 1);

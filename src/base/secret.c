@@ -1,28 +1,22 @@
 /*
- * secret.c: one mapping a secret: guard page, hidden or locked pages, guard page.
+ * secret.c: what a secret holds; its pages come from secret_pages.c.
  *
  * Everything behind `size` is zero at all times but for what a caller wrote through secret_room()
- * and has not yet declared; freeing therefore wipes the whole of the pages.
+ * and has not yet declared; cutting and freeing therefore wipe the whole of the pages.  That costs
+ * a hundredth of a microsecond a kilobyte, so nothing is kept on how far they were written.
  */
 #include "p11vault/base/secret.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
+
+#include "secret_pages.h"
 
 struct secret {
-    enum secret_kind kind;
-    uint8_t *data; /* the first byte between the guard pages */
+    struct secret_pages *pages;
+    uint8_t *data; /* of the pages */
     size_t size;
     size_t capacity;
-    size_t locked; /* bytes in whole pages, at least the capacity */
-    uint8_t *mapping;
-    size_t mapped; /* those pages and both guard pages */
 };
 
 static bool unlocked_allowed;
@@ -37,94 +31,6 @@ bool secret_unlocked_allowed(void)
     return unlocked_allowed;
 }
 
-static size_t page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-static void take_mapping(struct secret *secret, enum secret_kind kind, void *mapping)
-{
-    secret->kind = kind;
-    secret->mapping = mapping;
-    secret->data = secret->mapping + page_size();
-}
-
-/*
- * A descriptor of hidden memory, as large as the mapping; -1 where there is none.  A limit on the
- * size of files counts here too, and going beyond it is a signal.
- */
-static int open_hidden(size_t size)
-{
-#ifdef SYS_memfd_secret
-    static atomic_bool is_missing; /* asked once: a kernel does not learn it */
-    struct rlimit limit;
-    if (is_missing || getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < size)
-        return -1;
-    auto_close int descriptor = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
-    is_missing = descriptor < 0 && errno == ENOSYS;
-    if (descriptor < 0 || ftruncate(descriptor, (off_t)size) < 0)
-        return -1;
-    return TAKE_FD(descriptor);
-#else
-    (void)size;
-    return -1;
-#endif
-}
-
-/*
- * The guard pages belong to the same mapping: the kernel counts them as locked, but as nobody can
- * touch them there is no memory behind them.  Any refusal means that the secret is locked instead.
- */
-static bool map_hidden(struct secret *secret)
-{
-    auto_close int descriptor = open_hidden(secret->mapped);
-    if (descriptor < 0)
-        return false;
-    void *mapping = mmap(NULL, secret->mapped, PROT_NONE, MAP_SHARED, descriptor, 0);
-    if (mapping == MAP_FAILED)
-        return false;
-    if (madvise(mapping, secret->mapped, MADV_DONTFORK) < 0 ||
-        mprotect((uint8_t *)mapping + page_size(), secret->locked, PROT_READ | PROT_WRITE) < 0) {
-        munmap(mapping, secret->mapped);
-        return false;
-    }
-    take_mapping(secret, SECRET_HIDDEN, mapping);
-    return true;
-}
-
-static int map_locked(struct secret *secret, struct error *error)
-{
-    void *mapping =
-        mmap(NULL, secret->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapping == MAP_FAILED)
-        return error_errno(error, CODE_FAULT, "map memory for a secret");
-    take_mapping(secret, SECRET_LOCKED, mapping);
-    return 0;
-}
-
-static int lock_pages(struct secret *secret, struct error *error)
-{
-    if (mprotect(secret->data, secret->locked, PROT_READ | PROT_WRITE) < 0)
-        return error_errno(error, CODE_FAULT, "open memory for a secret");
-    bool locked = mlock(secret->data, secret->locked) == 0;
-    if (!locked && unlocked_allowed) {
-        secret->kind = SECRET_UNLOCKED;
-    } else if (!locked) {
-        error_errno(error, CODE_CONFIG, "lock %zu KiB of memory for a secret",
-                    secret->locked / 1024);
-        return error_hint(error, "raise the limit: ulimit -l 8192 (a unit: LimitMEMLOCK=8M)");
-    }
-    if (madvise(secret->data, secret->locked, MADV_DONTDUMP) < 0)
-        return error_errno(error, CODE_FAULT, "keep a secret out of core dumps");
-    /*
-     * Kernels before 4.14 do not know this one.  They lose a second line of defence only: rooms
-     * are started by exec, which drops the pages in any case.
-     */
-    if (madvise(secret->data, secret->locked, MADV_WIPEONFORK) < 0 && errno != EINVAL)
-        return error_errno(error, CODE_FAULT, "keep a secret out of forked processes");
-    return 0;
-}
-
 int secret_new(size_t capacity, struct secret **ret_secret, struct error *error)
 {
     if (capacity == 0 || capacity > SECRET_MAX)
@@ -134,12 +40,9 @@ int secret_new(size_t capacity, struct secret **ret_secret, struct error *error)
     if (secret == NULL)
         return error_memory(error);
     secret->capacity = capacity;
-    secret->locked = (capacity + page_size() - 1) / page_size() * page_size();
-    secret->mapped = secret->locked + 2 * page_size();
-    bool is_small = secret->locked <= SECRET_HIDDEN_PAGES * page_size();
-    if (!(is_small && map_hidden(secret)) &&
-        (map_locked(secret, error) < 0 || lock_pages(secret, error) < 0))
+    if (secret_pages_take(capacity, &secret->pages, error) < 0)
         return -1;
+    secret->data = secret->pages->data;
     *ret_secret = TAKE(secret);
     return 0;
 }
@@ -148,15 +51,8 @@ void secret_free(struct secret *secret)
 {
     if (secret == NULL)
         return;
-    if (secret->data != NULL) {
-        /*
-         * The pages may still be closed when secret_new() failed half-way, and hidden ones are not
-         * there in a forked child.
-         */
-        if (mprotect(secret->data, secret->locked, PROT_READ | PROT_WRITE) == 0)
-            explicit_bzero(secret->data, secret->locked);
-        munmap(secret->mapping, secret->mapped);
-    }
+    if (secret->pages != NULL)
+        secret_pages_leave(secret->pages);
     free(secret);
 }
 
@@ -177,7 +73,7 @@ size_t secret_capacity(const struct secret *secret)
 
 enum secret_kind secret_kind(const struct secret *secret)
 {
-    return secret->kind;
+    return secret->pages->kind;
 }
 
 int secret_append(struct secret *secret, const void *bytes, size_t size, struct error *error)
@@ -220,7 +116,7 @@ void secret_cut(struct secret *secret, size_t size)
 {
     if (size > secret->size)
         abort();
-    explicit_bzero(secret->data + size, secret->locked - size);
+    explicit_bzero(secret->data + size, secret->pages->size - size);
     secret->size = size;
 }
 

@@ -60,6 +60,11 @@ void secret_heap_free(void *pointer)
     free(block);
 }
 
+void secret_heap_wipe(void *block, size_t size)
+{
+    explicit_bzero(block, size);
+}
+
 void *secret_heap_realloc(void *pointer, size_t size)
 {
     if (pointer == NULL)

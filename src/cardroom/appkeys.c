@@ -47,8 +47,8 @@ int cardroom_recipient(struct cardroom *room, const struct message *order, struc
     return 0;
 }
 
-static int public_jwk(const struct ec_point *point, char ret_kid[THUMBPRINT_SIZE], char **ret_text,
-                      struct error *error)
+int cardroom_public_jwk(const struct ec_point *point, char ret_kid[THUMBPRINT_SIZE],
+                        char **ret_text, struct error *error)
 {
     struct jwk jwk = {.type = JWK_P256, .point = *point};
     auto_json json_t *json = NULL;
@@ -64,12 +64,13 @@ int cardroom_name_app_key(struct cardroom *room, struct error *error)
     char kid[THUMBPRINT_SIZE];
     if (!room->inside.keys)
         return 0;
-    if (public_jwk(&room->app_public, kid, &jwk, error) < 0)
+    const struct ec_point *point = room->app_rekeyed ? &room->next_public : &room->app_public;
+    if (cardroom_public_jwk(point, kid, &jwk, error) < 0)
         return -1;
     return channel_send(room->inside.keys, MESSAGE_APPKEY, error, TEXT(jwk));
 }
 
-static int kids_text(const struct cardroom *room, char **ret_text, struct error *error)
+int cardroom_kids_text(const struct cardroom *room, char **ret_text, struct error *error)
 {
     auto_json json_t *kids = json_array();
     for (size_t i = 0; i < room->recipient_count; i++)
@@ -92,10 +93,10 @@ int cardroom_make(struct cardroom *room, const struct message *order, struct err
         return error_set(error, CODE_CONFIG, "an app key without a card to open it");
     (void)snprintf(room->app, sizeof(room->app), "%s", message_text(order, 0));
     if (ec_generate(&private, &room->app_public, error) < 0 ||
-        public_jwk(&room->app_public, room->app_kid, &jwk, error) < 0 ||
+        cardroom_public_jwk(&room->app_public, room->app_kid, &jwk, error) < 0 ||
         appkey_seal(private, room->recipients, room->recipient_count, &room->app_record, error) <
             0 ||
-        kids_text(room, &kids, error) < 0 || cardroom_name_app_key(room, error) < 0)
+        cardroom_kids_text(room, &kids, error) < 0 || cardroom_name_app_key(room, error) < 0)
         return -1;
     room->app_made = true;
     return channel_send(room->inside.front, MESSAGE_MADE, error, TEXT(room->app_record), TEXT(jwk),
@@ -201,7 +202,7 @@ int cardroom_unwrap(struct cardroom *room, struct error *error)
         unwrap_content_key(room, recipient, &key, &content_key, error) < 0 ||
         appkey_open(room->app_record, content_key, &room->app_private, &room->app_public, error) <
             0 ||
-        public_jwk(&room->app_public, kid, &jwk, error) < 0)
+        cardroom_public_jwk(&room->app_public, kid, &jwk, error) < 0)
         return error_prefix(error, "unwrap the key of app '%s'", room->app);
     /* AES-GCM does not commit to its key: only the thumbprint in the signed log says that this is the app's key. */
     if (strcmp(kid, room->app_kid) != 0) {

@@ -80,9 +80,15 @@ struct cardroom {
     struct appkey_card recipients[APPKEY_RECIPIENTS_MAX];
     char recipient_kids[APPKEY_RECIPIENTS_MAX][THUMBPRINT_SIZE];
     size_t recipient_count;
-    bool app_made;
+    bool app_made, app_rewrapped, app_rekeyed;
     struct secret *app_private;
     struct ec_point app_public;
+
+    /* the app's next key, of a use that changes it: slots are sealed to this one */
+    char next_kid[THUMBPRINT_SIZE];
+    char *next_record;
+    struct secret *next_private;
+    struct ec_point next_public;
 
     struct locked_record *records;
     size_t record_count;
@@ -120,7 +126,14 @@ int cardroom_make(struct cardroom *room, const struct message *order, struct err
 int cardroom_app(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_unlock(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_unwrap(struct cardroom *room, struct error *error);
-/* Names the app key to the exchange room, when there is one. */
+/* The public JWK of a key and its thumbprint; the kids of the recipients told.  The caller frees the texts. */
+int cardroom_public_jwk(const struct ec_point *point, char ret_kid[THUMBPRINT_SIZE],
+                        char **ret_text, struct error *error);
+int cardroom_kids_text(const struct cardroom *room, char **ret_text, struct error *error);
+/* App keys anew (appkey_anew.c). */
+int cardroom_rewrap(struct cardroom *room, struct error *error);
+int cardroom_rekey(struct cardroom *room, struct error *error);
+/* Names the key that is sealed to, to the exchange room, when there is one. */
 int cardroom_name_app_key(struct cardroom *room, struct error *error);
 
 /* The card's two keys (cardkeys.c). */

@@ -43,6 +43,19 @@ static int ask_pin(const struct card_info *info, const char *source, const char 
     return -1;
 }
 
+/* Told to the person who has just typed it and to nobody else: in a job's log it would be the PIN itself. */
+static void warn_of_factory_pin(const struct cardroom *room, const struct secret *pin)
+{
+    char text[256];
+    if (!card_pin_is_factory(room->card, pin))
+        return;
+    (void)snprintf(text, sizeof(text),
+                   "warning: card '%s %s' has the PIN that it left the factory with: "
+                   "pkcs11-tool --login --change-pin",
+                   room->label, room->serial);
+    typed_tell(text);
+}
+
 /*
  * Before a PIN that nobody types is tried, the front writes down that it will be: should this process or the machine end
  * in the middle of it, no other run tries the same PIN again.
@@ -95,6 +108,8 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     if (result < 0)
         return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
     result = log_in(room, pin, attended, error);
+    if (result == 0 && attended)
+        warn_of_factory_pin(room, pin);
     if (result == 0 && pin)
         result = card_keep_pin(room->card, pin, error);
     secret_free(TAKE(pin));

@@ -16,6 +16,8 @@ static void clear(struct cardroom *room)
     card_free(room->card);
     module_free(room->module);
     secret_free(room->app_private);
+    secret_free(room->next_private);
+    free(room->next_record);
     free(room->app_record);
     free(room->records);
     free(room->slots);

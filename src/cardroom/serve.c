@@ -17,7 +17,8 @@ static int sign_and_unwrap(struct cardroom *room, struct error *error)
     uint64_t size;
     if (cardroom_check_tail(room, error) < 0 || cardroom_sign(room, &note, &size, error) < 0)
         return -1;
-    if (!room->app_made && room->app_record && cardroom_unwrap(room, error) < 0)
+    if (!room->app_made && !room->app_rewrapped && room->app_record &&
+        cardroom_unwrap(room, error) < 0)
         return -1;
     card_logout(room->card);
     card_free(TAKE(room->card));
@@ -55,7 +56,9 @@ static int hand(struct cardroom *room, const struct message *order, struct error
             return -1;
         epk = &slot->epk;
     }
-    if (jwe_content_key(room->app_private, epk, &content_key, error) < 0 ||
+    const struct secret *private =
+        n >= room->count && room->app_rekeyed ? room->next_private : room->app_private;
+    if (jwe_content_key(private, epk, &content_key, error) < 0 ||
         channel_send(room->inside.keys, MESSAGE_KEY, error, NUMBER(n),
                      BYTES(epk->bytes, EC_POINT_SIZE), SECRET(content_key)) < 0)
         return -1;
@@ -87,6 +90,10 @@ static int carry_out(struct cardroom *room, const struct message *order, struct 
         return cardroom_make(room, order, error);
     case MESSAGE_APP:
         return cardroom_app(room, order, error);
+    case MESSAGE_REWRAP:
+        return cardroom_rewrap(room, error);
+    case MESSAGE_REKEY:
+        return cardroom_rekey(room, error);
     case MESSAGE_UNLOCK:
         return cardroom_unlock(room, order, error);
     case MESSAGE_SIGN:

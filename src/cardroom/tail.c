@@ -57,21 +57,34 @@ int cardroom_checkpoint(struct cardroom *room, const struct message *order, stru
     return 0;
 }
 
+/* The person typed the PIN to have this very card removed. */
+static bool is_removal_asked_for(const struct cardroom *room, const json_t *entry)
+{
+    static const char verb[] = "card remove ";
+    return strncmp(room->purpose, verb, strlen(verb)) == 0 &&
+           strcmp(room->purpose + strlen(verb), json_text(entry, "card")) == 0;
+}
+
 static bool is_own(const struct cardroom *room, enum entry_type type, const json_t *entry)
 {
     const char *app = json_text(entry, "app");
     const char *kid = json_text(entry, "kid");
     if (type == ENTRY_CARD)
         return room->enrolling && kid && strcmp(kid, room->own_card_kid) == 0;
-    if (!room->app_made || !app || strcmp(app, room->app) != 0)
+    if (type == ENTRY_REMOVAL)
+        return is_removal_asked_for(room, entry);
+    bool makes_key = room->app_made || room->app_rewrapped || room->app_rekeyed;
+    if (!makes_key || !app || strcmp(app, room->app) != 0)
         return false;
     if (type == ENTRY_APP)
-        return true;
+        return room->app_made;
     char hex[DIGEST_HEX_SIZE];
-    struct digest digest = digest_of(room->app_record, strlen(room->app_record));
+    const char *record = room->app_rekeyed ? room->next_record : room->app_record;
+    const char *own_kid = room->app_rekeyed ? room->next_kid : room->app_kid;
+    struct digest digest = digest_of(record, strlen(record));
     digest_hex(&digest, hex);
     const char *logged = json_text(entry, "digest");
-    return kid && strcmp(kid, room->app_kid) == 0 && logged && strcmp(logged, hex) == 0;
+    return kid && strcmp(kid, own_kid) == 0 && logged && strcmp(logged, hex) == 0;
 }
 
 static int note_granting(struct cardroom *room, uint64_t index, enum entry_type type,
@@ -197,7 +210,8 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error)
 {
     if (!room->head_known)
         return error_set(error, CODE_FAULT, "nothing is known of the log");
-    bool own_seen = !room->enrolling && !room->app_made;
+    bool own_seen =
+        !room->enrolling && !room->app_made && !room->app_rewrapped && !room->app_rekeyed;
     for (size_t i = 0; i < room->granting_count; i++) {
         if (!room->granting[i].own) {
             error_set(

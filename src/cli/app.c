@@ -65,6 +65,36 @@ int cli_app_add(struct cli *cli, struct error *error)
     return 0;
 }
 
+static void tell_rekeyed(void *context, size_t done, size_t count)
+{
+    size_t *total = context;
+    *total = count;
+    if (isatty(STDERR_FILENO))
+        (void)fprintf(stderr, "\r%zu of %zu%s", done, count, done == count ? "\n" : "");
+}
+
+int cli_app_rekey(struct cli *cli, struct error *error)
+{
+    const char *app = cli->arguments.positional[0];
+    size_t total = 0;
+    if (front_rekey(&cli->front, app, tell_rekeyed, &total, error) < 0)
+        return error_prefix(error, "app rekey %s", app);
+    say("%s: a new key, %zu records sealed anew to it; copies of the store from before open as "
+        "they did",
+        app, total);
+    return 0;
+}
+
+int cli_app_reseal(struct cli *cli, struct error *error)
+{
+    const char *app = cli->arguments.positional[0];
+    size_t cards;
+    if (front_reseal(&cli->front, app, &cards, error) < 0)
+        return error_prefix(error, "app reseal %s", app);
+    say("%s: sealed anew, %zu card%s can open it", app, cards, cards == 1 ? "" : "s");
+    return 0;
+}
+
 int cli_app_set_secret(struct cli *cli, struct error *error)
 {
     const char *app = cli->arguments.positional[0];

@@ -1,135 +1,160 @@
 /*
- * `audit show`, `audit verify`, `audit key`.
+ * `audit verify`, `audit key`, `audit checkpoint`, `audit prove`, `audit export`.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/vault/export.h"
 #include "p11vault/vault/verify.h"
 
-/* ---- show ---- */
+/* ---- verify ---- */
 
-struct showing {
-    uint64_t signed_size;
-    bool json;
-};
-
-/* The result, how long anything stood in clear, and why it failed. */
-static void describe_outcome(const json_t *entry, char *ret_text, size_t room)
+/* The trust file of the auditor in place of the configuration's. */
+static int take_trust(struct cli *cli, struct error *error)
 {
-    char clear[48] = "";
-    const char *message = json_text(entry, "message");
-    int64_t us = json_number(entry, "plaintext_us", 0);
-    if (us > 0)
-        (void)snprintf(clear, sizeof(clear), ", %lld µs in clear", (long long)us);
-    (void)snprintf(ret_text, room, "%s (use %.8s)%s%s%s", json_text(entry, "result"),
-                   json_text(entry, "use"), clear, message ? ": " : "", message ? message : "");
-}
-
-/* What an entry is about, in one phrase. */
-static void describe(enum entry_type type, const json_t *entry, char *ret_text, size_t room)
-{
-    const char *name = json_text(entry, "name");
-    const char *app = json_text(entry, "app");
-    switch (type) {
-    case ENTRY_CARD:
-        (void)snprintf(ret_text, room, "%s %s, %s", json_text(entry, "label"),
-                       json_text(entry, "card"), json_text(entry, "alg"));
-        break;
-    case ENTRY_APP:
-        (void)snprintf(ret_text, room, "%s: %s %s", app, json_text(entry, "provider"),
-                       json_text(entry, "client_id"));
-        break;
-    case ENTRY_SEAL:
-    case ENTRY_STATE:
-        (void)snprintf(ret_text, room, "%s version %lld: %s", name,
-                       (long long)json_number(entry, "version", 0), json_text(entry, "state"));
-        break;
-    case ENTRY_INTENT:
-        (void)snprintf(ret_text, room, "%s %s (use %.8s)", json_text(entry, "verb"), name,
-                       json_text(entry, "use"));
-        break;
-    case ENTRY_STEP:
-        (void)snprintf(ret_text, room, "%s (use %.8s), %s, HTTP %lld, %lld + %lld µs in clear",
-                       json_text(entry, "step"), json_text(entry, "use"), json_text(entry, "code"),
-                       (long long)json_number(entry, "http", 0),
-                       (long long)json_number(entry, "request_us", 0),
-                       (long long)json_number(entry, "answer_us", 0));
-        break;
-    case ENTRY_OUTCOME:
-        describe_outcome(entry, ret_text, room);
-        break;
-    case ENTRY_VOID:
-        (void)snprintf(ret_text, room, "entry %lld: %s", (long long)json_number(entry, "entry", -1),
-                       json_text(entry, "reason"));
-        break;
-    case ENTRY_VAULT:
-        (void)snprintf(ret_text, room, "%s", json_text(entry, "vault"));
-        break;
-    case ENTRY_APP_KEY:
-        (void)snprintf(ret_text, room, "%s: %.12s…", app, json_text(entry, "kid"));
-        break;
-    }
-}
-
-static int show_entry(void *context, uint64_t index, const char *text, size_t size,
-                      struct error *error)
-{
-    const struct showing *showing = context;
-    auto_json json_t *entry = NULL;
-    enum entry_type type;
-    char about[512];
-    bool is_signed = index < showing->signed_size;
-    if (entry_read(text, size, &type, &entry, error) < 0)
-        return error_prefix(error, "entry %llu", (unsigned long long)index);
-    if (showing->json)
-        return print_json(json_pack("{s:I, s:b, s:O}", "index", (json_int_t)index, "signed",
-                                    is_signed, "entry", entry),
-                          error);
-    describe(type, entry, about, sizeof(about));
-    printf("%4llu  %s  %-8s %-8s %s\n", (unsigned long long)index, json_text(entry, "time"),
-           is_signed ? "signed" : "unsigned", entry_type_name(type), about);
+    const char *given = cli->arguments.trust;
+    if (!given)
+        return 0;
+    char *trust = realpath(given, NULL);
+    if (!trust)
+        return error_errno(error, CODE_CONFIG, "trust file '%s'", given);
+    free(cli->config->trust);
+    cli->config->trust = trust;
     return 0;
 }
 
-int cli_audit_show(struct cli *cli, struct error *error)
+/* What holds and still should not be passed over. */
+static void tell_notes(const struct verify_report *report)
 {
-    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
-    if (vault_signed_head(cli->vault, &head, error) < 0)
-        return -1;
-    struct showing showing = {head.checkpoint.size, cli->arguments.json};
-    return store_entry_each(cli->vault->store, 0, show_entry, &showing, error) == 0 ? 0 : -1;
+    if (report->has_unsigned_grant)
+        say("p11vault: note: entry %llu would grant trust and no card has signed it: nothing is "
+            "believed by it",
+            (unsigned long long)report->unsigned_grant);
+    if (report->seen > 0)
+        say("p11vault: note: this export is older than the log that this machine has seen: %llu "
+            "entries were signed there",
+            (unsigned long long)report->seen);
 }
 
-/* ---- verify ---- */
+static int print_report(const struct verify_report *report, bool is_export, bool json,
+                        struct error *error)
+{
+    uint64_t tail = report->entries - report->signed_entries;
+    if (json) {
+        json_t *told =
+            json_pack("{s:I, s:I, s:I, s:I, s:b}", "entries", (json_int_t)report->entries, "signed",
+                      (json_int_t)report->signed_entries, "tail", (json_int_t)tail, "checkpoints",
+                      (json_int_t)report->checkpoints, "verified", 1);
+        if (told && !is_export)
+            json_object_set_new(told, "records", json_integer((json_int_t)report->records));
+        if (told && report->has_unsigned_grant)
+            json_object_set_new(told, "unsigned_grant",
+                                json_integer((json_int_t)report->unsigned_grant));
+        if (told && report->seen > 0)
+            json_object_set_new(told, "seen", json_integer((json_int_t)report->seen));
+        return print_json(told, error);
+    }
+    if (is_export)
+        printf("%llu entries, %llu checkpoints, no records in an export: verified\n",
+               (unsigned long long)report->entries, (unsigned long long)report->checkpoints);
+    else
+        printf("%llu entries, %llu signed, %llu tail; %llu records: verified\n",
+               (unsigned long long)report->entries, (unsigned long long)report->signed_entries,
+               (unsigned long long)tail, (unsigned long long)report->records);
+    return 0;
+}
 
 int cli_audit_verify(struct cli *cli, struct error *error)
 {
     const struct arguments *arguments = &cli->arguments;
     struct verify_report report;
-    if (arguments->trust) {
-        char *trust = realpath(arguments->trust, NULL);
-        if (!trust)
-            return error_errno(error, CODE_CONFIG, "trust file '%s'", arguments->trust);
-        free(cli->config->trust);
-        cli->config->trust = trust;
-    }
     const char *store = arguments->count ? arguments->positional[0] : cli->directory;
-    if (vault_open(cli->config, store, true, &cli->vault, error) < 0 ||
-        vault_verify(cli->vault, &report, error) < 0)
+    bool is_export = vault_is_export(store);
+    if (take_trust(cli, error) < 0)
+        return -1;
+    int result = is_export ? vault_verify_export(cli->config, store, &report, error)
+                           : vault_open(cli->config, store, true, &cli->vault, error);
+    if (result == 0 && !is_export)
+        result = vault_verify(cli->vault, &report, error);
+    if (result < 0)
         return error_prefix(error, "audit verify");
-    if (arguments->json)
-        return print_json(json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}", "entries",
-                                    (json_int_t)report.entries, "signed",
-                                    (json_int_t)report.signed_entries, "tail",
-                                    (json_int_t)(report.entries - report.signed_entries),
-                                    "checkpoints", (json_int_t)report.checkpoints, "records",
-                                    (json_int_t)report.records, "verified", 1),
-                          error);
-    printf("%llu entries, %llu signed, %llu tail; %llu records: verified\n",
-           (unsigned long long)report.entries, (unsigned long long)report.signed_entries,
-           (unsigned long long)(report.entries - report.signed_entries),
-           (unsigned long long)report.records);
+    tell_notes(&report);
+    return print_report(&report, is_export, arguments->json, error);
+}
+
+/* ---- checkpoint, prove, export ---- */
+
+int cli_audit_checkpoint(struct cli *cli, struct error *error)
+{
+    uint64_t size;
+    if (front_checkpoint(&cli->front, &size, error) < 0)
+        return error_prefix(error, "audit checkpoint");
+    if (cli->arguments.json)
+        return print_json(json_pack("{s:I}", "signed", (json_int_t)size), error);
+    printf("%llu entries signed\n", (unsigned long long)size);
+    return 0;
+}
+
+static int take_index(const char *given, uint64_t *ret_index, struct error *error)
+{
+    char *end;
+    errno = 0;
+    unsigned long long index = strtoull(given, &end, 10);
+    if (given[0] < '0' || given[0] > '9' || *end != '\0' || errno != 0) {
+        error_set(error, CODE_USAGE, "'%.40s' is not the number of an entry", given);
+        return error_hint(error, "p11vault audit show");
+    }
+    *ret_index = index;
+    return 0;
+}
+
+int cli_audit_prove(struct cli *cli, struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    auto_buffer struct buffer text = BUFFER_UP_TO(PROOF_TEXT_MAX);
+    uint64_t index;
+    if (take_index(cli->arguments.positional[0], &index, error) < 0)
+        return -1;
+    if (vault_signed_head(cli->vault, &head, error) < 0 ||
+        vault_proof_text(cli->vault, &head, index, &text, error) < 0)
+        return error_prefix(error, "audit prove");
+    if (fputs(buffer_text(&text), stdout) < 0)
+        return error_errno(error, CODE_FAULT, "write the result");
+    return 0;
+}
+
+/* The stored bytes, which are the hashed ones: they hold no line end. */
+static int print_line(void *context, uint64_t index, const char *text, size_t size,
+                      struct error *error)
+{
+    (void)context;
+    (void)index;
+    if (fwrite(text, 1, size, stdout) != size || putchar('\n') < 0)
+        return error_errno(error, CODE_FAULT, "write the result");
+    return 0;
+}
+
+int cli_audit_export(struct cli *cli, struct error *error)
+{
+    const struct arguments *arguments = &cli->arguments;
+    struct export_report report;
+    if (arguments->lines == (arguments->count > 0)) {
+        error_set(error, CODE_USAGE, "'audit export' needs a directory for tiles, or --lines");
+        return error_hint(error, "p11vault audit export --help");
+    }
+    if (arguments->lines)
+        return store_entry_each(cli->vault->store, 0, print_line, NULL, error) == 0 ? 0 : -1;
+    if (vault_export(cli->vault, arguments->positional[0], &report, error) < 0)
+        return error_prefix(error, "audit export");
+    if (report.left_out > 0) {
+        say("p11vault: note: %llu unsigned entries are not in it",
+            (unsigned long long)report.left_out);
+        say_hint("p11vault audit checkpoint");
+    }
+    printf("%llu entries in %s, %llu files written\n", (unsigned long long)report.entries,
+           arguments->positional[0], (unsigned long long)report.files);
     return 0;
 }
 

@@ -16,24 +16,47 @@
 
 static int opener = -1; /* the pipe to the waiting process */
 
-/* One page, one browser; the pipe's end without a page means that none is wanted. */
-__attribute__((noreturn)) static void wait_for_page(int pipe_end)
+__attribute__((noreturn)) static void become_browser(const char *page)
 {
-    char page[PATH_MAX + 8];
-    size_t size = 0;
-    ssize_t more;
-    while (size < sizeof(page) - 1 &&
-           (more = read(pipe_end, page + size, sizeof(page) - 1 - size)) > 0)
-        size += (size_t)more;
-    page[size] = '\0';
     const char *browser = getenv("BROWSER");
-    if (size == 0)
-        _exit(0);
     if (browser && *browser)
         execlp(browser, browser, page, NULL);
     execlp("xdg-open", "xdg-open", page, NULL);
     dprintf(STDERR_FILENO, "p11vault: no browser could be started\n");
     _exit(1);
+}
+
+/* Up to the line's end, or to that of the pipe; false when there was nothing. */
+static bool read_page(int pipe_end, char *ret_page, size_t room)
+{
+    size_t size = 0;
+    while (size < room - 1 && read(pipe_end, ret_page + size, 1) == 1 && ret_page[size] != '\n')
+        size++;
+    ret_page[size] = '\0';
+    return size > 0;
+}
+
+/*
+ * One page, one browser; the pipe's end without a page means that none is wanted.  Its end behind one means that the login is
+ * over, however it ended: a killed program leaves no page.
+ */
+__attribute__((noreturn)) static void wait_for_page(int pipe_end)
+{
+    static const char scheme[] = "file://";
+    char page[PATH_MAX + sizeof(scheme)];
+    char rest;
+    if (!read_page(pipe_end, page, sizeof(page)))
+        _exit(0);
+    if (fork() == 0)
+        become_browser(page);
+    /* It must not hold the output that somebody may be reading to its end. */
+    (void)dup2(pipe_end, STDIN_FILENO);
+    (void)dup2(pipe_end, STDOUT_FILENO);
+    (void)dup2(pipe_end, STDERR_FILENO);
+    while (read(pipe_end, &rest, 1) > 0) {
+    }
+    (void)unlink(page + sizeof(scheme) - 1);
+    _exit(0);
 }
 
 int browser_prepare(struct error *error)
@@ -102,11 +125,10 @@ int browser_open(const char *directory, const char *address, char **ret_page, st
     if (compose(address, &page, error) < 0 ||
         buffer_write_file(path, page.data, page.size, 0600, error) < 0)
         return -1;
-    if (dprintf(opener, "file://%s", path) < 0) {
+    if (dprintf(opener, "file://%s\n", path) < 0) {
         (void)unlink(path);
         return error_errno(error, CODE_FAULT, "tell the browser of the page");
     }
-    close(TAKE_FD(opener));
     *ret_page = TAKE(path);
     return 0;
 }

@@ -69,6 +69,33 @@ int cli_card_list(struct cli *cli, struct error *error)
     return result;
 }
 
+/* ---- removing ---- */
+
+static void tell_resealed(void *context, const char *app)
+{
+    (void)context;
+    say("%s: sealed anew without that card", app);
+}
+
+int cli_card_remove(struct cli *cli, struct error *error)
+{
+    const char *serial = cli->arguments.positional[0];
+    char question[256];
+    (void)snprintf(question, sizeof(question), "trust card %.128s no more?", serial);
+    if (!cli->arguments.yes && !confirm(question, false)) {
+        error_set(error, CODE_USAGE, "card remove %s: nothing was changed", serial);
+        return error_hint(error, "p11vault card remove %s%s --yes", serial,
+                          cli->arguments.lost ? " --lost" : "");
+    }
+    if (front_remove_card(&cli->front, serial, cli->arguments.lost, tell_resealed, cli, error) < 0)
+        return error_prefix(error, "card remove %s", serial);
+    say("card %s: removed; whoever has it and an older copy of the store can open that copy",
+        serial);
+    if (cli->arguments.lost)
+        say("what it could open is exposed until it is renewed: p11vault status");
+    return 0;
+}
+
 int cli_card_enroll(struct cli *cli, struct error *error)
 {
     struct front_enrolled enrolled;

@@ -13,8 +13,10 @@ struct arguments {
     const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
     const char *scopes, *redirect, *port, *config_id, *client_token, *from, *business, *assets,
         *permission;
+    const char *app, *grant, *user, *since, *until, *verb;
+    bool failures, follow, lines;
     bool json, verbose, ask_pin, soft, help, version;
-    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes;
+    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost;
     const char *positional[POSITIONAL_MAX];
     size_t count;
 };
@@ -26,7 +28,7 @@ enum {
     READS_VAULT = 4,    /* open for reading */
     NEEDS_MODULE = 8,   /* the PKCS#11 module of the configuration or of --module */
     NEEDS_BROWSER = 16, /* a process that can start one is made before the walls are */
-    WRITES_NAMED = 32, /* in or beside what the first positional argument names, too */
+    WRITES_NAMED = 32,  /* in or beside what the first positional argument names, too */
 };
 
 struct cli {
@@ -60,6 +62,11 @@ enum {
     OPTION_ISSUE = 1 << 16, /* what is issued, and for how long */
     OPTION_PERMISSION = 1 << 17,
     OPTION_YES = 1 << 18,
+    OPTION_DUE = 1 << 19,
+    OPTION_LOST = 1 << 27,
+    OPTION_FILTER = 1 << 20, /* which entries of the log */
+    OPTION_FOLLOW = 1 << 21,
+    OPTION_LINES = 1 << 22,
 };
 
 struct verb {
@@ -86,9 +93,10 @@ void cli_tell_absent_walls(const struct cli *cli);
 
 /* The verbs. */
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
-    cli_app_set_secret, cli_import, cli_exchange, cli_login, cli_issue, cli_pages, cli_inspect,
-    cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget, cli_status,
-    cli_audit_show, cli_audit_verify, cli_audit_key, cli_doctor;
+    cli_app_set_secret, cli_app_reseal, cli_app_rekey, cli_grant_rename, cli_card_remove, cli_import, cli_exchange, cli_refresh,
+    cli_login, cli_issue, cli_pages, cli_inspect, cli_permissions, cli_revoke, cli_grant_list,
+    cli_grant_show, cli_grant_forget, cli_backup, cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key,
+    cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_doctor;
 
 /*
  * The browser (browser.c): a process made before this one builds its walls, which the browser must not inherit, waits to
@@ -101,6 +109,12 @@ int browser_prepare(struct error *error);
  */
 int browser_open(const char *directory, const char *address, char **ret_page, struct error *error);
 void browser_forget(const char *page);
+
+/* renewal.c: the named grants (each once; the caller frees), and the run, with what came of each told. */
+int renewal_parse(const struct arguments *arguments, enum front_renewal how,
+                  struct front_wanted **ret_wanted, struct error *error);
+int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, size_t count,
+                struct error *error);
 
 /* Asks a yes-or-no question at the terminal; `otherwise` where there is none. */
 bool confirm(const char *question, bool otherwise);

@@ -19,8 +19,11 @@ static const struct {
     {"programs", doctor_programs}, {"config", doctor_config},
     {"memory", doctor_memory},     {"secretmem", doctor_secret_memory},
     {"tls", doctor_tls},           {"vault", doctor_vault},
-    {"disk", doctor_disk},         {"store", doctor_store},
+    {"disk", doctor_disk},         {"files", doctor_files},
+    {"store", doctor_store},
     {"trust", doctor_trust},       {"log", doctor_log},
+    {"head", doctor_head},
+    {"journal", doctor_forward},
     {"clock", doctor_clock},       {"apps", doctor_apps},
     {"modules", doctor_modules},
 };

@@ -94,8 +94,8 @@ void doctor_landlock(struct doctor *doctor)
     int version = confine_landlock_version();
     if (version > 0)
         doctor_ok(doctor,
-                  "version %d: files are written only where they must be, and the exchange room "
-                  "is shut off from all%s",
+                  "version %d: files are written only where they must be, and the locked exchange "
+                  "room is kept from all of them%s",
                   version, version >= 4 ? " and TCP" : "");
     else
         doctor_warn(doctor, "use Linux 5.13 or newer and boot with landlock in lsm=",

@@ -112,6 +112,18 @@ int cli_grant_show(struct cli *cli, struct error *error)
     return 0;
 }
 
+int cli_grant_rename(struct cli *cli, struct error *error)
+{
+    struct name from, to;
+    if (name_parse_grant(cli->arguments.positional[0], &from, error) < 0 ||
+        name_parse_grant(cli->arguments.positional[1], &to, error) < 0)
+        return -1;
+    if (front_rename(&cli->front, &from, &to, error) < 0)
+        return error_prefix(error, "grant rename %s", from.full);
+    say("%s: is now %s", from.full, to.full);
+    return 0;
+}
+
 int cli_grant_forget(struct cli *cli, struct error *error)
 {
     struct name name;

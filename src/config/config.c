@@ -37,6 +37,8 @@ void config_free(struct config *config)
     free(config->trust);
     free(config->default_module);
     free(config->tls_ca);
+    free(config->log_journal);
+    free(config->log_syslog);
     free(config->user_file);
     const struct config_provider *families[] = {&config->meta, &config->instagram,
                                                 &config->threads};

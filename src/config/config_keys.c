@@ -108,7 +108,8 @@ static int set_method(struct config_reading *reading, const char *value, void *f
     {section, "debug-token", set_method, offsetof(struct config, family.debug_token_get)},         \
     {section, "client-code", set_method, offsetof(struct config, family.client_code_get)},         \
     {section, "revoke", set_method, offsetof(struct config, family.revoke_get)},                   \
-    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)}
+    {section, "app-token", set_method, offsetof(struct config, family.app_token_get)},             \
+    {section, "lists", set_method, offsetof(struct config, family.lists_get)}
 /* clang-format on */
 static int set_unlocked(struct config_reading *reading, const char *value, void *field)
 {
@@ -152,6 +153,9 @@ static const struct key keys[] = {
     {"exchange", "deadline", set_seconds, offsetof(struct config, exchange_deadline_s)},
     {"exchange", "connect-deadline", set_seconds, offsetof(struct config, connect_deadline_s)},
     {"login", "port", set_port, offsetof(struct config, login_port)},
+    {"log", "forward", set_switch, offsetof(struct config, log_forward)},
+    {"log", "journal", set_path, offsetof(struct config, log_journal)},
+    {"log", "syslog", set_path, offsetof(struct config, log_syslog)},
     {"tls", "ca", set_path, offsetof(struct config, tls_ca)},
     {"origin", "ca", set_path, offsetof(struct config_origin, ca)},
     PROVIDER_KEYS("meta", meta),
@@ -296,7 +300,7 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",
+    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",    "log",
                                         "memory", "meta",     "instagram", "threads"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {

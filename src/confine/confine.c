@@ -89,7 +89,7 @@ static int close_listed(int first, struct error *error)
     if (!listing)
         return close_below_limit(first, error);
     while ((entry = readdir(listing)) != NULL) {
-        int descriptor = atoi(entry->d_name);
+        int descriptor = (int)strtol(entry->d_name, NULL, 10);
         if (descriptor >= first && descriptor != dirfd(listing))
             close(descriptor);
     }

@@ -6,8 +6,12 @@
 #include "exchangeroom.h"
 #include "p11vault/base/log.h"
 #include "p11vault/confine/confine.h"
+#include "p11vault/http/response.h"
 
 #define LONGEST_MS (10 * 60 * 1000)
+
+/* Of one page, at the same time: keys, payloads and values of two records, parts of a request. */
+#define SMALL_SECRETS 10
 
 static int64_t bounded_ms(uint64_t milliseconds)
 {
@@ -29,7 +33,12 @@ int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
         return error_prefix(error, "lock the exchange room");
     log_info("connected to %s (%s), locked", connection_address(room->connection),
              connection_tls(room->connection));
-    return channel_send(room->inside.front, MESSAGE_CONNECTED, error,
-                        TEXT(connection_address(room->connection)),
-                        TEXT(connection_tls(room->connection)));
+    if (channel_send(room->inside.front, MESSAGE_CONNECTED, error,
+                     TEXT(connection_address(room->connection)),
+                     TEXT(connection_tls(room->connection))) < 0)
+        return -1;
+    /* While the others sign the log: no step needs more than these for tokens of usual size. */
+    secret_reserve(1, SMALL_SECRETS);
+    http_response_reserve();
+    return 0;
 }

@@ -29,9 +29,23 @@ struct ordered {
     char digest[DIGEST_HEX_SIZE];
     char *app, *name, *kind;
     int64_t version;
-    char *jwe;
+    struct jwe *jwe;
     json_t *facts; /* of a slot; of a record once it was opened */
 };
+
+/* What a slot is sealed with. */
+struct slot_key {
+    struct ec_point epk;
+    struct secret *secret;
+};
+
+/* What was issued, as the front is to keep it. */
+struct sealed {
+    uint64_t slot;
+    char *jwe, *facts;
+};
+void sealed_clear(struct sealed *sealed);
+#define auto_sealed __attribute__((cleanup(sealed_clear)))
 
 struct exchangeroom {
     struct inside inside; /* its channels: the front's, and the one-way one from the card room */
@@ -81,15 +95,31 @@ int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secre
 /* Opens record n and checks that it is the one ordered: its value. */
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
                              struct secret **ret_value, struct error *error);
+/* A text among the facts of record n once it was opened; NULL: there is none. */
+const char *exchangeroom_fact(const struct exchangeroom *room, uint64_t n, const char *key);
+/* Asks for the key of slot n. */
+int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_key *ret_key,
+                           struct error *error);
+
 /* What is sealed into a slot. */
 struct issue {
     uint64_t slot, from; /* it may go where record `from` may go */
+    const struct slot_key *key;
     const struct secret *value;
     int64_t expires;        /* EXPIRES_UNKNOWN */
     const char *machine_id; /* "" */
+    bool keeps_facts;       /* what record `from` says of itself stays said: it is the same value */
 };
-/* Seals it and tells the front. */
-int exchangeroom_issue(struct exchangeroom *room, const struct issue *issue, struct error *error);
+int exchangeroom_seal_slot(struct exchangeroom *room, const struct issue *issue,
+                           struct sealed *ret_sealed, struct error *error);
+/* Tells the front, which keeps it. */
+int exchangeroom_tell_issued(struct exchangeroom *room, const struct sealed *sealed,
+                             struct error *error);
+
+/* Sealing anew, without a connection (reseal.c). */
+int exchangeroom_shut(struct exchangeroom *room, struct error *error);
+int exchangeroom_reseal(struct exchangeroom *room, const struct message *order,
+                        struct error *error);
 
 /* A step while it is carried out. */
 struct step {
@@ -99,21 +129,25 @@ struct step {
     struct oauth_parameters parameters;
     json_t *held;                 /* what the texts of the parameters stand in */
     uint64_t secret, grant, slot; /* numbers, or MESSAGE_NO_RECORD */
-    int64_t began;                /* since when something has stood in clear */
-    int64_t request_us;           /* how long the request did */
+
+    struct http_response *response;
+    struct slot_key key; /* for what is issued: asked for when an answer begins to come */
+    int64_t
+        began; /* since when the request or, later, the answer has stood in clear; 0: it has not */
+    int64_t request_us; /* how long the request did; 0: nothing was opened */
 };
 void step_clear(struct step *step);
 #define auto_step __attribute__((cleanup(step_clear)))
 
 /* One step (step.c): records and slots that were told for it are forgotten afterwards. */
 int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error);
-/* Its request (send.c) and its answer (answer.c); the response is taken. */
+/* Its request (send.c). */
 int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,
                       struct error *error);
-int exchangeroom_receive(struct exchangeroom *room, struct step *step,
-                         struct http_response *response, struct deadline deadline,
+/* Its answer (answer.c): receiving it, and what becomes of it; or of one that did not come. */
+int exchangeroom_receive(struct exchangeroom *room, struct step *step, struct deadline deadline,
                          struct error *error);
-int exchangeroom_take_answer(struct exchangeroom *room, const struct step *step,
-                             struct http_response *taken, struct error *error);
+int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struct error *error);
+int exchangeroom_tell_broken(struct exchangeroom *room, struct step *step, struct error *error);
 
 #endif

@@ -83,6 +83,17 @@ static int listen_for(struct exchangeroom *room, const struct login *login,
     return loopback_wait(loopback, login->state, login->deadline, ret_redirect, error);
 }
 
+/* Cancelled, or refused by the dialog; its code is all that leads on in the provider's documents. */
+static int fail(const struct oauth_verdict *verdict, struct error *error)
+{
+    if (verdict->provider_code != 0)
+        error_set(error, verdict->action, "%s (code %lld)", verdict->message,
+                  (long long)verdict->provider_code);
+    else
+        error_set(error, verdict->action, "%s", verdict->message);
+    return *verdict->hint ? error_hint(error, "%s", verdict->hint) : -1;
+}
+
 /* login: provider, dialog's origin, dialog, port, seconds */
 int exchangeroom_login(struct exchangeroom *room, const struct message *order, struct error *error)
 {
@@ -109,10 +120,8 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
     if ((login.port == 0 ? paste : listen_for)(room, &login, &redirect, error) < 0)
         return -1;
     scrub_stack_and_registers();
-    if (redirect.verdict.action != CODE_DONE) {
-        error_set(error, redirect.verdict.action, "%s", redirect.verdict.message);
-        return error_hint(error, "%s", redirect.verdict.hint);
-    }
+    if (redirect.verdict.action != CODE_DONE)
+        return fail(&redirect.verdict, error);
     room->code = TAKE(redirect.code);
     return channel_send_empty(room->inside.front, MESSAGE_CAME, error);
 }

@@ -32,6 +32,10 @@ static int carry_out(struct exchangeroom *room, const struct message *order, str
         return exchangeroom_login(room, order, error);
     case MESSAGE_CONNECT:
         return exchangeroom_connect(room, order, error);
+    case MESSAGE_SHUT:
+        return exchangeroom_shut(room, error);
+    case MESSAGE_RESEAL:
+        return exchangeroom_reseal(room, order, error);
     case MESSAGE_RECORD:
         return exchangeroom_record(room, order, error);
     case MESSAGE_SLOT:

@@ -16,7 +16,7 @@ static void ordered_free(struct ordered *ordered)
     free(ordered->app);
     free(ordered->name);
     free(ordered->kind);
-    free(ordered->jwe);
+    jwe_free(ordered->jwe);
     json_decref(ordered->facts);
     free(ordered);
 }
@@ -81,9 +81,11 @@ int exchangeroom_record(struct exchangeroom *room, const struct message *order, 
     ordered->name = strdup(message_text(order, 3));
     ordered->kind = strdup(message_text(order, 4));
     ordered->version = (int64_t)message_number(order, 5);
-    ordered->jwe = strdup(jwe);
-    if (!ordered->app || !ordered->name || !ordered->kind || !ordered->jwe)
+    if (!ordered->app || !ordered->name || !ordered->kind)
         return error_memory(error);
+    /* All that needs no key is done now, so that little is left for the time when it is there. */
+    if (jwe_read(jwe, &ordered->jwe, error) < 0)
+        return error_prefix(error, "open '%s'", ordered->name);
     keep(room, TAKE(ordered));
     return 0;
 }
@@ -173,8 +175,9 @@ int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct
     if (!ordered)
         return error_set(error, CODE_FAULT, "record %llu was not ordered", (unsigned long long)n);
     const struct record_expectation expected = {ordered->app, ordered->name, ordered->kind,
-                                                ordered->version, room->origin.text};
-    if (jwe_open(ordered->jwe, key, &payload, error) < 0 ||
+                                                ordered->version,
+                                                *room->origin.text ? room->origin.text : NULL};
+    if (jwe_open_read(ordered->jwe, key, &payload, error) < 0 ||
         record_split(payload, &facts, &value, error) < 0 ||
         record_check(facts, &expected, error) < 0)
         return error_prefix(error, "open '%s'", ordered->name);
@@ -182,6 +185,12 @@ int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct
     ordered->facts = TAKE(facts);
     *ret_value = TAKE(value);
     return 0;
+}
+
+const char *exchangeroom_fact(const struct exchangeroom *room, uint64_t n, const char *key)
+{
+    const struct ordered *ordered = look_up(room, n, false);
+    return ordered ? json_text(ordered->facts, key) : NULL;
 }
 
 /*
@@ -209,11 +218,35 @@ static int check_origins(const struct exchangeroom *room, const json_t *slot, ui
     return 0;
 }
 
+int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_key *ret_key,
+                           struct error *error)
+{
+    if (exchangeroom_check_slot(room, n, error) < 0)
+        return -1;
+    return want(room, n, &ret_key->epk, &ret_key->secret, error);
+}
+
+/* What is known of a value and does not depend on what it is called or sealed to. */
+static int copy_facts(const json_t *opened, json_t *facts, struct error *error)
+{
+    static const char *const kept[] = {"expires", "issued", "machine_id", "provider"};
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        json_t *fact = json_object_get(opened, kept[i]);
+        if (fact && json_object_set(facts, kept[i], fact) < 0)
+            return error_memory(error);
+    }
+    return 0;
+}
+
 /* The facts of the slot, with what the answer adds to them. */
 static int complete_facts(const json_t *told, const struct issue *issue, json_t **ret_facts,
                           struct error *error)
 {
     auto_json json_t *facts = json_deep_copy(told);
+    if (facts && issue->keeps_facts) {
+        *ret_facts = TAKE(facts);
+        return 0;
+    }
     if (!facts || json_object_set_new(facts, "issued", json_integer(clock_now())) < 0 ||
         (issue->expires != EXPIRES_UNKNOWN &&
          json_object_set_new(facts, "expires", json_integer(issue->expires)) < 0) ||
@@ -224,27 +257,44 @@ static int complete_facts(const json_t *told, const struct issue *issue, json_t 
     return 0;
 }
 
-int exchangeroom_issue(struct exchangeroom *room, const struct issue *issue, struct error *error)
+int exchangeroom_seal_slot(struct exchangeroom *room, const struct issue *issue,
+                           struct sealed *ret_sealed, struct error *error)
 {
     const struct ordered *ordered;
-    auto_of(secret_free) struct secret *key = NULL;
     auto_of(secret_free) struct secret *payload = NULL;
     auto_json json_t *facts = NULL;
     auto_free char *jwe = NULL;
     auto_free char *text = NULL;
-    struct jwe_header header;
+    struct jwe_header header = {.epk = issue->key->epk};
     if (find_ordered(room, issue->slot, true, &ordered, error) < 0)
         return -1;
     if (check_origins(room, ordered->facts, issue->from, error) < 0)
         return error_prefix(error, "seal what was issued");
-    if (complete_facts(ordered->facts, issue, &facts, error) < 0 ||
-        json_canonical(facts, &text, error) < 0 ||
-        want(room, issue->slot, &header.epk, &key, error) < 0)
-        return -1;
     memcpy(header.kid, room->app_kid, sizeof(header.kid));
-    if (record_compose(facts, issue->value, &payload, error) < 0 ||
-        jwe_seal(&header, key, payload, &jwe, error) < 0)
+    const struct ordered *source = issue->keeps_facts ? look_up(room, issue->from, false) : NULL;
+    if (complete_facts(ordered->facts, issue, &facts, error) < 0 ||
+        (source && copy_facts(source->facts, facts, error) < 0) ||
+        record_compose(facts, issue->value, &payload, error) < 0 ||
+        jwe_seal(&header, issue->key->secret, payload, &jwe, error) < 0)
         return error_prefix(error, "seal what was issued");
-    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(issue->slot), TEXT(jwe),
-                        TEXT(text));
+    /* It says which client this is: the front has no use for it. */
+    (void)json_object_del(facts, "machine_id");
+    if (json_canonical(facts, &text, error) < 0)
+        return error_prefix(error, "seal what was issued");
+    *ret_sealed = (struct sealed){issue->slot, TAKE(jwe), TAKE(text)};
+    return 0;
+}
+
+int exchangeroom_tell_issued(struct exchangeroom *room, const struct sealed *sealed,
+                             struct error *error)
+{
+    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(sealed->slot),
+                        TEXT(sealed->jwe), TEXT(sealed->facts));
+}
+
+void sealed_clear(struct sealed *sealed)
+{
+    free(sealed->jwe);
+    free(sealed->facts);
+    *sealed = (struct sealed){0};
 }

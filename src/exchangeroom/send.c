@@ -24,7 +24,8 @@ static void opened_clear(struct opened *opened)
 static int open_records(struct exchangeroom *room, struct step *step, struct opened *opened,
                         struct error *error)
 {
-    bool has_secret = step->secret != MESSAGE_NO_RECORD, has_grant = step->grant != MESSAGE_NO_RECORD;
+    bool has_secret = step->secret != MESSAGE_NO_RECORD,
+         has_grant = step->grant != MESSAGE_NO_RECORD;
     if (has_secret && exchangeroom_want_record(room, step->secret, &opened->secret_key, error) < 0)
         return -1;
     if (has_grant && exchangeroom_want_record(room, step->grant, &opened->grant_key, error) < 0)
@@ -33,8 +34,8 @@ static int open_records(struct exchangeroom *room, struct step *step, struct ope
     if (has_secret && exchangeroom_open_record(room, step->secret, opened->secret_key,
                                                &opened->app_secret, error) < 0)
         return -1;
-    if (has_grant && exchangeroom_open_record(room, step->grant, opened->grant_key, &opened->grant,
-                                              error) < 0)
+    if (has_grant &&
+        exchangeroom_open_record(room, step->grant, opened->grant_key, &opened->grant, error) < 0)
         return -1;
     return 0;
 }
@@ -47,6 +48,9 @@ static int build(struct exchangeroom *room, struct step *step, struct secret **r
     auto_call struct oauth_call call = {0};
     if (open_records(room, step, &opened, error) < 0)
         return -1;
+    /* A client that redeems once more says that it is the same one. */
+    if (step->step == STEP_REDEEM && step->grant != MESSAGE_NO_RECORD)
+        step->parameters.machine_id = exchangeroom_fact(room, step->grant, "machine_id");
     const struct oauth_values values = {.app_secret = opened.app_secret,
                                         .grant = opened.grant,
                                         .code = room->code,
@@ -73,5 +77,6 @@ int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadl
     }
     scrub_stack_and_registers();
     step->request_us = clock_monotonic_us() - step->began;
+    step->began = 0;
     return result;
 }

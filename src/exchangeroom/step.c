@@ -11,6 +11,8 @@
 void step_clear(struct step *step)
 {
     json_decref(step->held);
+    http_response_free(step->response);
+    secret_free(step->key.secret);
     *step = (struct step){0};
 }
 
@@ -49,13 +51,13 @@ static int read_order(struct exchangeroom *room, const struct message *order, st
 static int carry_out(struct exchangeroom *room, struct step *step, struct error *error)
 {
     struct deadline deadline = deadline_in(room->step_ms);
-    auto_of(http_response_free) struct http_response *response = NULL;
-    if (http_response_new(HTTP_BODY_MAX, &response, error) < 0 ||
-        exchangeroom_send(room, step, deadline, error) < 0 ||
-        exchangeroom_receive(room, step, response, deadline, error) < 0)
-        return error_prefix(error, "%s", oauth_step_name(step->step));
-    log_info("%s: HTTP %d", oauth_step_name(step->step), http_response_status(response));
-    return exchangeroom_take_answer(room, step, TAKE(response), error);
+    if (http_response_new(HTTP_BODY_MAX, &step->response, error) < 0)
+        return -1;
+    if (exchangeroom_send(room, step, deadline, error) < 0 ||
+        exchangeroom_receive(room, step, deadline, error) < 0)
+        return exchangeroom_tell_broken(room, step, error);
+    log_info("%s: HTTP %d", oauth_step_name(step->step), http_response_status(step->response));
+    return exchangeroom_take_answer(room, step, error);
 }
 
 int exchangeroom_step(struct exchangeroom *room, const struct message *order, struct error *error)

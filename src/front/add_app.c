@@ -30,26 +30,6 @@ static int check_new(struct front *front, const char *app, struct error *error)
     return error_hint(error, "p11vault app show %s", app);
 }
 
-/* The cards it is sealed to: all trusted ones. */
-static int tell_recipients(struct adding *adding, const struct signed_head *head,
-                           const struct vault_cards *cards, struct error *error)
-{
-    for (size_t i = 0; i < cards->count; i++) {
-        auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
-        auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
-        uint64_t index = cards->cards[i].index;
-        if (vault_entry_proof(adding->front->vault, index, head->checkpoint.size, &entry, &proof,
-                              error) < 0)
-            return -1;
-        struct room *card = adding->session->card;
-        int sent = channel_send(room_channel(card), MESSAGE_RECIPIENT, error, NUMBER(index),
-                                BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
-        if (session_tell(card, sent, error) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 static json_t *app_members(const struct adding *adding)
 {
     return json_pack("{s:s, s:s, s:s, s:O, s:s}", "app", adding->what->app, "provider",
@@ -57,32 +37,8 @@ static json_t *app_members(const struct adding *adding)
                      adding->origins, "use", adding->session->use);
 }
 
-static json_t *key_members(const struct adding *adding, const char *record, const json_t *jwk,
-                           const char *kid, const json_t *kids)
-{
-    char hex[DIGEST_HEX_SIZE];
-    struct digest digest = digest_of(record, strlen(record));
-    digest_hex(&digest, hex);
-    return json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", adding->what->app, "kid", kid, "jwk",
-                     jwk, "digest", hex, "cards", kids, "use", adding->session->use);
-}
-
-/* What the card room made. */
-struct made {
-    char *record, *kid, *jwe;
-    json_t *jwk, *kids;
-};
-
-static void made_clear(struct made *made)
-{
-    free(made->record);
-    free(made->kid);
-    free(made->jwe);
-    json_decref(made->jwk);
-    json_decref(made->kids);
-}
-
-static int write_rows(struct adding *adding, const struct made *made, struct error *error)
+static int write_rows(struct adding *adding, const struct made *made, const char *jwe,
+                      struct error *error)
 {
     struct vault *vault = adding->front->vault;
     const struct front_new_app *what = adding->what;
@@ -91,9 +47,8 @@ static int write_rows(struct adding *adding, const struct made *made, struct err
                             .client_id = (char *)(uintptr_t)what->client_id,
                             .key_record = made->record};
     if (vault_append(vault, ENTRY_APP, what->app, app_members(adding), &app.entry, error) < 0 ||
-        vault_append(vault, ENTRY_APP_KEY, what->app,
-                     key_members(adding, made->record, made->jwk, made->kid, made->kids),
-                     &app.key_entry, error) < 0 ||
+        vault_append(vault, ENTRY_APP_KEY, what->app, json_incref(made->members), &app.key_entry,
+                     error) < 0 ||
         store_app_put(vault->store, &app, error) < 0)
         return -1;
     struct store_record row = {.name = strdup(adding->secret_name.full),
@@ -101,7 +56,7 @@ static int write_rows(struct adding *adding, const struct made *made, struct err
                                .kind = strdup(adding->secret_name.kind),
                                .version = 1,
                                .state = strdup("current"),
-                               .jwe = strdup(made->jwe),
+                               .jwe = strdup(jwe),
                                .expires = STORE_UNKNOWN,
                                .data_expires = STORE_UNKNOWN,
                                .issued = STORE_UNKNOWN,
@@ -114,30 +69,17 @@ static int write_rows(struct adding *adding, const struct made *made, struct err
     return result;
 }
 
-static int write_all(struct adding *adding, const struct made *made, struct error *error)
+static int write_all(struct adding *adding, const struct made *made, const char *jwe,
+                     struct error *error)
 {
     struct store *store = adding->front->vault->store;
     if (store_begin(store, error) < 0)
         return -1;
-    if (write_rows(adding, made, error) < 0 || store_commit(store, error) < 0) {
+    if (write_rows(adding, made, jwe, error) < 0 || store_commit(store, error) < 0) {
         store_rollback(store);
         return -1;
     }
     return 0;
-}
-
-static int take_made(const struct message *message, struct made *made, struct error *error)
-{
-    const char *jwk = message_text(message, 1);
-    const char *kids = message_text(message, 3);
-    made->record = strdup(message_text(message, 0));
-    made->kid = strdup(message_text(message, 2));
-    if (!made->record || !made->kid)
-        return error_memory(error);
-    if (json_parse(jwk, strlen(jwk), "app key", &made->jwk, error) < 0)
-        return -1;
-    made->kids = json_loads(kids, JSON_REJECT_DUPLICATES, NULL);
-    return made->kids ? 0 : error_set(error, CODE_FAULT, "the card room named no cards");
 }
 
 /* Make, seal, write, sign. */
@@ -145,27 +87,23 @@ static int carry_out(struct adding *adding, const struct signed_head *head,
                      const struct vault_cards *cards, struct error *error)
 {
     struct session *session = adding->session;
-    __attribute__((cleanup(made_clear))) struct made made = {0};
-    struct message message;
+    auto_made struct made made = {0};
+    auto_free char *jwe = NULL;
     char purpose[128];
     (void)snprintf(purpose, sizeof(purpose), "app add %s", adding->what->app);
     if (session_open(session, cards, NULL, purpose, 0, 0, error) < 0 ||
         session_tell_head(session, head, error) < 0 ||
-        tell_recipients(adding, head, cards, error) < 0)
+        session_tell_recipients(session, head, cards, error) < 0)
         return -1;
-    int sent =
-        channel_send(room_channel(session->card), MESSAGE_MAKE, error, TEXT(adding->what->app));
-    if (session_tell(session->card, sent, error) < 0 ||
-        session_expect(session->card, MESSAGE_MADE, session_deadline(adding->front->module),
-                       &message, error) < 0 ||
-        take_made(&message, &made, error) < 0)
+    if (session_take_made(session, MESSAGE_MAKE, adding->what->app,
+                          (const struct field[]){TEXT(adding->what->app)}, 1, &made, error) < 0)
         return -1;
     auto_json json_t *facts =
         typing_facts(&adding->secret_name, 1, adding->what->provider, adding->origins);
     if (!facts)
         return error_memory(error);
-    if (typing_seal(adding->reader, facts, "", &made.jwe, error) < 0 ||
-        write_all(adding, &made, error) < 0 || session_tell_tail(session, head, error) < 0)
+    if (typing_seal(adding->reader, facts, "", &jwe, error) < 0 ||
+        write_all(adding, &made, jwe, error) < 0 || session_tell_tail(session, head, error) < 0)
         return -1;
     return session_sign(session, error);
 }

@@ -26,6 +26,9 @@ static int begin(struct asking *asking, const struct name *name, enum oauth_step
         return -1;
     if (oauth_step_needs(job->provider, step) == 0)
         return error_set(error, CODE_USAGE, "%s cannot be asked for this", job->provider->name);
+    if (!work_is_told_of(work, name->kind))
+        return error_set(error, CODE_USAGE, "%s says nothing of a grant of kind '%s'",
+                         job->provider->name, name->kind);
     if (work_find(work, name->full, "current", true, &work->grant, error) < 0)
         return -1;
     return job_open(job, work, 1, NULL, error);
@@ -49,7 +52,7 @@ int front_inspect(struct front *front, const struct name *name, struct oauth_fac
                   struct error *error)
 {
     __attribute__((cleanup(asking_clear))) struct asking asking = ASKING(front, "inspect");
-    oauth_facts_init(ret_facts);
+    oauth_facts_init(&asking.work.input); /* told also when it never came to the work */
     int result = inspect(&asking, name, error);
     if (result < 0) {
         work_fail(&asking.work, error);

@@ -12,13 +12,12 @@ struct issuing {
     const struct front_issue *what;
     struct job job;
     struct work work;
-    struct store_record old, old_pending;
+    struct store_record old;
 };
 
 static void issuing_clear(struct issuing *issuing)
 {
     store_record_clear(&issuing->old);
-    store_record_clear(&issuing->old_pending);
     work_clear(&issuing->work);
     job_clear(&issuing->job);
 }
@@ -71,6 +70,46 @@ static int check_from(const struct name *name, const struct name *from, struct e
     return 0;
 }
 
+/* What the step cannot do without is missing before the card is asked. */
+static int check_given(enum oauth_step step, const struct front_issue *what, struct error *error)
+{
+    if (step == STEP_REDEEM && !what->redirect_uri)
+        return error_set(error, CODE_USAGE,
+                         "a client's redirect address is missing: --redirect, as the app's "
+                         "dashboard has it");
+    if (step == STEP_SYSTEM_USER && !what->subject)
+        return error_set(error, CODE_USAGE, "the system user's id is missing: --user-id");
+    return 0;
+}
+
+/* Whose it must be: the one it is for, or the one whose grant it is made from. */
+static const char *expected_subject(const struct issuing *issuing)
+{
+    const struct work *work = &issuing->work;
+    const struct name *from = issuing->what->from;
+    if (work->issuing == STEP_PAGES)
+        return work->name.label;
+    if (work->issuing == STEP_SYSTEM_USER)
+        return issuing->what->subject;
+    if (work->source == NO_RECORD || strcmp(from->kind, work->name.kind) != 0)
+        return NULL;
+    return work->job->records[work->source].subject;
+}
+
+static int find_records(struct issuing *issuing, const struct name *name, struct error *error)
+{
+    struct work *work = &issuing->work;
+    const struct name *from = issuing->what->from;
+    if (from && work_find(work, from->full, "current", true, &work->source, error) < 0)
+        return -1;
+    work->subject = expected_subject(issuing);
+    /* What a client was told to call itself stands in its old grant. */
+    if (work->issuing == STEP_REDEEM &&
+        work_find(work, name->full, "current", false, &work->grant, error) < 0)
+        return -1;
+    return work_find_old(work, name->full, "current", &issuing->old, error);
+}
+
 static int begin(struct issuing *issuing, const struct name *name, struct error *error)
 {
     struct job *job = &issuing->job;
@@ -78,14 +117,10 @@ static int begin(struct issuing *issuing, const struct name *name, struct error 
     const struct name *from = issuing->what->from;
     if (check_from(name, from, error) < 0 || session_prepare(job->front, false, NULL, error) < 0 ||
         job_begin(job, name->app, error) < 0 || work_begin(work, job, name, SLOTS, error) < 0 ||
-        find_way(job->provider, name, issuing->what, &work->issuing, error) < 0)
+        find_way(job->provider, name, issuing->what, &work->issuing, error) < 0 ||
+        check_given(work->issuing, issuing->what, error) < 0)
         return -1;
-    work->subject = work->issuing == STEP_PAGES ? name->label : issuing->what->subject;
-    if (from && work_find(work, from->full, "current", true, &work->source, error) < 0)
-        return -1;
-    if (work_find_old(work, name->full, "current", &issuing->old, error) < 0)
-        return -1;
-    return work_find_old(work, name->full, "pending", &issuing->old_pending, error);
+    return find_records(issuing, name, error);
 }
 
 /* ---- the provider ---- */
@@ -125,7 +160,7 @@ static int issue(struct issuing *issuing, struct error *error)
     struct work *work = &issuing->work;
     bool is_page = work->issuing == STEP_PAGES;
     struct order order = {.step = work->issuing,
-                          .grant = work->issuing == STEP_REDEEM ? NO_RECORD : work->source,
+                          .grant = work->issuing == STEP_REDEEM ? work->grant : work->source,
                           .slot = work_slot(work, 0),
                           .offer = is_page ? only_offer : NULL,
                           .context = &work->name,
@@ -141,9 +176,6 @@ static int issue(struct issuing *issuing, struct error *error)
         return -1;
     if (!work_row(work, order.slot))
         return error_set(error, CODE_STOP, "the provider issued nothing");
-    if (issuing->old_pending.name &&
-        work_retire(work, &issuing->old_pending, "previous", error) < 0)
-        return -1;
     if (work_confirm(work, order.slot, old, &taken, error) < 0)
         return -1;
     return taken ? 0 : -1;

@@ -34,16 +34,13 @@ int job_add_record(struct job *job, struct store_record *row, size_t *ret_number
     return 0;
 }
 
-int job_begin(struct job *job, const char *app, struct error *error)
+int job_find_app(struct job *job, const char *app, struct error *error)
 {
     struct vault *vault = job->front->vault;
-    struct store_record row = {0};
-    char secret[NAME_MAX_SIZE];
-    size_t number;
     job->head.note = BUFFER_UP_TO(NOTE_MAX);
     job->session = SESSION_NONE;
     job->session.front = job->front;
-    (void)snprintf(secret, sizeof(secret), "%s/secret", app);
+    job->usage.percent = USAGE_UNKNOWN;
     if (vault_signed_head(vault, &job->head, error) < 0 ||
         vault_app_find(vault, &job->head, app, &job->app, error) < 0)
         return -1;
@@ -52,7 +49,17 @@ int job_begin(struct job *job, const char *app, struct error *error)
     if (!job->provider)
         return error_set(error, CODE_CONFIG, "app '%s': this program knows no provider '%s'", app,
                          job->app.row.provider);
-    if (vault_find_record(vault, secret, "current", &row, error) < 0)
+    return 0;
+}
+
+int job_begin(struct job *job, const char *app, struct error *error)
+{
+    struct store_record row = {0};
+    char secret[NAME_MAX_SIZE];
+    size_t number;
+    (void)snprintf(secret, sizeof(secret), "%s/secret", app);
+    if (job_find_app(job, app, error) < 0 ||
+        vault_find_record(job->front->vault, secret, "current", &row, error) < 0)
         return -1;
     int result = job_add_record(job, &row, &number, error);
     store_record_clear(&row);
@@ -84,6 +91,17 @@ static json_t *intent_members(const struct work *work, const char *batch)
                      job->origin, "opens", opens, "seals", seals, "batch", batch);
 }
 
+static int append_intents(struct job *job, struct work *works, size_t count, struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (vault_new_use(works[i].use, error) < 0 ||
+            vault_append_intent(job->front->vault, works[i].use,
+                                intent_members(&works[i], job->session.use), error) < 0)
+            return -1;
+    return 0;
+}
+
+/* All of them in one change: each change waits for the disk. */
 static int write_intents(struct job *job, struct work *works, size_t count, struct error *error)
 {
     if (count == 1) {
@@ -95,16 +113,15 @@ static int write_intents(struct job *job, struct work *works, size_t count, stru
     }
     if (session_begin_batch(&job->session, error) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        json_t *members = intent_members(&works[i], job->session.use);
-        if (vault_new_use(works[i].use, error) < 0) {
-            json_decref(members);
-            return -1;
-        }
-        if (vault_intent(job->front->vault, works[i].use, members, error) < 0)
-            return -1;
-        works[i].is_open = true;
+    struct store *store = job->front->vault->store;
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (append_intents(job, works, count, error) < 0 || store_commit(store, error) < 0) {
+        store_rollback(store);
+        return -1;
     }
+    for (size_t i = 0; i < count; i++)
+        works[i].is_open = true;
     return 0;
 }
 
@@ -155,23 +172,15 @@ static int renew_head(struct job *job, const struct work *works, size_t count, s
 
 /* ---- the card ---- */
 
-static int tell_app(struct job *job, struct error *error)
+int job_tell_records(struct job *job, struct error *error)
 {
-    auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
-    auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
     struct session *session = &job->session;
-    if (vault_entry_proof(job->front->vault, job->app.row.key_entry, job->head.checkpoint.size,
-                          &entry, &proof, error) < 0)
-        return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error, TEXT(job->app.row.app),
-                            TEXT(job->app.row.key_record), NUMBER(job->app.row.key_entry),
-                            BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
-    if (session_tell(session->card, sent, error) < 0)
+    if (session_tell_app(session, &job->head, &job->app, error) < 0)
         return -1;
     for (size_t i = 0; i < job->record_count; i++) {
         const struct store_record *row = &job->records[i];
-        sent = channel_send(room_channel(session->card), MESSAGE_UNLOCK, error, NUMBER(i),
-                            TEXT(row->name), NUMBER(row->version), TEXT(row->jwe));
+        int sent = channel_send(room_channel(session->card), MESSAGE_UNLOCK, error, NUMBER(i),
+                                TEXT(row->name), NUMBER(row->version), TEXT(row->jwe));
         if (session_tell(session->card, sent, error) < 0)
             return -1;
     }
@@ -196,7 +205,7 @@ static int open_rooms(struct job *job, struct work *works, size_t count, struct 
                      job->record_count, job->slot_count, error) < 0 ||
         job_connect(job, exchange, job->origin, error) < 0 ||
         renew_head(job, works, count, error) < 0 ||
-        session_tell_head(session, &job->head, error) < 0 || tell_app(job, error) < 0 ||
+        session_tell_head(session, &job->head, error) < 0 || job_tell_records(job, error) < 0 ||
         session_tell_tail(session, &job->head, error) < 0)
         return -1;
     return session_sign(session, error);

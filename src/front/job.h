@@ -10,6 +10,7 @@
 #include "p11vault/oauth/call.h"
 #include "p11vault/oauth/facts.h"
 #include "p11vault/oauth/judge.h"
+#include "p11vault/oauth/usage.h"
 #include "session.h"
 
 #define JOB_RECORDS_MAX 4096
@@ -26,6 +27,9 @@ struct job {
     /* What may be opened, by number: the app's secret is number 0.  Slots are numbered behind them. */
     struct store_record *records;
     size_t record_count, slot_count;
+
+    struct oauth_usage usage; /* of the app's quota, as the last answer said */
+    bool is_limited; /* the provider has refused a call because the app has made too many */
 
     struct room *exchange;
     const char *origin; /* that it is connected to */
@@ -75,12 +79,16 @@ struct work {
 void job_clear(struct job *job);
 #define auto_job __attribute__((cleanup(job_clear)))
 
-/* Finds the app, its provider and its secret.  The job is empty but for front and verb. */
+/* Finds the app and its provider; and its secret, as record 0.  The job is empty but for front and verb. */
+int job_find_app(struct job *job, const char *app, struct error *error);
 int job_begin(struct job *job, const char *app, struct error *error);
 
 /* Adds a record that may be opened; takes the row.  *ret_number is its number. */
 int job_add_record(struct job *job, struct store_record *row, size_t *ret_number,
                    struct error *error);
+
+/* Tells the card room the app and the records. */
+int job_tell_records(struct job *job, struct error *error);
 
 /*
  * The intents of all works (one work: "VERB NAME"; several: "VERB N grants of APP"), the login, the connection, the signature.
@@ -147,6 +155,9 @@ int work_verdict(const struct work *work, struct error *error);
 
 /* ---- confirm.c: is it what it should be? ---- */
 
+/* Whether the provider says anything of a grant of this kind; of one of which it does not, the answer that issued it is all. */
+bool work_is_told_of(const struct work *work, const char *kind);
+
 /* Inspects the grant that is held; CODE_DONE or the person's error. */
 int work_check_input(struct work *work, struct error *error);
 
@@ -164,7 +175,10 @@ int work_confirm(struct work *work, size_t number, struct store_record *old, boo
 int work_keep_issued(struct work *work, const struct message *message, struct error *error);
 /* Notes what the provider has answered, for the log: work->verdict, and how long anything stood in clear. */
 void work_note_step(struct work *work, int64_t request_us, int64_t answer_us);
-/* A pending grant becomes current and the one it replaces (NULL: none) previous; the use is closed: one change. */
+/*
+ * A pending grant becomes current; the one it replaces (NULL: none) and others of its name that are pending become previous; the
+ * use is closed: one change.
+ */
 int work_promote(struct work *work, struct store_record *grant, struct store_record *old,
                  struct error *error);
 /* The same, and the use goes on. */
@@ -173,6 +187,8 @@ int work_promote_one(struct work *work, struct store_record *grant, struct store
 /* A pending grant is not taken ("rejected"), or was only a step on the way ("previous"). */
 int work_retire(struct work *work, struct store_record *grant, const char *state,
                 struct error *error);
+/* A current grant is ended at the provider: nothing of its name can be opened afterwards. */
+int work_forget(struct work *work, struct store_record *grant, struct error *error);
 /* Closes the use: what was learned of the old grant is kept.  `why` NULL: it went well. */
 int work_close(struct work *work, const char *result, const struct error *why, struct error *error);
 /* The outcome of a failure; when even that cannot be written, `failure` says both. */

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "job.h"
+#include "p11vault/base/base64.h"
 #include "p11vault/oauth/parameters.h"
 
 /* What the code gives, and what that is made into. */
@@ -15,25 +16,55 @@ enum { SLOT_CODE, SLOT_LONG, SLOTS };
 #define ROOM_GRACE_MS 5000
 #define DEVICE_SLOWER_S 5
 
+#define NONCE_BYTES 16
+#define NONCE_SIZE (BASE64URL_SIZE(NONCE_BYTES) + 1)
+
 struct login {
     struct front *front;
     const struct front_login *what;
+    char nonce[NONCE_SIZE]; /* of a login with the password asked for, else "" */
     struct job job;
     struct work work;
-    struct store_record old, old_pending; /* what it replaces */
-    struct room *room;                    /* that waits for the code */
+    struct store_record old; /* what it replaces */
+    struct room *room;       /* that waits for the code */
 };
 
 static void login_clear(struct login *login)
 {
     room_free(login->room);
     store_record_clear(&login->old);
-    store_record_clear(&login->old_pending);
     work_clear(&login->work);
     job_clear(&login->job);
 }
 
 /* ---- the person ---- */
+
+/* Comes back in the facts of the grant and says that it is this login for which the password was asked. */
+static int make_nonce(struct login *login, struct error *error)
+{
+    uint8_t bytes[NONCE_BYTES];
+    auto_buffer struct buffer text = BUFFER_UP_TO(NONCE_SIZE);
+    const char *auth_type = login->what->auth_type;
+    if (!auth_type || !strstr(auth_type, "reauthenticate"))
+        return 0;
+    if (random_bytes(bytes, sizeof(bytes), error) < 0 ||
+        base64url_put(&text, bytes, sizeof(bytes), error) < 0)
+        return -1;
+    memcpy(login->nonce, buffer_text(&text), NONCE_SIZE);
+    return 0;
+}
+
+/* The provider's word for the password comes first, where it gives one. */
+static bool agrees(void *context, const struct oauth_facts *facts)
+{
+    const struct login *login = context;
+    if (*login->nonce && *facts->auth_nonce && strcmp(login->nonce, facts->auth_nonce) != 0) {
+        if (login->front->say)
+            login->front->say("the provider says that the password was asked for in another login");
+        return false;
+    }
+    return login->what->agrees(login->what->context, facts);
+}
 
 static int tell_dialog(struct login *login, struct error *error)
 {
@@ -47,7 +78,8 @@ static int tell_dialog(struct login *login, struct error *error)
         .redirect_uri = what->redirect_uri,
         .scopes = what->scopes,
         .config_id = what->config_id,
-        .auth_type = what->auth_type};
+        .auth_type = what->auth_type,
+        .auth_nonce = login->nonce};
     auto_json json_t *json = oauth_dialog_to_json(&dialog);
     auto_free char *text = NULL;
     if (!json)
@@ -65,7 +97,7 @@ static int await_code(struct login *login, struct error *error)
 {
     struct session *session = &login->job.session;
     struct message message;
-    if (session_make_way(session, error) < 0)
+    if (make_nonce(login, error) < 0 || session_make_way(session, error) < 0)
         return -1;
     const struct room_start how = {
         .who = PARTY_EXCHANGE, .keys = session->keys_out, .inherit_input = true, .env = NULL};
@@ -86,6 +118,18 @@ static int step(struct login *login, struct order *order, json_t **ret_told, str
     return login->work.verdict.action == CODE_DONE ? 0 : work_verdict(&login->work, error);
 }
 
+static void say_short_lived(const struct login *login)
+{
+    const struct work *work = &login->work;
+    char text[NAME_MAX_SIZE + sizeof(work->verdict.message) + 64];
+    (void)snprintf(text, sizeof(text),
+                   "the grant is short-lived: it could not be lengthened now: %s",
+                   work->verdict.message);
+    login->front->say(text);
+    (void)snprintf(text, sizeof(text), "next: p11vault exchange %s", work->name.full);
+    login->front->say(text);
+}
+
 /*
  * From the first grant to the one that is kept.  When the provider does not lengthen it now, the short-lived one is kept,
  * so that the login was not in vain.
@@ -102,7 +146,7 @@ static int lengthen(struct login *login, size_t *ret_number, struct error *error
     if (step(login, &order, NULL, error) < 0) {
         if (!login->front->say || work->verdict.action == CODE_DONE)
             return -1;
-        login->front->say("the grant is short-lived: the provider did not lengthen it");
+        say_short_lived(login);
         return 0;
     }
     if (!work_row(work, order.slot))
@@ -116,11 +160,9 @@ static int keep(struct login *login, size_t number, struct error *error)
     struct work *work = &login->work;
     struct store_record *old = login->old.name ? &login->old : NULL;
     bool taken;
-    if (login->old_pending.name && work_retire(work, &login->old_pending, "previous", error) < 0)
-        return -1;
     work->issuing = STEP_CODE;
-    work->agrees = login->what->agrees;
-    work->context = login->what->context;
+    work->agrees = agrees;
+    work->context = login;
     if (work_confirm(work, number, old, &taken, error) < 0)
         return -1;
     return taken ? 0 : -1;
@@ -197,29 +239,46 @@ static int log_in_by_device(struct login *login, struct error *error)
 
 /* ---- the job ---- */
 
+static int check_way(const struct provider *provider, const struct name *name, bool by_device,
+                     struct error *error)
+{
+    if (by_device && oauth_step_needs(provider, STEP_DEVICE_START) == 0)
+        return error_set(error, CODE_USAGE, "%s has no device login", provider->name);
+    if (strcmp(name->kind, provider->person_kind) == 0)
+        return 0;
+    error_set(error, CODE_USAGE, "a login at %s gives a grant of kind '%s'", provider->name,
+              provider->person_kind);
+    return error_hint(error, "p11vault login %s/%s/%s", name->app, provider->person_kind,
+                      name->label);
+}
+
 static int begin(struct login *login, const struct name *name, struct error *error)
 {
     struct job *job = &login->job;
     if (session_prepare(login->front, false, NULL, error) < 0 ||
-        job_begin(job, name->app, error) < 0)
+        job_begin(job, name->app, error) < 0 ||
+        check_way(job->provider, name, login->what->client_token != NULL, error) < 0)
         return -1;
-    if (strcmp(name->kind, job->provider->person_kind) != 0) {
-        error_set(error, CODE_USAGE, "a login at %s gives a grant of kind '%s'",
-                  job->provider->name, job->provider->person_kind);
-        return error_hint(error, "p11vault login %s/%s/%s", name->app, job->provider->person_kind,
-                          name->label);
-    }
     job->origin = vault_app_code_origin(&job->app);
-    if (work_begin(&login->work, job, name, SLOTS, error) < 0 ||
-        work_find_old(&login->work, name->full, "current", &login->old, error) < 0)
+    if (work_begin(&login->work, job, name, SLOTS, error) < 0)
         return -1;
-    return work_find_old(&login->work, name->full, "pending", &login->old_pending, error);
+    return work_find_old(&login->work, name->full, "current", &login->old, error);
+}
+
+/* The room that took the answer knows neither name nor app: its hints leave them open. */
+static int await_person(struct login *login, const struct name *name, struct error *error)
+{
+    char hint[OAUTH_HINT_MAX];
+    if (await_code(login, error) == 0)
+        return 0;
+    oauth_hint_fill(error->hint, name->full, name->app, hint);
+    return *hint ? error_hint(error, "%s", hint) : -1;
 }
 
 static int log_in(struct login *login, const struct name *name, struct error *error)
 {
     bool by_device = login->what->client_token != NULL;
-    if (begin(login, name, error) < 0 || (!by_device && await_code(login, error) < 0) ||
+    if (begin(login, name, error) < 0 || (!by_device && await_person(login, name, error) < 0) ||
         job_open(&login->job, &login->work, 1, TAKE(login->room), error) < 0)
         return -1;
     return by_device ? log_in_by_device(login, error) : exchange_code(login, error);

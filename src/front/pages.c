@@ -8,6 +8,7 @@
 #include "job.h"
 
 #define SLOTS JOB_RECORDS_MAX
+#define LISTS_MAX 1000 /* answers, of which some may be empty */
 
 /* A page of the list that is being read: its grants, issued but not confirmed yet. */
 struct listed {
@@ -25,6 +26,7 @@ struct paging {
     void *context;
     struct listed listed[OAUTH_PAGES_MAX];
     size_t count;
+    size_t repeated; /* pages of this answer that an earlier one had */
     size_t next_slot;
     char seals[NAME_MAX_SIZE];
     struct error worst;
@@ -77,6 +79,15 @@ static bool is_offer(const json_t *offered)
     return json_text(offered, "id") && json_text(offered, "label") && json_text(offered, "tasks");
 }
 
+/* A list that changes while it is read may bring a page twice. */
+static bool is_repeated(const struct work *work, const char *name)
+{
+    for (size_t i = 0; i < work->issued_count; i++)
+        if (work->issued[i].is_kept && strcmp(work->issued[i].name.full, name) == 0)
+            return true;
+    return false;
+}
+
 /* A page that another process works on, or that store and log do not agree on, is told and let go. */
 static int take_offer(void *context, const json_t *offered, struct name *ret_name, bool *ret_take,
                       struct error *error)
@@ -88,6 +99,12 @@ static int take_offer(void *context, const json_t *offered, struct name *ret_nam
         return error_set(error, CODE_FAULT, "the exchange room offers what is no page");
     struct listed *listed = &paging->listed[paging->count];
     name_page(listed, paging->work.name.app, offered);
+    if (is_repeated(&paging->work, listed->name.full)) {
+        paging->repeated++;
+        return 0;
+    }
+    if (paging->next_slot == work_slot(&paging->work, SLOTS))
+        return error_set(error, CODE_STOP, "the list has more than %d pages", SLOTS);
     if (vault_lock(vault, listed->name.full, "working on this grant", &listed->lock, &failure) <
             0 ||
         work_find_old(&paging->work, listed->name.full, "current", &listed->old, &failure) < 0) {
@@ -131,6 +148,7 @@ static int read_list(struct paging *paging, struct error *error)
 {
     struct work *work = &paging->work;
     char cursor[OAUTH_CURSOR_MAX] = "";
+    size_t lists = 0;
     do {
         auto_json json_t *told = NULL;
         auto_answer struct oauth_answer answer = {0};
@@ -140,12 +158,16 @@ static int read_list(struct paging *paging, struct error *error)
                                     .offer = take_offer,
                                     .context = paging,
                                     .parameters = {.cursor = cursor}};
+        paging->repeated = 0;
         if (work_step(work, &order, &told, error) < 0)
             return -1;
         if (work->verdict.action != CODE_DONE)
             return work_verdict(work, error);
+        bool is_new = paging->count > 0 || paging->repeated == 0;
         if (oauth_answer_from_json(told, &answer, error) < 0 || confirm_listed(paging, error) < 0)
             return -1;
+        if (*answer.cursor && (!is_new || ++lists == LISTS_MAX))
+            return error_set(error, CODE_STOP, "the provider's list of pages has no end");
         (void)snprintf(cursor, sizeof(cursor), "%s", answer.cursor);
     } while (*cursor);
     return 0;

@@ -64,7 +64,7 @@ static int end_it(struct revoking *revoking, const struct name *name, const char
         return -1;
     if (work->verdict.action != CODE_DONE)
         return work_verdict(work, error);
-    if (!permission && work_retire(work, work_row(work, work->grant), "forgotten", error) < 0)
+    if (!permission && work_forget(work, work_row(work, work->grant), error) < 0)
         return -1;
     return work_close(work, "done", NULL, error);
 }

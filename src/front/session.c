@@ -76,8 +76,9 @@ static bool is_slow(struct room *room)
 }
 
 /* A message that takes a second or more is waited for on: the person is told so, once. */
-static int expect_of_card(struct session *session, enum message_type type, struct deadline deadline,
-                          struct message *ret_message, struct error *error)
+int session_expect_of_card(struct session *session, enum message_type type,
+                           struct deadline deadline, struct message *ret_message,
+                           struct error *error)
 {
     struct front *front = session->front;
     if (front->say && is_slow(session->card))
@@ -124,7 +125,7 @@ static int let_try(struct session *session, const char *source, struct error *er
         return -1;
     int sent = channel_send_empty(room_channel(card), MESSAGE_TRY, error);
     if (session_tell(card, sent, error) < 0 ||
-        expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
+        session_expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
         return -1;
     if (message_number(&message, 0) != 0)
         pin_guard_clear(session->front, serial);
@@ -325,62 +326,5 @@ int session_open(struct session *session, const struct vault_cards *cards, const
         error_clean(note);
         front->say(note);
     }
-    return 0;
-}
-
-/* ---- telling the log ---- */
-
-int session_tell_head(struct session *session, const struct signed_head *head, struct error *error)
-{
-    auto_buffer struct buffer nodes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
-    if (vault_frontier(session->front->vault, head->checkpoint.size, &nodes, error) < 0)
-        return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_CHECKPOINT, error,
-                            TEXT(buffer_text(&head->note)), BYTES(nodes.data, nodes.size));
-    return session_tell(session->card, sent, error);
-}
-
-static int tell_entry(void *context, uint64_t index, const char *text, size_t size,
-                      struct error *error)
-{
-    struct room *card = context;
-    int sent =
-        channel_send(room_channel(card), MESSAGE_ENTRY, error, NUMBER(index), BYTES(text, size));
-    return session_tell(card, sent, error);
-}
-
-int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error)
-{
-    return store_entry_each(session->front->vault->store, head->checkpoint.size, tell_entry,
-                            session->card, error) == 0
-               ? 0
-               : -1;
-}
-
-int session_sign(struct session *session, struct error *error)
-{
-    struct message message;
-    int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
-    if (session_tell(session->card, sent, error) < 0 ||
-        expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module), &message,
-                       error) < 0)
-        return -1;
-    uint64_t size = message_number(&message, 1);
-    if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0), size, error) < 0)
-        return -1;
-    session->signed_size = size;
-    return 0;
-}
-
-int session_hand(struct session *session, uint64_t n, struct error *error)
-{
-    struct message message;
-    int sent = channel_send(room_channel(session->card), MESSAGE_HAND, error, NUMBER(n));
-    if (session_tell(session->card, sent, error) < 0 ||
-        session_expect(session->card, MESSAGE_HANDED, session_deadline(session->front->module),
-                       &message, error) < 0)
-        return -1;
-    if (message_number(&message, 0) != n)
-        return error_set(error, CODE_FAULT, "the card room handed another key");
     return 0;
 }

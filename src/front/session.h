@@ -42,6 +42,11 @@ int session_tell(struct room *room, int sent, struct error *error);
 int session_expect(struct room *room, enum message_type type, struct deadline deadline,
                    struct message *ret_message, struct error *error);
 
+/* The same of the card room: when the card takes long, the person is told, once. */
+int session_expect_of_card(struct session *session, enum message_type type,
+                           struct deadline deadline, struct message *ret_message,
+                           struct error *error);
+
 /* Before anything of a job: what died is closed, what was never signed is void, the log can be written. */
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
                     struct error *error);
@@ -79,6 +84,24 @@ int session_open(struct session *session, const struct vault_cards *cards, const
 /* Tells the newest signed head; then, after what else is to be told, every entry behind it. */
 int session_tell_head(struct session *session, const struct signed_head *head, struct error *error);
 int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error);
+
+/* Tells an app and its key; and the cards that an app key is to be sealed to. */
+int session_tell_app(struct session *session, const struct signed_head *head,
+                     const struct vault_app *app, struct error *error);
+int session_tell_recipients(struct session *session, const struct signed_head *head,
+                            const struct vault_cards *cards, struct error *error);
+
+/* An app key as the card room made or sealed it: its record, its kid, and the members of the entry about it. */
+struct made {
+    char *record, *kid;
+    json_t *members;
+};
+void made_clear(struct made *made);
+#define auto_made __attribute__((cleanup(made_clear)))
+/* Orders `make`, `rewrap` or `rekey` (with its fields) and takes what comes; the caller clears it, also after a failure. */
+int session_take_made(struct session *session, enum message_type order, const char *app,
+                      const struct field *fields, size_t count, struct made *ret_made,
+                      struct error *error);
 
 /* Has the log signed and keeps the checkpoint. */
 int session_sign(struct session *session, struct error *error);

@@ -87,6 +87,24 @@ struct store_record *work_row(struct work *work, size_t number)
 
 /* ---- verdicts ---- */
 
+/*
+ * Nobody can log in for a page's grant or an app token: what it was made from is meant, or how it is made again.
+ */
+static int hint(const struct work *work, struct error *error)
+{
+    const struct job *job = work->job;
+    const char *template = work->verdict.hint, *name = work->name.full;
+    char text[OAUTH_HINT_MAX];
+    if (work->source != NO_RECORD)
+        name = job->records[work->source].name;
+    else if (strstr(template, "p11vault login NAME"))
+        template = strcmp(work->name.kind, job->provider->person_kind) == 0
+                       ? template
+                       : oauth_revive_hint(job->provider, work->name.kind);
+    oauth_hint_fill(template, name, work->name.app, text);
+    return *text ? error_hint(error, "%s", text) : -1;
+}
+
 int work_verdict(const struct work *work, struct error *error)
 {
     const struct oauth_verdict *verdict = &work->verdict;
@@ -95,7 +113,5 @@ int work_verdict(const struct work *work, struct error *error)
         error_set(error, verdict->action, "%s: %s (code %lld%s%s)", oauth_step_name(work->step),
                   verdict->message, (long long)verdict->provider_code,
                   *verdict->trace ? ", trace " : "", verdict->trace);
-    char hint[OAUTH_HINT_MAX];
-    oauth_hint_fill(verdict->hint, work->name.full, work->name.app, hint);
-    return *hint ? error_hint(error, "%s", hint) : -1;
+    return hint(work, error);
 }

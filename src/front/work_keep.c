@@ -67,9 +67,10 @@ static json_t *outcome_members(const struct work *work, const char *result, cons
         json_object_set_new(members, "trace", json_string(verdict->trace));
     set_number(members, "expires_before", work->input.expires, FACT_UNKNOWN);
     set_number(members, "expires_after", work->result.expires, FACT_UNKNOWN);
-    set_number(members, "plaintext_us", work->request_us + work->answer_us, 0);
-    set_number(members, "request_us", work->request_us, 0);
-    set_number(members, "answer_us", work->answer_us, 0);
+    /* Said of every use: none in clear is a fact, too. */
+    json_object_set_new(members, "plaintext_us", json_integer(work->request_us + work->answer_us));
+    json_object_set_new(members, "request_us", json_integer(work->request_us));
+    json_object_set_new(members, "answer_us", json_integer(work->answer_us));
     set_number(members, "checkpoint", (int64_t)work->job->session.signed_size, 0);
     return members;
 }
@@ -222,6 +223,22 @@ static int destroy_previous(struct work *work, struct error *error)
     return 0;
 }
 
+/* What earlier runs were issued and could not confirm: there is a newer one now. */
+static int retire_pending(struct work *work, const char *name, struct error *error)
+{
+    for (;;) {
+        struct store_record row;
+        if (work_find_old(work, name, "pending", &row, error) < 0)
+            return -1;
+        if (!row.name)
+            return 0;
+        int result = retire(work, &row, "previous", error);
+        store_record_clear(&row);
+        if (result < 0)
+            return -1;
+    }
+}
+
 struct promotion {
     struct store_record *grant, *old;
     bool is_last; /* the use is closed with it */
@@ -236,7 +253,8 @@ static int promote(struct work *work, void *context, struct error *error)
     if (old && ((work->input.valid != FACT_UNKNOWN && set_columns(old, &work->input, error) < 0) ||
                 retire(work, old, "previous", error) < 0))
         return -1;
-    if (vault_change_record(work->job->front->vault, grant, work->use, error) < 0)
+    if (vault_change_record(work->job->front->vault, grant, work->use, error) < 0 ||
+        retire_pending(work, grant->name, error) < 0)
         return -1;
     if (!promotion->is_last)
         return 0;
@@ -278,6 +296,21 @@ int work_retire(struct work *work, struct store_record *grant, const char *state
 {
     struct retirement retirement = {grant, state};
     return in_one_change(work, retire_it, &retirement, error);
+}
+
+/* No version of it can be opened any more. */
+static int forget_it(struct work *work, void *context, struct error *error)
+{
+    struct store_record *grant = context;
+    if (retire(work, grant, "forgotten", error) < 0 || retire_pending(work, grant->name, error) < 0)
+        return -1;
+    return store_record_destroy_previous(work->job->front->vault->store, grant->name,
+                                         grant->version, error);
+}
+
+int work_forget(struct work *work, struct store_record *grant, struct error *error)
+{
+    return in_one_change(work, forget_it, grant, error);
 }
 
 /* ---- the end ---- */

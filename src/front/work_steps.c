@@ -13,6 +13,7 @@
 #define ROOM_GRACE_MS 5000
 
 #define HTTP_STATUS_MAX 999
+#define STATUS_TOO_MANY 429
 #define CLEAR_US_MAX (UINT64_C(3600) * 1000000)
 
 /* ---- connecting ---- */
@@ -112,6 +113,9 @@ static bool by_get(const struct config_provider *config, enum oauth_step step)
     case STEP_INSPECT_INPUT:
     case STEP_INSPECT_RESULT:
         return config->debug_token_get;
+    case STEP_PAGES:
+    case STEP_PERMISSIONS:
+        return config->lists_get;
     case STEP_CLIENT_CODE:
         return config->client_code_get;
     case STEP_REVOKE:
@@ -171,6 +175,39 @@ static int check_outcome(const struct message *outcome, struct error *error)
     return 0;
 }
 
+/* Limits of one user (17), one page (32) or one device (31) do not concern the app's other grants. */
+static bool is_limit_of_app(const struct oauth_verdict *verdict)
+{
+    switch (verdict->provider_code) {
+    case 17:
+    case 31:
+    case 32:
+        return false;
+    case 4:
+    case 9:
+    case 341:
+    case 613:
+        return true;
+    default:
+        return verdict->http == STATUS_TOO_MANY ||
+               (verdict->provider_code >= 80000 && verdict->provider_code <= 80099);
+    }
+}
+
+/* What the app has used of its quota, as long as an answer says nothing newer. */
+static int note_usage(struct job *job, const struct oauth_verdict *verdict, const json_t *told,
+                      struct error *error)
+{
+    auto_answer struct oauth_answer answer = {0};
+    if (oauth_answer_from_json(told, &answer, error) < 0)
+        return -1;
+    if (answer.usage.percent != USAGE_UNKNOWN || answer.usage.wait > 0)
+        job->usage = answer.usage;
+    if (verdict->action == CODE_WAIT && is_limit_of_app(verdict))
+        job->is_limited = true;
+    return 0;
+}
+
 static int take_outcome(struct work *work, const struct message *outcome, json_t **ret_told,
                         struct error *error)
 {
@@ -191,7 +228,8 @@ static int take_outcome(struct work *work, const struct message *outcome, json_t
     (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", message_text(outcome, 7));
     work_note_step(work, (int64_t)message_number(outcome, 9), (int64_t)message_number(outcome, 10));
     work->job->connection_lives = message_number(outcome, 11) != 0;
-    if (json_parse(text, strlen(text), "what the provider told", &told, error) < 0)
+    if (json_parse(text, strlen(text), "what the provider told", &told, error) < 0 ||
+        note_usage(work->job, verdict, told, error) < 0)
         return -1;
     if (ret_told)
         *ret_told = TAKE(told);
@@ -265,9 +303,10 @@ int work_step(struct work *work, const struct order *order, json_t **ret_told, s
     if ((!job->connection_lives || strcmp(origin, job->origin) != 0) &&
         reconnect(job, origin, error) < 0)
         return -1;
-    if (tell_step(work, order, error) < 0)
-        return -1;
-    return follow(work, &mine, ret_told, error);
+    if (tell_step(work, order, error) == 0 && follow(work, &mine, ret_told, error) == 0)
+        return 0;
+    job->connection_lives = false; /* the next grant gets a room that nothing has befallen */
+    return -1;
 }
 
 int work_inspect(struct work *work, enum oauth_step step, size_t grant,

@@ -133,40 +133,35 @@ int connection_send(struct connection *connection, const uint8_t *bytes, size_t 
     return 0;
 }
 
-static int receive_some(struct connection *connection, uint8_t *place, size_t room,
-                        size_t *ret_received, struct deadline deadline, struct error *error)
+int connection_wait(struct connection *connection, struct deadline deadline, struct error *error)
 {
-    for (;;) {
-        size_t received = 0;
-        CURLcode result = curl_easy_recv(connection->easy, place, room, &received);
-        /*
-         * A peer that closes says so in TLS.  libcurl does not insist on that, but without it
-         * anyone on the way may have cut the connection.
-         */
-        bool is_cut = result == CURLE_OK && received == 0 &&
-                      (SSL_get_shutdown(connection->ssl) & SSL_RECEIVED_SHUTDOWN) == 0;
-        if (is_cut || (result != CURLE_OK && result != CURLE_AGAIN))
-            return error_set(error, CODE_RETRY, "the connection broke");
-        if (result == CURLE_OK) {
-            *ret_received = received;
-            return 0;
-        }
-        if (wait_for_peer(connection, POLLIN, deadline, error) < 0)
-            return -1;
-    }
+    if (SSL_pending(connection->ssl) > 0)
+        return 0;
+    if (wait_for_peer(connection, POLLIN, deadline, error) < 0)
+        return error_prefix(error, "receive from %s", connection->address);
+    return 0;
 }
 
 int connection_receive(struct connection *connection, struct secret *secret, size_t *ret_size,
-                       struct deadline deadline, struct error *error)
+                       bool *ret_ended, struct error *error)
 {
-    size_t room, received;
+    size_t room, received = 0;
     uint8_t *place = secret_room(secret, &room);
     if (room == 0)
         return error_set(error, CODE_FAULT, "receive from %s: no room for an answer",
                          connection->address);
-    if (receive_some(connection, place, room, &received, deadline, error) < 0)
-        return error_prefix(error, "receive from %s", connection->address);
+    CURLcode result = curl_easy_recv(connection->easy, place, room, &received);
+    bool ended = result == CURLE_OK && received == 0;
+    /*
+     * A peer that closes says so in TLS.  libcurl does not insist on that, but without it anyone on
+     * the way may have cut the connection.
+     */
+    bool is_cut = ended && (SSL_get_shutdown(connection->ssl) & SSL_RECEIVED_SHUTDOWN) == 0;
+    if (is_cut || (result != CURLE_OK && result != CURLE_AGAIN))
+        return error_set(error, CODE_RETRY, "receive from %s: the connection broke",
+                         connection->address);
     secret_grow(secret, received);
     *ret_size = received;
+    *ret_ended = ended;
     return 0;
 }

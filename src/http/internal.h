@@ -12,6 +12,8 @@
 
 #include "p11vault/http/response.h"
 
+#define HTTP_FIRST_BODY HTTP_HEAD_MAX /* room for a body whose length is not told */
+
 /* Which bytes come next. */
 enum http_state {
     HTTP_HEAD,        /* a line of the head */

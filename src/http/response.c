@@ -29,6 +29,13 @@ int http_response_new(size_t body_max, struct http_response **ret_response, stru
     return 0;
 }
 
+/* Inbox, line and fields, and a body without a length: all of them are of one size. */
+void http_response_reserve(void)
+{
+    _Static_assert(INBOX_SIZE == HTTP_HEAD_MAX && HTTP_FIRST_BODY == HTTP_HEAD_MAX, "one size");
+    secret_reserve(HTTP_HEAD_MAX, 4);
+}
+
 void http_response_free(struct http_response *response)
 {
     if (response == NULL)

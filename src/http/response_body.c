@@ -1,7 +1,7 @@
 /*
  * response_body.c: the body, delimited by length, by chunks or by the end of the connection (RFC
- * 9112, sections 6 and 7).  Its secret is made as large as it may become, since a secret never
- * grows.
+ * 9112, sections 6 and 7).  Its secret is as large as its length says.  Without a length it begins
+ * small and moves to one of twice the size when it is full, since a secret never grows.
  */
 #include <string.h>
 
@@ -15,6 +15,32 @@
 static int make_body(struct http_response *response, size_t capacity, struct error *error)
 {
     return secret_new(capacity > 0 ? capacity : 1, &response->body, error);
+}
+
+/* Makes room for `more` bytes, which the caller has compared with the limit. */
+static int make_room(struct http_response *response, size_t more, struct error *error)
+{
+    size_t wanted = secret_size(response->body) + more;
+    size_t capacity = secret_capacity(response->body);
+    if (wanted <= capacity)
+        return 0;
+    while (capacity < wanted)
+        capacity *= 2;
+    if (capacity > response->body_max)
+        capacity = response->body_max;
+    auto_of(secret_free) struct secret *larger = NULL;
+    if (secret_new(capacity, &larger, error) < 0 ||
+        secret_append_secret(larger, response->body, error) < 0)
+        return -1;
+    secret_free(response->body);
+    response->body = TAKE(larger);
+    return 0;
+}
+
+static int make_first_body(struct http_response *response, struct error *error)
+{
+    size_t first = HTTP_FIRST_BODY < response->body_max ? HTTP_FIRST_BODY : response->body_max;
+    return make_body(response, first, error);
 }
 
 static int too_large(const struct http_response *response, struct error *error)
@@ -36,7 +62,7 @@ int http_body_begin(struct http_response *response, struct error *error)
         response->state = HTTP_CHUNK_SIZE;
         response->spare = HTTP_HEAD_MAX;
         response->field_count = 0;
-        return make_body(response, response->body_max, error);
+        return make_first_body(response, error);
     }
     if (response->has_length) {
         if (response->length > response->body_max)
@@ -47,7 +73,7 @@ int http_body_begin(struct http_response *response, struct error *error)
     }
     response->state = HTTP_CLOSE_DATA;
     response->keeps_connection = false;
-    return make_body(response, response->body_max, error);
+    return make_first_body(response, error);
 }
 
 /* Moves at most `size` bytes to the body. */
@@ -57,7 +83,8 @@ static int move(struct http_response *response, struct http_span *input, size_t 
     size_t moved = size < input->size ? size : input->size;
     if (moved > response->body_max - secret_size(response->body))
         return too_large(response, error);
-    if (secret_append(response->body, input->bytes, moved, error) < 0)
+    if (make_room(response, moved, error) < 0 ||
+        secret_append(response->body, input->bytes, moved, error) < 0)
         return -1;
     input->bytes += moved;
     input->size -= moved;

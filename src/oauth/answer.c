@@ -271,7 +271,11 @@ static void drop_unless_done(struct oauth_answer *answer)
     if (answer->verdict.action == CODE_DONE)
         return;
     const struct oauth_answer kept = {
-        .verdict = answer->verdict, .facts = answer->facts, .expires_in = FACT_UNKNOWN};
+        .verdict = answer->verdict,
+        .facts = answer->facts,
+        .expires_in = FACT_UNKNOWN,
+        .usage = answer->usage,
+    };
     char version[sizeof(answer->api_version)];
     memcpy(version, answer->api_version, sizeof(version));
     oauth_answer_clear(answer);
@@ -292,6 +296,7 @@ int oauth_answer_read(const struct provider *provider, const struct oauth_reply 
     answer.verdict.http = reply->status;
     oauth_facts_init(&answer.facts);
     meta_error_note_trace(&answer.verdict, reply->header(reply->context, "x-fb-trace-id"));
+    oauth_usage_read(reply->header, reply->context, &answer.usage);
     note_version(reply, &answer);
     if (reply->status >= 300 && reply->status <= 399)
         oauth_verdict_set(&answer.verdict, CODE_STOP, HINT_LOOK,

@@ -48,9 +48,12 @@ json_t *oauth_answer_to_json(const struct oauth_answer *answer)
         facts_put_text(object, "user_code", answer->user_code) < 0 ||
         facts_put_text(object, "verification_uri", answer->verification_uri) < 0 ||
         facts_put_text(object, "machine_id", answer->machine_id) < 0 ||
-        facts_put_text(object, "api_version", answer->api_version) < 0)
+        facts_put_text(object, "api_version", answer->api_version) < 0 ||
+        facts_put_number(object, "usage", answer->usage.percent) < 0)
         return NULL;
     if (answer->interval > 0 && facts_put_number(object, "interval", answer->interval) < 0)
+        return NULL;
+    if (answer->usage.wait > 0 && facts_put_number(object, "wait", answer->usage.wait) < 0)
         return NULL;
     if (answer->pages != NULL && json_object_set_new(object, "pages", pages_to_json(answer)) < 0)
         return NULL;
@@ -99,6 +102,8 @@ static int take_pages(const json_t *json, struct oauth_answer *answer, struct er
     const json_t *item;
     if (take_list(json, "pages", OAUTH_PAGES_MAX, sizeof(*answer->pages), &items, error) < 0)
         return -1;
+    if (items == NULL)
+        return 0;
     answer->pages = items;
     json_array_foreach (json_object_get(json, "pages"), index, item) {
         if (!take_page(item, &answer->pages[index]))
@@ -117,6 +122,8 @@ static int take_permissions(const json_t *json, struct oauth_answer *answer, str
     if (take_list(json, "permissions", OAUTH_PERMISSIONS_MAX, sizeof(*answer->permissions), &items,
                   error) < 0)
         return -1;
+    if (items == NULL)
+        return 0;
     answer->permissions = items;
     json_array_foreach (json_object_get(json, "permissions"), index, item) {
         struct oauth_permission *permission = &answer->permissions[index];
@@ -157,17 +164,30 @@ static int take_texts(const json_t *json, struct oauth_answer *answer, struct er
     return 0;
 }
 
+static int take_usage(const json_t *json, struct oauth_usage *usage, struct error *error)
+{
+    int64_t percent = USAGE_UNKNOWN;
+    if (!facts_take_number(json, "usage", USAGE_PERCENT_MAX, &percent))
+        return facts_refuse("usage", error);
+    if (!facts_take_number(json, "wait", USAGE_WAIT_MAX, &usage->wait))
+        return facts_refuse("wait", error);
+    usage->percent = (int)percent;
+    return 0;
+}
+
 int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, struct error *error)
 {
     static const char *const keys[] = {"facts",      "expires_in",       "cursor",   "user_code",
                                        "machine_id", "verification_uri", "interval", "api_version",
-                                       "pages",      "permissions",      NULL};
-    auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN};
+                                       "pages",      "permissions",      "usage",    "wait",
+                                       NULL};
+    auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
+                                              .usage.percent = USAGE_UNKNOWN};
     if (!json_is_object(json) || !json_only(json, keys))
         return error_set(error, CODE_FAULT, "an answer with a member that is none");
     if (oauth_facts_from_json(json_object_get(json, "facts"), &answer.facts, error) < 0 ||
         take_texts(json, &answer, error) < 0 || take_pages(json, &answer, error) < 0 ||
-        take_permissions(json, &answer, error) < 0)
+        take_permissions(json, &answer, error) < 0 || take_usage(json, &answer.usage, error) < 0)
         return -1;
     *ret_answer = answer;
     answer = (struct oauth_answer){0};

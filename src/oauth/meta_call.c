@@ -61,20 +61,19 @@ static int make_inspection(const struct oauth_parameters *parameters,
     return request_proof(call, values->app_secret, call->bearer, parameters->now, error);
 }
 
-/* ---- lists ---- */
+/* ---- lists: a proof is for whoever has the token beside it, and a URL is for everybody's logs ---- */
 
 static int make_pages(const struct oauth_parameters *parameters, const struct oauth_values *values,
                       struct oauth_call *call, struct error *error)
 {
     if (text_given(parameters->page)) {
-        if (request_begin("GET", parameters->api_version, PATH(parameters->page), parameters,
-                          values, call, error) < 0 ||
+        if (meta_begin_read(PATH(parameters->page), parameters, values, call, error) < 0 ||
             request_text(call, "fields", "id,name,access_token", error) < 0)
             return -1;
         return meta_prove(parameters, values, values->grant, call, error);
     }
-    if (request_begin("GET", parameters->api_version, PATH(me_or(parameters->subject), "accounts"),
-                      parameters, values, call, error) < 0 ||
+    if (meta_begin_read(PATH(me_or(parameters->subject), "accounts"), parameters, values, call,
+                        error) < 0 ||
         request_text(call, "fields", "id,name,access_token,tasks", error) < 0 ||
         request_text(call, "limit", META_PAGES_LIMIT, error) < 0 ||
         request_text(call, "after", parameters->cursor, error) < 0)
@@ -86,9 +85,8 @@ static int make_permissions(const struct oauth_parameters *parameters,
                             const struct oauth_values *values, struct oauth_call *call,
                             struct error *error)
 {
-    if (request_begin("GET", parameters->api_version,
-                      PATH(me_or(parameters->subject), "permissions"), parameters, values, call,
-                      error) < 0)
+    if (meta_begin_read(PATH(me_or(parameters->subject), "permissions"), parameters, values, call,
+                        error) < 0)
         return -1;
     return meta_prove(parameters, values, values->grant, call, error);
 }

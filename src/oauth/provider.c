@@ -148,6 +148,16 @@ enum oauth_step oauth_renew_step(const struct provider *provider, const char *ki
     return found == NULL ? STEP_COUNT : found->renew;
 }
 
+const char *oauth_revive_hint(const struct provider *provider, const char *kind)
+{
+    if (strcmp(kind, provider->person_kind) == 0)
+        return "log in again: p11vault login NAME";
+    if (strcmp(kind, "page") == 0)
+        return "log in again as a user of the page, then list the pages of that grant: p11vault "
+               "pages";
+    return "make it anew: p11vault issue NAME";
+}
+
 unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step)
 {
     const struct oauth_family *family = oauth_family_of(provider);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <termios.h>
@@ -272,6 +273,23 @@ static void clean_prompt(const char *prompt, char ret_text[PROMPT_MAX])
         ret_text[i] = byte < 0x20 || byte == 0x7f ? '?' : prompt[i];
     }
     ret_text[size] = '\0';
+}
+
+void typed_tell(const char *text)
+{
+    /* Not blocking: a terminal that was stopped with ^S gets no line, and nobody waits for it. */
+    auto_close int descriptor = open(TERMINAL, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    char shown[PROMPT_MAX];
+    char line[PROMPT_MAX + 1];
+    ssize_t put = 0;
+    int size = 0;
+
+    if (descriptor < 0)
+        return;
+    clean_prompt(text, shown);
+    size = snprintf(line, sizeof(line), "%s\n", shown);
+    put = write(descriptor, line, (size_t)size);
+    (void)put;
 }
 
 int typed_ask(const char *prompt, size_t maximum, struct deadline deadline,

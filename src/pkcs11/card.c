@@ -14,12 +14,34 @@ int card_prefix(const struct card *card, struct error *error)
     return error_prefix(error, "card '%s %s'", card->info.label, card->info.serial);
 }
 
+/* NULL where only the value itself can be told. */
+static const char *hint_of(CK_RV rv)
+{
+    switch (rv) {
+    case CKR_DEVICE_REMOVED:
+    case CKR_TOKEN_NOT_PRESENT:
+    case CKR_SESSION_HANDLE_INVALID:
+    case CKR_SESSION_CLOSED:
+        return "put the card back and run the command again";
+    /* OpenSC says this of a card that is taken out in the middle of a call. */
+    case CKR_GENERAL_ERROR:
+    case CKR_DEVICE_ERROR:
+    case CKR_FUNCTION_FAILED:
+        return "see that the card is in its reader, then run the command again";
+    case CKR_DEVICE_MEMORY:
+        return "the card is full; what is on it is shown by: pkcs11-tool --login --list-objects";
+    default:
+        return NULL;
+    }
+}
+
 int card_fail(const struct card *card, CK_RV rv, const char *call, struct error *error)
 {
+    const char *hint = hint_of(rv);
+
     error_set(error, CODE_CARD, "%s failed: %s", call, ckr_name(rv));
-    if (rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT ||
-        rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED)
-        error_hint(error, "put the card back and run the command again");
+    if (hint != NULL)
+        error_hint(error, "%s", hint);
     return card_prefix(card, error);
 }
 

@@ -3,6 +3,10 @@
  */
 #include "internal.h"
 
+#include <string.h>
+
+#define UNLOCK_HINT                                                                                \
+    "unlock it with the card's own tool and its SO PIN or PUK: docs/runbook.md, Forgotten PIN"
 #define PIN_SIZE_MAX 255 /* no card takes more; typed PINs are not longer either */
 
 const char *card_pin_fault(const struct card_info *info, const struct secret *pin)
@@ -42,8 +46,7 @@ int card_may_login(const struct card *card, bool attended, struct error *error)
     if (rv != CKR_OK)
         return card_fail(card, rv, "C_GetTokenInfo", error);
     if (info.pin_locked)
-        return refuse(card, "PIN is locked", "unlock it with the card's own tool and its SO PIN",
-                      error);
+        return refuse(card, "PIN is locked", UNLOCK_HINT, error);
     if (info.pin_final_try)
         return refuse(card, "one wrong PIN more locks it, so it is not tried here",
                       "log in once with the card's own tool, such as pkcs11-tool --login --test",
@@ -86,8 +89,7 @@ static int fail_login(struct card *card, CK_RV rv, struct error *error)
     case CKR_PIN_LEN_RANGE:
         return fail_wrong(card, error);
     case CKR_PIN_LOCKED:
-        return refuse(card, "PIN is locked", "unlock it with the card's own tool and its SO PIN",
-                      error);
+        return refuse(card, "PIN is locked", UNLOCK_HINT, error);
     case CKR_USER_PIN_NOT_INITIALIZED:
         error_set(error, CODE_CARD, "no PIN has been set yet: %s", ckr_name(rv));
         return card_prefix(card, error);
@@ -98,6 +100,7 @@ static int fail_login(struct card *card, CK_RV rv, struct error *error)
     case CKR_DEVICE_ERROR:
         error_set(error, CODE_CARD, "C_Login failed: %s (a wrong PIN is not ruled out)",
                   ckr_name(rv));
+        error_hint(error, "see that the card is in its reader before you give the PIN again");
         return card_prefix(card, error);
     default:
         return card_fail(card, rv, "C_Login", error);
@@ -232,6 +235,20 @@ int card_login(struct card *card, const struct secret *pin, struct error *error)
     card->verdict = PIN_ACCEPTED;
     card->logged_in = true;
     return 0;
+}
+
+bool card_pin_is_factory(const struct card *card, const struct secret *pin)
+{
+    /* Rutoken (all models), YubiKey's PIV and OpenPGP cards. */
+    static const char *const known[] = {"12345678", "123456"};
+
+    if (card->info.pin_default)
+        return true;
+    for (size_t i = 0; pin != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
+        if (secret_equals(pin, known[i], strlen(known[i])))
+            return true;
+    }
+    return false;
 }
 
 void card_logout(struct card *card)

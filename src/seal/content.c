@@ -116,11 +116,12 @@ int content_decode(struct piece iv, struct piece ciphertext, struct piece tag, s
         return -1;
     if (ciphertext.size == 0 || ciphertext.size > BASE64URL_SIZE(maximum))
         return error_set(error, CODE_STOP, "ciphertext is empty or too long");
-    content.ciphertext = malloc(maximum);
+    size_t room = ciphertext.size < maximum ? ciphertext.size : maximum;
+    content.ciphertext = malloc(room);
     if (content.ciphertext == NULL)
         return error_memory(error);
-    if (base64url_decode(ciphertext.text, ciphertext.size, content.ciphertext, maximum,
-                         &content.size, error) < 0)
+    if (base64url_decode(ciphertext.text, ciphertext.size, content.ciphertext, room, &content.size,
+                         error) < 0)
         return error_prefix(error, "ciphertext");
     *ret_content = content;
     content.ciphertext = NULL;

@@ -151,41 +151,71 @@ static int split(const char *jwe, struct piece ret_parts[PARTS], struct error *e
     return 0;
 }
 
+struct jwe {
+    struct jwe_header header;
+    char *protected; /* the header as it stands in the record */
+    struct content content;
+};
+
+void jwe_free(struct jwe *jwe)
+{
+    if (jwe == NULL)
+        return;
+    free(jwe->protected);
+    content_clear(&jwe->content);
+    free(jwe);
+}
+
 /* Everything about a record that can be checked without a key. */
-static int parse(const char *jwe, struct jwe_header *ret_header, struct piece *ret_protected,
-                 struct content *ret_content, struct error *error)
+static int parse(const char *text, struct jwe **ret_jwe, struct error *error)
 {
     struct piece parts[PARTS];
-    if (split(jwe, parts, error) < 0)
+    auto_of(jwe_free) struct jwe *jwe = calloc(1, sizeof(*jwe));
+    if (jwe == NULL)
+        return error_memory(error);
+    if (split(text, parts, error) < 0)
         return -1;
     if (parts[PART_KEY].size != 0)
         return error_set(error, CODE_STOP, "an encrypted key where there can be none");
-    if (read_header(parts[PART_HEADER], ret_header, error) < 0)
+    if (read_header(parts[PART_HEADER], &jwe->header, error) < 0 ||
+        content_decode(parts[PART_IV], parts[PART_CIPHERTEXT], parts[PART_TAG], CIPHERTEXT_MAX,
+                       &jwe->content, error) < 0)
         return -1;
-    *ret_protected = parts[PART_HEADER];
-    return content_decode(parts[PART_IV], parts[PART_CIPHERTEXT], parts[PART_TAG], CIPHERTEXT_MAX,
-                          ret_content, error);
+    jwe->protected = strndup(parts[PART_HEADER].text, parts[PART_HEADER].size);
+    if (jwe->protected == NULL)
+        return error_memory(error);
+    *ret_jwe = TAKE(jwe);
+    return 0;
 }
 
 int jwe_read_header(const char *jwe, struct jwe_header *ret_header, struct error *error)
 {
-    struct jwe_header header;
-    struct piece aad;
-    auto_content struct content content = {0};
-    if (parse(jwe, &header, &aad, &content, error) < 0)
+    auto_of(jwe_free) struct jwe *read = NULL;
+    if (parse(jwe, &read, error) < 0)
         return seal_refuse(error, damaged);
-    *ret_header = header;
+    *ret_header = read->header;
+    return 0;
+}
+
+int jwe_read(const char *text, struct jwe **ret_jwe, struct error *error)
+{
+    return parse(text, ret_jwe, error) < 0 ? seal_refuse(error, unopened) : 0;
+}
+
+int jwe_open_read(const struct jwe *jwe, const struct secret *content_key,
+                  struct secret **ret_payload, struct error *error)
+{
+    const struct piece aad = {jwe->protected, strlen(jwe->protected)};
+    if (content_open(content_key, aad, &jwe->content, ret_payload, error) < 0)
+        return seal_refuse(error, unopened);
     return 0;
 }
 
 int jwe_open(const char *jwe, const struct secret *content_key, struct secret **ret_payload,
              struct error *error)
 {
-    struct jwe_header header;
-    struct piece aad;
-    auto_content struct content content = {0};
-    if (parse(jwe, &header, &aad, &content, error) < 0 ||
-        content_open(content_key, aad, &content, ret_payload, error) < 0)
-        return seal_refuse(error, unopened);
-    return 0;
+    auto_of(jwe_free) struct jwe *read = NULL;
+    if (jwe_read(jwe, &read, error) < 0)
+        return -1;
+    return jwe_open_read(read, content_key, ret_payload, error);
 }

@@ -155,9 +155,10 @@ int record_split(const struct secret *payload, json_t **ret_facts, struct secret
         return error_set(error, CODE_STOP, "read a record: it does not end with a value");
     auto_json json_t *facts = NULL;
     auto_of(secret_free) struct secret *value = NULL;
-    if (secret_new(RECORD_VALUE_MAX, &value, error) < 0 ||
-        take_value(begin + BEGIN_SIZE, size - facts_size - BEGIN_SIZE - END_SIZE, value, error) <
-            0 ||
+    size_t value_size = size - facts_size - BEGIN_SIZE - END_SIZE; /* as it is written */
+    size_t room = value_size < RECORD_VALUE_MAX ? value_size : RECORD_VALUE_MAX;
+    if (secret_new(room > 0 ? room : 1, &value, error) < 0 ||
+        take_value(begin + BEGIN_SIZE, value_size, value, error) < 0 ||
         take_facts(text, facts_size, &facts, error) < 0)
         return error_prefix(error, "read a record");
     *ret_facts = TAKE(facts);

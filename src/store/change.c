@@ -7,8 +7,7 @@
 
 #define PROBE_SIZE "65536"
 
-/* Whether the file that was opened still stands under its name.  What is written to one that does not, is lost. */
-static int check_in_place(const struct store *store, struct error *error)
+int store_in_place(const struct store *store, struct error *error)
 {
     struct stat status;
     if (lstat(store->path, &status) == 0 && status.st_dev == store->device &&
@@ -29,18 +28,32 @@ int store_begin(struct store *store, struct error *error)
         return error_set(error, CODE_LOG, "store is read-only: it was opened for reading");
     if (store->changing)
         return error_set(error, CODE_FAULT, "store: a change is open already");
-    if (check_in_place(store, error) < 0 || store_execute(store, "BEGIN IMMEDIATE", error) < 0)
+    if (store_in_place(store, error) < 0 || store_execute(store, "BEGIN IMMEDIATE", error) < 0)
         return -1;
     store->changing = true;
     return 0;
 }
 
+static void end(struct store *store, bool is_committed)
+{
+    store->changing = false;
+    if (store->on_end)
+        store->on_end(store->on_end_context, is_committed);
+}
+
+void store_on_end(struct store *store, void (*on_end)(void *context, bool is_committed),
+                  void *context)
+{
+    store->on_end = on_end;
+    store->on_end_context = context;
+}
+
 int store_commit(struct store *store, struct error *error)
 {
-    if (store_in_change(store, error) < 0 || check_in_place(store, error) < 0 ||
+    if (store_in_change(store, error) < 0 || store_in_place(store, error) < 0 ||
         store_execute(store, "COMMIT", error) < 0)
         return -1;
-    store->changing = false;
+    end(store, true);
     return 0;
 }
 
@@ -51,7 +64,7 @@ void store_rollback(struct store *store)
     /* A fault can have rolled back already.  What cannot be rolled back now is when the file is opened next. */
     if (sqlite3_get_autocommit(store->db) == 0)
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
-    store->changing = false;
+    end(store, false);
 }
 
 /* Brings what the write-ahead log holds to the disk, so that a write the system only took into memory fails here. */

@@ -22,26 +22,45 @@ int store_checkpoint_put(struct store *store, uint64_t size, const char *note, s
     return store_run(&statement, error);
 }
 
-int store_checkpoint_newest(struct store *store, uint64_t *ret_size, struct buffer *ret_note,
-                            struct error *error)
+static int read_row(struct statement *statement, uint64_t *ret_size, struct buffer *ret_note,
+                    struct error *error)
 {
-    auto_statement struct statement statement = {0};
     bool row = false;
     int64_t size = 0;
-    if (store_prepare(store, "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1",
-                      &statement, error) < 0 ||
-        store_step(&statement, &row, error) < 0)
+    if (store_step(statement, &row, error) < 0)
         return -1;
     if (!row) {
         buffer_clear(ret_note);
         *ret_size = 0;
         return 0;
     }
-    if (store_column_number(&statement, 0, "checkpoint.size", 1, &size, error) < 0 ||
-        store_column_buffer(&statement, 1, "checkpoint.note", STORE_NOTE_MAX, ret_note, error) < 0)
+    if (store_column_number(statement, 0, "checkpoint.size", 1, &size, error) < 0 ||
+        store_column_buffer(statement, 1, "checkpoint.note", STORE_NOTE_MAX, ret_note, error) < 0)
         return -1;
     *ret_size = (uint64_t)size;
     return 0;
+}
+
+int store_checkpoint_newest(struct store *store, uint64_t *ret_size, struct buffer *ret_note,
+                            struct error *error)
+{
+    auto_statement struct statement statement = {0};
+    if (store_prepare(store, "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1",
+                      &statement, error) < 0)
+        return -1;
+    return read_row(&statement, ret_size, ret_note, error);
+}
+
+int store_checkpoint_from(struct store *store, uint64_t lowest, uint64_t *ret_size,
+                          struct buffer *ret_note, struct error *error)
+{
+    auto_statement struct statement statement = {0};
+    if (store_prepare(store,
+                      "SELECT size, note FROM checkpoint WHERE size >= ?1 ORDER BY size LIMIT 1",
+                      &statement, error) < 0)
+        return -1;
+    store_bind_index(&statement, 1, lowest);
+    return read_row(&statement, ret_size, ret_note, error);
 }
 
 int store_checkpoint_each(struct store *store,

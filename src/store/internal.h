@@ -26,12 +26,22 @@
 #define STORE_JWE_MAX ((size_t)65536)
 #define STORE_VALUE_MAX ((int)262144) /* what SQLite itself may build as one value */
 
+/* Statements that were prepared once and wait to be used again. */
+#define STORE_KEPT_MAX 32
+
 struct store {
     sqlite3 *db;
+    struct {
+        const char *sql; /* by its address: each is one text of this program */
+        sqlite3_stmt *statement;
+        bool in_use;
+    } kept[STORE_KEPT_MAX];
     char path[PATH_MAX]; /* of the database file, absolute */
     char *vault_id;
     bool read_only;
     bool changing;
+    void (*on_end)(void *context, bool is_committed); /* of each change; NULL: nobody is told */
+    void *on_end_context;
     dev_t device; /* the file that was opened, to notice when another takes its place */
     ino_t inode;
 };
@@ -42,6 +52,7 @@ struct statement {
     struct store *store;
     sqlite3_stmt *sql;
     int status; /* the first binding that failed */
+    size_t kept; /* 1 + its place among those that are kept; 0: it is none of them */
 };
 
 void store_finish(struct statement *statement);
@@ -53,8 +64,11 @@ int store_failed(const struct store *store, int status, struct error *error);
 int store_damaged(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* `sql` is a literal: the statement is kept for the next time. */
 int store_prepare(struct store *store, const char *sql, struct statement *ret_statement,
                   struct error *error);
+/* Before the connection is closed. */
+void store_drop_kept(struct store *store);
 /* Bind values; NULL binds NULL.  A failure is kept and reported by the next step. */
 void store_bind_text(struct statement *statement, int place, const char *text);
 void store_bind_sized_text(struct statement *statement, int place, const char *text, size_t size);

@@ -196,6 +196,104 @@ int store_node_count(struct store *store, uint64_t *ret_count, struct error *err
     return 0;
 }
 
+/* ---- the whole log ---- */
+
+int store_filed_each(struct store *store, uint64_t first,
+                     int (*each)(void *context, const struct store_filed *filed,
+                                 struct error *error),
+                     void *context, struct error *error)
+{
+    auto_statement struct statement statement = {0};
+    if (store_prepare(store,
+                      "SELECT idx, text, type, subject FROM entry WHERE idx >= ?1 ORDER BY idx",
+                      &statement, error) < 0)
+        return -1;
+    store_bind_index(&statement, 1, first);
+    for (uint64_t index = first;; index++) {
+        bool row = false;
+        size_t size;
+        struct store_filed filed = {.index = index};
+        if (store_step(&statement, &row, error) < 0)
+            return -1;
+        if (!row)
+            return 0;
+        if (read_entry(&statement, index, &filed.text, &filed.size, error) < 0 ||
+            store_column_text(&statement, 2, "entry.type", STORE_WORD_MAX, &filed.type, &size,
+                              error) < 0 ||
+            store_column_text(&statement, 3, "entry.subject", STORE_NAME_MAX, &filed.subject, &size,
+                              error) < 0)
+            return -1;
+        if (filed.type == NULL || filed.subject == NULL)
+            return store_damaged(error, "entry %" PRIu64 " has no type or subject", index);
+        int result = each(context, &filed, error);
+        if (result != 0)
+            return result;
+    }
+}
+
+struct store_nodes {
+    struct store *store;
+    struct statement levels[LEVEL_MAX + 1];
+};
+
+int store_nodes_open(struct store *store, struct store_nodes **ret_nodes, struct error *error)
+{
+    struct store_nodes *nodes = calloc(1, sizeof(*nodes));
+    if (nodes == NULL)
+        return error_memory(error);
+    nodes->store = store;
+    *ret_nodes = nodes;
+    return 0;
+}
+
+void store_nodes_free(struct store_nodes *nodes)
+{
+    if (nodes == NULL)
+        return;
+    for (size_t i = 0; i <= LEVEL_MAX; i++)
+        if (nodes->levels[i].sql != NULL)
+            store_finish(&nodes->levels[i]);
+    free(nodes);
+}
+
+int store_nodes_next(struct store_nodes *nodes, unsigned level, uint64_t position,
+                     struct digest *ret_hash, struct error *error)
+{
+    int64_t found = 0;
+    bool row = false;
+    if (level > LEVEL_MAX)
+        return error_set(error, CODE_FAULT, "store: the tree has no level %u", level);
+    struct statement *statement = &nodes->levels[level];
+    if (statement->sql == NULL) {
+        if (store_prepare(nodes->store,
+                          "SELECT hash, position FROM node WHERE level = ?1 AND position >= ?2 "
+                          "ORDER BY position",
+                          statement, error) < 0)
+            return -1;
+        store_bind_number(statement, 1, level);
+        store_bind_index(statement, 2, position);
+    }
+    if (store_step(statement, &row, error) < 0 ||
+        (row && store_column_number(statement, 1, "node.position", 0, &found, error) < 0))
+        return -1;
+    if (!row || (uint64_t)found != position)
+        return error_set(error, CODE_LOG, "log has no tree node %u/%" PRIu64, level, position);
+    return store_column_digest(statement, 0, "node.hash", ret_hash, error);
+}
+
+int store_snapshot_begin(struct store *store, struct error *error)
+{
+    if (store->changing)
+        return error_set(error, CODE_FAULT, "store: a change is open already");
+    return store_execute(store, "BEGIN", error);
+}
+
+void store_snapshot_end(struct store *store)
+{
+    if (sqlite3_get_autocommit(store->db) == 0)
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
 #define UNANSWERED_MAX 1000
 
 int store_entry_unanswered(struct store *store, const char *asked, const char *answered,

@@ -60,8 +60,9 @@ static int harden(struct store *store, struct error *error)
 
 static int open_file(struct store *store, enum reach reach, struct error *error)
 {
-    int flags =
-        SQLITE_OPEN_EXRESCODE | (store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    /* One thread: its locks would guard nothing. */
+    int flags = SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX |
+                (store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     auto_free char *uri = NULL;
     if (reach != REACH_NORMAL) {
         const char *query = reach == REACH_FIXED ? "?immutable=1" : "?vfs=unix-none";
@@ -69,6 +70,7 @@ static int open_file(struct store *store, enum reach reach, struct error *error)
             return -1;
         flags |= SQLITE_OPEN_URI;
     }
+    store_drop_kept(store);
     sqlite3_close_v2(TAKE(store->db));
     int status = sqlite3_open_v2(uri != NULL ? uri : store->path, &store->db, flags, NULL);
     if (store->db == NULL)

@@ -33,7 +33,8 @@ int store_failed(const struct store *store, int status, struct error *error)
         return error_set(error, CODE_LOG, "store is read-only");
     case SQLITE_CORRUPT:
         error_set(error, CODE_LOG, "store is damaged");
-        return error_hint(error, "put back a copy of vault.db; p11vault audit verify says whether it is whole");
+        return error_hint(
+            error, "put back a copy of vault.db; p11vault audit verify says whether it is whole");
     case SQLITE_NOTADB:
         return error_set(error, CODE_LOG, "file is not a p11vault store");
     case SQLITE_IOERR:
@@ -61,23 +62,59 @@ int store_damaged(struct error *error, const char *format, ...)
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     error_set(error, CODE_LOG, "store is damaged: %s", text);
-    return error_hint(error, "put back a copy of vault.db; p11vault audit verify says whether it is whole");
+    return error_hint(
+        error, "put back a copy of vault.db; p11vault audit verify says whether it is whole");
 }
 
 void store_finish(struct statement *statement)
 {
-    sqlite3_finalize(statement->sql);
-    statement->sql = NULL;
+    if (statement->kept == 0) {
+        sqlite3_finalize(statement->sql);
+    } else {
+        sqlite3_reset(statement->sql);
+        sqlite3_clear_bindings(statement->sql);
+        statement->store->kept[statement->kept - 1].in_use = false;
+    }
+    *statement = (struct statement){0};
+}
+
+void store_drop_kept(struct store *store)
+{
+    for (size_t i = 0; i < STORE_KEPT_MAX; i++)
+        sqlite3_finalize(store->kept[i].statement);
+    memset(store->kept, 0, sizeof(store->kept));
+}
+
+/* One that is kept and free, or a free place to keep it in; STORE_KEPT_MAX when there is neither. */
+static size_t find_kept(const struct store *store, const char *sql)
+{
+    size_t place = STORE_KEPT_MAX;
+    for (size_t i = 0; i < STORE_KEPT_MAX; i++) {
+        if (store->kept[i].sql == sql)
+            return store->kept[i].in_use ? STORE_KEPT_MAX : i;
+        if (store->kept[i].sql == NULL && place == STORE_KEPT_MAX)
+            place = i;
+    }
+    return place;
 }
 
 int store_prepare(struct store *store, const char *sql, struct statement *ret_statement,
                   struct error *error)
 {
-    sqlite3_stmt *prepared = NULL;
-    int status = sqlite3_prepare_v2(store->db, sql, -1, &prepared, NULL);
-    if (status != SQLITE_OK)
-        return store_failed(store, status, error);
+    size_t place = find_kept(store, sql);
+    sqlite3_stmt *prepared = place < STORE_KEPT_MAX ? store->kept[place].statement : NULL;
+    if (prepared == NULL) {
+        int status = sqlite3_prepare_v2(store->db, sql, -1, &prepared, NULL);
+        if (status != SQLITE_OK)
+            return store_failed(store, status, error);
+    }
     *ret_statement = (struct statement){.store = store, .sql = prepared};
+    if (place < STORE_KEPT_MAX) {
+        store->kept[place].sql = sql;
+        store->kept[place].statement = prepared;
+        store->kept[place].in_use = true;
+        ret_statement->kept = place + 1;
+    }
     return 0;
 }
 

@@ -20,6 +20,7 @@ void store_free(struct store *store)
     if (store == NULL)
         return;
     store_rollback(store);
+    store_drop_kept(store);
     sqlite3_close_v2(store->db);
     free(store->vault_id);
     free(store);

@@ -114,12 +114,87 @@ static size_t place_of(const struct vault_cards *found, const json_t *entry)
     return i;
 }
 
-/* A card whose entry is not signed yet, or whose key is not in the trust file, does not count. */
+/* The newest removal of a card by this serial number that counts: signed and not void.  NULL: there is none. */
+static int newest_removal(struct vault *vault, const struct signed_head *head, const char *serial,
+                          json_t **ret_removal, uint64_t *ret_index, struct error *error)
+{
+    bool found, is_void;
+    *ret_removal = NULL;
+    if (store_entry_newest(vault->store, entry_type_name(ENTRY_REMOVAL), serial, ret_index, &found,
+                           error) < 0)
+        return -1;
+    if (!found || *ret_index >= head->checkpoint.size)
+        return 0;
+    if (vault_is_void(vault, head, *ret_index, &is_void, error) < 0 ||
+        (!is_void &&
+         vault_signed_entry(vault, head, *ret_index, ENTRY_REMOVAL, ret_removal, error) < 0))
+        return error_prefix(error, "removal of card '%s'", serial);
+    return 0;
+}
+
+/* A signed removal that is newer than the card's entry. */
+static int is_removed(const struct card_search *search, const struct store_card *card,
+                      bool *ret_removed, struct error *error)
+{
+    auto_json json_t *removal = NULL;
+    uint64_t index;
+    if (newest_removal(search->vault, search->head, card->serial, &removal, &index, error) < 0)
+        return -1;
+    *ret_removed =
+        removal && index > card->entry && strcmp(json_text(removal, "kid"), card->kid) == 0;
+    return 0;
+}
+
+struct exposure_search {
+    struct vault *vault;
+    const struct signed_head *head;
+    const char *app;
+    uint64_t index;
+    bool found;
+};
+
+static int note_exposure(void *context, const struct store_card *card, struct error *error)
+{
+    struct exposure_search *search = context;
+    auto_json json_t *removal = NULL;
+    const json_t *app;
+    uint64_t index;
+    size_t i;
+    if (newest_removal(search->vault, search->head, card->serial, &removal, &index, error) < 0)
+        return -1;
+    if (!removal || !json_is_true(json_object_get(removal, "lost")))
+        return 0;
+    json_array_foreach (json_object_get(removal, "apps"), i, app)
+        if (strcmp(json_string_value(app), search->app) == 0 &&
+            (!search->found || index > search->index)) {
+            search->index = index;
+            search->found = true;
+        }
+    return 0;
+}
+
+int vault_app_exposed(struct vault *vault, const struct signed_head *head, const char *app,
+                      uint64_t *ret_index, bool *ret_exposed, struct error *error)
+{
+    struct exposure_search search = {.vault = vault, .head = head, .app = app};
+    if (store_card_each(vault->store, note_exposure, &search, error) != 0)
+        return -1;
+    *ret_index = search.index;
+    *ret_exposed = search.found;
+    return 0;
+}
+
+/* A card whose entry is not signed yet, that was removed, or whose key is not in the trust file, does not count. */
 static int take_card(void *context, const struct store_card *card, struct error *error)
 {
     struct card_search *search = context;
     struct vault_cards *found = search->found;
+    bool removed;
     if (card->entry >= search->head->checkpoint.size)
+        return 0;
+    if (is_removed(search, card, &removed, error) < 0)
+        return -1;
+    if (removed)
         return 0;
     auto_json json_t *entry = NULL;
     if (vault_signed_entry(search->vault, search->head, card->entry, ENTRY_CARD, &entry, error) < 0)
@@ -224,6 +299,20 @@ int vault_count_unsigned(struct vault *vault, size_t *ret_count, struct error *e
     return 0;
 }
 
+/* An app that stands on a void entry goes; one whose key was only to be sealed anew stays as it was. */
+static int drop_app(struct vault *vault, const char *app, uint64_t index, struct error *error)
+{
+    struct store_app row = {0};
+    bool exists;
+    if (!*app)
+        return 0;
+    if (store_app_get(vault->store, app, &row, &exists, error) < 0)
+        return -1;
+    bool stands_on_it = exists && (row.entry == index || row.key_entry == index);
+    store_app_clear(&row);
+    return stands_on_it ? store_app_drop(vault->store, app, error) : 0;
+}
+
 int vault_void_unsigned(struct vault *vault, size_t *ret_count, struct error *error)
 {
     struct unsigned_search search = {0};
@@ -236,8 +325,7 @@ int vault_void_unsigned(struct vault *vault, size_t *ret_count, struct error *er
         if (vault_append(vault, ENTRY_VOID, search.found[i].app, members, &index, error) < 0 ||
             store_card_drop(vault->store, search.found[i].index, error) < 0)
             return -1;
-        if (search.found[i].type != ENTRY_CARD &&
-            store_app_drop(vault->store, search.found[i].app, error) < 0)
+        if (drop_app(vault, search.found[i].app, search.found[i].index, error) < 0)
             return -1;
     }
     *ret_count = search.count;

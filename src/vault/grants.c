@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "known.h"
+
 static int set_number(json_t *object, const char *key, int64_t number)
 {
     return number == STORE_UNKNOWN ? 0 : json_object_set_new(object, key, json_integer(number));
@@ -130,22 +132,40 @@ static int compare(const struct store_record *row, const json_t *entry, struct e
 }
 
 /*
- * The newest entry about this name and version says which bytes and which state are right.  Reading on from the one
- * that the row names shows that it is the newest, and that the signed ones among them are those that were signed.
+ * Reading on from the entry that the row names shows whether it is the newest about this name and version, and that the signed ones
+ * among them are those that were signed.
  */
-static int check_record(struct vault *vault, const struct store_record *row, struct error *error)
+static int read_on_from_row(struct vault *vault, const struct signed_head *head,
+                            const struct store_record *row, struct error *error)
 {
-    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     struct newest_search search = {.row = row};
-    int result = vault_signed_head(vault, &head, error);
-    if (result == 0)
-        result = vault_walk(vault, &head, row->entry, note_newest, &search, error);
+    int result = vault_walk(vault, head, row->entry, note_newest, &search, error);
     auto_json json_t *entry = search.entry;
     if (result < 0)
         return -1;
     if (!entry || search.index != row->entry)
         return disagree("the record's place is", error);
     return compare(row, entry, error);
+}
+
+/* The newest entry about this name and version says which bytes and which state are right. */
+static int check_record(struct vault *vault, const struct store_record *row, struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    auto_json json_t *entry = NULL;
+    uint64_t index;
+    if (vault_signed_head(vault, &head, error) < 0)
+        return -1;
+    bool opens = strcmp(row->state, "current") == 0 || strcmp(row->state, "pending") == 0;
+    if (opens &&
+        vault_known_record(vault, &head, row->name, row->version, &index, &entry, error) < 0)
+        return -1;
+    if (entry && index == row->entry)
+        return compare(row, entry, error);
+    /* It is another entry, or none: reading on says which of the two, and what the row says wrongly. */
+    if (read_on_from_row(vault, &head, row, error) < 0)
+        return -1;
+    return opens ? disagree("the record's place is", error) : 0;
 }
 
 int vault_find_record(struct vault *vault, const char *name, const char *state,
@@ -188,16 +208,23 @@ int vault_next_version(struct vault *vault, const char *name, int64_t *ret_versi
 
 /* ---- uses ---- */
 
-static int append_alone(struct vault *vault, enum entry_type type, const char *use, json_t *members,
-                        struct error *error)
+static int append_use(struct vault *vault, enum entry_type type, const char *use, json_t *members,
+                      struct error *error)
 {
     auto_json json_t *owned = members;
     uint64_t index;
     if (!owned || json_object_set_new(owned, "use", json_string(use)) < 0)
         return error_memory(error);
+    return vault_append(vault, type, use, TAKE(owned), &index, error);
+}
+
+static int append_alone(struct vault *vault, enum entry_type type, const char *use, json_t *members,
+                        struct error *error)
+{
+    auto_json json_t *owned = members;
     if (store_begin(vault->store, error) < 0)
         return -1;
-    if (vault_append(vault, type, use, TAKE(owned), &index, error) < 0 ||
+    if (append_use(vault, type, use, TAKE(owned), error) < 0 ||
         store_commit(vault->store, error) < 0) {
         store_rollback(vault->store);
         return -1;
@@ -210,14 +237,21 @@ int vault_intent(struct vault *vault, const char *use, json_t *members, struct e
     return append_alone(vault, ENTRY_INTENT, use, members, error);
 }
 
+int vault_append_intent(struct vault *vault, const char *use, json_t *members, struct error *error)
+{
+    return append_use(vault, ENTRY_INTENT, use, members, error);
+}
+
 int vault_outcome(struct vault *vault, const char *use, json_t *members, struct error *error)
 {
     return append_alone(vault, ENTRY_OUTCOME, use, members, error);
 }
 
+#define DEAD_MAX 256 /* that are closed in one change */
+
 struct dead_search {
     struct vault *vault;
-    char uses[256][USE_SIZE];
+    char uses[DEAD_MAX][USE_SIZE];
     size_t count;
 };
 
@@ -248,8 +282,7 @@ static int note_dead(void *context, const char *use, struct error *error)
     struct error ignored;
     char lock[USE_SIZE + 8];
     auto_close int descriptor = -1;
-    if (search->count == sizeof(search->uses) / sizeof(search->uses[0]) ||
-        strlen(use) != USE_SIZE - 1)
+    if (search->count == DEAD_MAX || strlen(use) != USE_SIZE - 1)
         return 0;
     if (lock_of_use(search->vault, use, lock, error) < 0)
         return -1;
@@ -273,36 +306,50 @@ static int close_dead(struct vault *vault, const char *use, struct error *error)
                                 "fault", "message", "the run ended before its outcome was known");
     uint64_t index;
     bool answered;
-    if (store_begin(vault->store, error) < 0) {
-        json_decref(members);
-        return -1;
-    }
     int result = store_entry_newest(vault->store, entry_type_name(ENTRY_OUTCOME), use, &index,
                                     &answered, error);
     if (result == 0 && !answered)
         result = vault_append(vault, ENTRY_OUTCOME, use, json_incref(members), &index, error);
     json_decref(members);
+    return result;
+}
+
+static int close_found(struct dead_search *search, struct error *error)
+{
+    struct vault *vault = search->vault;
+    if (search->count == 0)
+        return 0;
+    if (store_begin(vault->store, error) < 0)
+        return -1;
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < search->count; i++)
+        result = close_dead(vault, search->uses[i], error);
     if (result < 0 || store_commit(vault->store, error) < 0) {
         store_rollback(vault->store);
         return -1;
+    }
+    for (size_t i = 0; i < search->count; i++) {
+        char lock[USE_SIZE + 8];
+        if (lock_of_use(vault, search->uses[i], lock, error) < 0)
+            return -1;
+        vault_lock_forget(vault, lock);
     }
     return 0;
 }
 
 int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *error)
 {
-    struct dead_search search = {.vault = vault};
-    if (store_entry_unanswered(vault->store, entry_type_name(ENTRY_INTENT),
-                               entry_type_name(ENTRY_OUTCOME), note_dead, &search, error) != 0)
-        return -1;
-    for (size_t i = 0; i < search.count; i++) {
-        if (close_dead(vault, search.uses[i], error) < 0)
+    size_t closed = 0;
+    struct dead_search search;
+    do {
+        search = (struct dead_search){.vault = vault};
+        if (store_entry_unanswered(vault->store, entry_type_name(ENTRY_INTENT),
+                                   entry_type_name(ENTRY_OUTCOME), note_dead, &search,
+                                   error) != 0 ||
+            close_found(&search, error) < 0)
             return -1;
-        char lock[USE_SIZE + 8];
-        if (lock_of_use(vault, search.uses[i], lock, error) < 0)
-            return -1;
-        vault_lock_forget(vault, lock);
-    }
-    *ret_count = search.count;
+        closed += search.count;
+    } while (search.count == DEAD_MAX);
+    *ret_count = closed;
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "p11vault/base/base64.h"
 #include "p11vault/base/clock.h"
 #include "who.h"
 
@@ -52,6 +53,7 @@ int vault_append(struct vault *vault, enum entry_type type, const char *subject,
                         error) < 0 ||
         put_nodes(vault, nodes, count, error) < 0)
         return error_prefix(error, "append to the log");
+    forward_add(vault->forward, size, entry_type_name(type), text);
     *ret_index = size;
     return 0;
 }
@@ -105,14 +107,38 @@ int vault_entry_proof(struct vault *vault, uint64_t index, uint64_t size, struct
     return buffer_put(ret_proof, proof.hashes, proof.count * DIGEST_SIZE, error);
 }
 
+int vault_proof_text(struct vault *vault, const struct signed_head *head, uint64_t index,
+                     struct buffer *ret_text, struct error *error)
+{
+    struct merkle_proof proof;
+    uint64_t size = head->checkpoint.size;
+    if (index >= size) {
+        error_set(error, CODE_LOG, "entry %llu is not signed: there are %llu signed entries",
+                  (unsigned long long)index, (unsigned long long)size);
+        return error_hint(error, "p11vault audit checkpoint");
+    }
+    if (merkle_prove(index, size, read_node, vault, &proof, error) < 0 ||
+        buffer_put_format(ret_text, error, "c2sp.org/tlog-proof@v1\nindex %llu\n",
+                          (unsigned long long)index) < 0)
+        return -1;
+    for (size_t i = 0; i < proof.count; i++)
+        if (base64_put(ret_text, proof.hashes[i].bytes, DIGEST_SIZE, error) < 0 ||
+            buffer_put_text(ret_text, "\n", error) < 0)
+            return -1;
+    return buffer_put_format(ret_text, error, "\n%s", buffer_text(&head->note));
+}
+
 /* ---- reading on from an entry ---- */
 
 struct walk {
     const struct checkpoint *head;
+    uint64_t end; /* the entries before this one are read */
     struct merkle_frontier frontier;
     int (*each)(void *context, uint64_t index, const char *text, size_t size, struct error *error);
     void *context;
 };
+
+#define WALKED 1 /* the end was reached before that of the log */
 
 static int changed(const struct checkpoint *head, struct error *error)
 {
@@ -127,13 +153,23 @@ static int walk_entry(void *context, uint64_t index, const char *text, size_t si
     struct walk *walk = context;
     struct digest leaf = merkle_leaf(text, size);
     size_t nodes;
+    if (index >= walk->end)
+        return WALKED;
     merkle_append(&walk->frontier, &leaf, NULL, &nodes);
     if (walk->frontier.size == walk->head->size) {
         struct digest root = merkle_root(&walk->frontier);
         if (!digest_equal(&root, &walk->head->root))
             return changed(walk->head, error);
     }
-    return walk->each(walk->context, index, text, size, error);
+    return walk->each(walk->context, index, text, size, error) == 0 ? 0 : -1;
+}
+
+static int walk_to(struct vault *vault, struct walk *walk, uint64_t first, struct error *error)
+{
+    if (merkle_load(first, read_node, vault, &walk->frontier, error) < 0 ||
+        store_entry_each(vault->store, first, walk_entry, walk, error) < 0)
+        return -1;
+    return walk->frontier.size < walk->head->size ? changed(walk->head, error) : 0;
 }
 
 int vault_walk(struct vault *vault, const struct signed_head *head, uint64_t first,
@@ -141,22 +177,53 @@ int vault_walk(struct vault *vault, const struct signed_head *head, uint64_t fir
                            struct error *error),
                void *context, struct error *error)
 {
-    struct walk walk = {.head = &head->checkpoint, .each = each, .context = context};
-    if (merkle_load(first, read_node, vault, &walk.frontier, error) < 0 ||
-        store_entry_each(vault->store, first, walk_entry, &walk, error) != 0)
+    struct walk walk = {
+        .head = &head->checkpoint, .end = UINT64_MAX, .each = each, .context = context};
+    return walk_to(vault, &walk, first, error);
+}
+
+/* ---- consistency ---- */
+
+static int check_consistency(struct vault *vault, const struct checkpoint *first,
+                             const struct checkpoint *second, struct error *error)
+{
+    struct merkle_proof proof;
+    if (merkle_prove_consistency(first->size, second->size, read_node, vault, &proof, error) < 0)
         return -1;
-    return walk.frontier.size < head->checkpoint.size ? changed(&head->checkpoint, error) : 0;
+    return merkle_verify_consistency(first->size, second->size, &proof, &first->root, &second->root,
+                                     error);
+}
+
+/* The first checkpoint that covers an entry: signed by a trusted card, and a beginning of the newest one's log. */
+static int first_covering(struct vault *vault, const struct signed_head *head, uint64_t index,
+                          struct checkpoint *ret_checkpoint, struct error *error)
+{
+    auto_buffer struct buffer note = BUFFER_UP_TO(NOTE_MAX);
+    struct checkpoint checkpoint;
+    uint64_t size;
+    if (store_checkpoint_from(vault->store, index + 1, &size, &note, error) < 0)
+        return -1;
+    if (size == 0 || size >= head->checkpoint.size) {
+        *ret_checkpoint = head->checkpoint;
+        return 0;
+    }
+    if (checkpoint_verify(buffer_text(&note), vault->origin, &vault->trust, &checkpoint, NULL,
+                          error) < 0)
+        return error_prefix(error, "checkpoint %llu", (unsigned long long)size);
+    if (checkpoint.size != size)
+        return error_set(error, CODE_LOG, "checkpoint %llu: its note is for %llu entries",
+                         (unsigned long long)size, (unsigned long long)checkpoint.size);
+    if (check_consistency(vault, &checkpoint, &head->checkpoint, error) < 0)
+        return error_prefix(error, "checkpoint %llu", (unsigned long long)size);
+    *ret_checkpoint = checkpoint;
+    return 0;
 }
 
 struct void_search {
-    uint64_t index, head_size;
+    uint64_t index;
     bool found;
 };
 
-/*
- * A card signs over an entry that would grant trust when another run wrote it and it was declared void before: only
- * together with that declaration is it what the card has signed.
- */
 static int note_void(void *context, uint64_t index, const char *text, size_t size,
                      struct error *error)
 {
@@ -164,7 +231,7 @@ static int note_void(void *context, uint64_t index, const char *text, size_t siz
     struct void_search *search = context;
     auto_json json_t *entry = NULL;
     enum entry_type type;
-    if (index >= search->head_size || !memmem(text, size, mark, sizeof(mark) - 1))
+    if (!memmem(text, size, mark, sizeof(mark) - 1))
         return 0;
     if (entry_read(text, size, &type, &entry, error) < 0)
         return error_prefix(error, "entry %llu", (unsigned long long)index);
@@ -173,13 +240,32 @@ static int note_void(void *context, uint64_t index, const char *text, size_t siz
     return 0;
 }
 
+/*
+ * A card signs over an entry that would grant trust when another run wrote it and it was declared void before: only
+ * together with that declaration is it what the card has signed.  So the declaration stands between the entry and the first
+ * checkpoint over it, and what comes behind that one need not be read: that it is a beginning of the newest one is proved.
+ */
+int vault_is_void(struct vault *vault, const struct signed_head *head, uint64_t index,
+                  bool *ret_void, struct error *error)
+{
+    struct checkpoint first;
+    struct void_search search = {.index = index};
+    if (first_covering(vault, head, index, &first, error) < 0)
+        return -1;
+    struct walk walk = {.head = &first, .end = first.size, .each = note_void, .context = &search};
+    if (walk_to(vault, &walk, index, error) < 0)
+        return -1;
+    *ret_void = search.found;
+    return 0;
+}
+
 static int check_not_void(struct vault *vault, const struct signed_head *head, uint64_t index,
                           struct error *error)
 {
-    struct void_search search = {.index = index, .head_size = head->checkpoint.size};
-    if (vault_walk(vault, head, index, note_void, &search, error) < 0)
+    bool is_void;
+    if (vault_is_void(vault, head, index, &is_void, error) < 0)
         return -1;
-    if (!search.found)
+    if (!is_void)
         return 0;
     error_set(error, CODE_LOG, "entry %llu was declared void: no card has signed for it",
               (unsigned long long)index);
@@ -292,6 +378,17 @@ static int rolled_back(const struct checkpoint *seen, struct error *error)
     return error_hint(error, "find the newer store, or compare: p11vault audit verify");
 }
 
+static int forked(const struct checkpoint *seen, struct error *error)
+{
+    error_set(
+        error, CODE_LOG,
+        "the log was forked: its first %llu entries are not those of the checkpoint which this "
+        "machine has seen",
+        (unsigned long long)seen->size);
+    return error_hint(
+        error, "two copies of one store were used: go on with the one that this machine has seen");
+}
+
 /* The newest head is kept beside the trust file once a card has signed: that this will work is known before. */
 int vault_check_head_writable(struct vault *vault, struct error *error)
 {
@@ -324,5 +421,23 @@ int vault_check_seen(struct vault *vault, struct error *error)
     if (merkle_load(seen.size, read_node, vault, &frontier, error) < 0)
         return -1;
     struct digest root = merkle_root(&frontier);
-    return digest_equal(&root, &seen.root) ? 0 : rolled_back(&seen, error);
+    return digest_equal(&root, &seen.root) ? 0 : forked(&seen, error);
+}
+
+int vault_check_same_log(struct vault *vault, const struct checkpoint *other, struct error *error)
+{
+    uint64_t entries;
+    struct merkle_frontier frontier;
+    if (store_log_size(vault->store, &entries, error) < 0)
+        return -1;
+    if (other->size > entries)
+        return error_set(error, CODE_LOG, "it has %llu entries where this log has only %llu",
+                         (unsigned long long)other->size, (unsigned long long)entries);
+    if (merkle_load(other->size, read_node, vault, &frontier, error) < 0)
+        return -1;
+    struct digest root = merkle_root(&frontier);
+    return digest_equal(&root, &other->root)
+               ? 0
+               : error_set(error, CODE_LOG,
+                           "the log was forked: it has other entries than this one");
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "known.h"
 #include "p11vault/base/digest.h"
 #include "p11vault/vault/log.h"
 
@@ -90,6 +91,25 @@ static int read_trust(struct vault *vault, struct error *error)
     return 0;
 }
 
+/* Entries go on once they are durable, and not when they never were. */
+static void ended(void *context, bool is_committed)
+{
+    struct vault *vault = context;
+    if (is_committed)
+        forward_send(vault->forward);
+    else
+        forward_drop(vault->forward);
+}
+
+static int begin_forwarding(struct vault *vault, struct error *error)
+{
+    if (forward_new(vault->config, vault->directory, store_vault_id(vault->store), &vault->forward,
+                    error) < 0)
+        return -1;
+    store_on_end(vault->store, ended, vault);
+    return 0;
+}
+
 static int new_vault(const struct config *config, const char *directory, struct vault **ret_vault,
                      struct error *error)
 {
@@ -133,7 +153,8 @@ int vault_create(const struct config *config, const char *directory, struct vaul
     hex_encode(bytes, sizeof(bytes), id);
     if (new_vault(config, directory, &vault, error) < 0 ||
         store_create(directory, id, &vault->store, error) < 0 ||
-        checkpoint_origin(id, vault->origin, error) < 0 || write_first_entry(vault, error) < 0)
+        checkpoint_origin(id, vault->origin, error) < 0 || begin_forwarding(vault, error) < 0 ||
+        write_first_entry(vault, error) < 0)
         return -1;
     *ret_vault = TAKE(vault);
     return 0;
@@ -145,10 +166,12 @@ int vault_open(const struct config *config, const char *directory, bool read_onl
     auto_of(vault_free) struct vault *vault = NULL;
     if (!read_only && check_directory(directory, error) < 0)
         return -1;
-    if (new_vault(config, directory, &vault, error) < 0 ||
-        store_open(directory, read_only, &vault->store, error) < 0 ||
+    if (new_vault(config, directory, &vault, error) < 0)
+        return -1;
+    vault->read_only = read_only;
+    if (store_open(directory, read_only, &vault->store, error) < 0 ||
         checkpoint_origin(store_vault_id(vault->store), vault->origin, error) < 0 ||
-        read_trust(vault, error) < 0)
+        read_trust(vault, error) < 0 || begin_forwarding(vault, error) < 0)
         return -1;
     *ret_vault = TAKE(vault);
     return 0;
@@ -158,7 +181,9 @@ void vault_free(struct vault *vault)
 {
     if (!vault)
         return;
+    vault_known_free(vault->known);
     store_free(vault->store);
+    forward_free(vault->forward);
     free(vault->directory);
     free(vault);
 }

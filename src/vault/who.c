@@ -38,7 +38,8 @@ static void printable(char *text)
             *text = '?';
 }
 
-json_t *who_acts(void)
+/* Found out once: it does not change while the process lives. */
+static json_t *find_who(void)
 {
     char exe[512], tty[256], unit[256];
     find_link("/proc/self/exe", exe, sizeof(exe));
@@ -56,4 +57,12 @@ json_t *who_acts(void)
     if (who && *unit)
         json_object_set_new(who, "unit", json_string(unit));
     return who;
+}
+
+json_t *who_acts(void)
+{
+    static json_t *who;
+    if (!who)
+        who = find_who();
+    return json_incref(who);
 }

@@ -181,9 +181,9 @@ def print_times(bench):
 
 
 def life_line(lives):
-    """Median and 99th percentile."""
-    return (f"median {statistics.median(lives):.0f} us, p99 {rank(lives, 99)} us "
-            f"(nearest rank of {len(lives)})")
+    """Median and 99th percentile, and what shows how much the machine adds: least and most."""
+    return (f"median {statistics.median(lives):.0f} us, p99 {rank(lives, 99)} us, "
+            f"{min(lives)} to {max(lives)} us (nearest rank of {len(lives)})")
 
 
 def exposure(bench, kind):

@@ -11,6 +11,10 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "system"), str(Path(__file__).resolve().parent)]
 
 from scanning import Needles  # noqa: E402
+from scene import phase_of  # noqa: E402
+
+PHASES = ("during", "after", "exit")
+PROGRAMS = ("p11vault", "p11vault-card", "p11vault-exchange")
 
 
 def _system():
@@ -49,23 +53,47 @@ def needles(tmp_path):
     return Needles(tmp_path / "needles")
 
 
-def pytest_terminal_summary(terminalreporter):
-    """The table: copies found by program and moment, most of any one look; then the totals."""
-    cells, total, looks = {}, 0, 0
+def _properties(terminalreporter, wanted):
     for reports in terminalreporter.stats.values():
         for report in reports:
             for name, value in getattr(report, "user_properties", []):
-                if name == "look" and report.when == "call":
-                    program, moment, copies, size = value
-                    known = cells.setdefault(moment, {}).setdefault(program, [0, 0])
-                    known[0], known[1] = known[0] + 1, max(known[1], copies)
-                    looks, total = looks + 1, total + size
+                if name == wanted and report.when == "call":
+                    yield value
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table: most copies in any one look, by job, phase and program, and how often it was looked."""
+    cells, total, looks = {}, 0, 0
+    for job, program, moment, copies, size in _properties(terminalreporter, "look"):
+        known = cells.setdefault((job, PHASES.index(phase_of(moment))), {})
+        cell = known.setdefault(program, [0, 0])
+        cell[0], cell[1] = cell[0] + 1, max(cell[1], copies)
+        looks, total = looks + 1, total + size
     if not cells:
         return
-    programs = ("p11vault", "p11vault-card", "p11vault-exchange")
-    terminalreporter.write_line(f"{'copies (looks)':32}" + "".join(f"{p:>19}" for p in programs))
-    for moment in sorted(cells):
-        row = [cells[moment].get(program) for program in programs]
-        terminalreporter.write_line(f"{moment:32}" + "".join(
-            f"{f'{cell[1]} ({cell[0]})' if cell else '-':>19}" for cell in row))
-    terminalreporter.write_line(f"{looks} looks at processes, {total >> 20} MiB read")
+    say = terminalreporter.write_line
+    width = max(len(job) for job, _ in cells)
+    say(f"{'copies (looks)':{width}}  {'':6}" + "".join(f"{p:>18}" for p in PROGRAMS))
+    for (job, phase), row in sorted(cells.items()):
+        shown = [row.get(program) for program in PROGRAMS]
+        say(f"{job if phase == min(p for j, p in cells if j == job) else '':{width}}  "
+            f"{PHASES[phase]:6}" + "".join(
+                f"{f'{cell[1]} ({cell[0]})' if cell else '-':>18}" for cell in shown))
+    say(f"{looks} looks at processes, {total >> 20} MiB read")
+    _say_residues(say, _properties(terminalreporter, "residue"))
+
+
+def _say_residues(say, residues):
+    """What each module keeps, most in any one look."""
+    most = {}
+    for module, moment, hits in residues:
+        known = most.setdefault((module, moment), hits)
+        if hits is not None and len(hits) > len(known):
+            most[module, moment] = hits
+    if most:
+        say("")
+        say("left by modules in the card room, beside the app key:")
+    for (module, moment), hits in sorted(most.items()):
+        say(f"  {module}: {moment}" if hits is None else
+            f"  {module}, {moment}: {len(hits) or 'nothing'}{'; ' if hits else ''}"
+            f"{'; '.join(hits)}")

@@ -1,9 +1,10 @@
 /*
  * plant: puts one copy of a secret into one place, says "ready" and waits for the end of its input.
  *
- *     plant PLACE FORM
+ *     plant PLACE FORM [ROOM]
  *
- * The secret is the first line of the input.  Everything that is handled on the way stands in locked memory or in single
+ * The secret is the first line of the input.  ROOM, and the variable of that name, are overwritten where the place is in
+ * them.  Everything that is handled on the way stands in locked memory or in single
  * bytes, so that the copy is the only one in the process.
  */
 #include <err.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@ static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 static struct error error;
 static struct secret *written; /* the secret in its form */
+static char *last_argument;
 
 static void must(int result)
 {
@@ -186,6 +189,46 @@ static void in_data(void)
     wait_here();
 }
 
+/* Shared with nobody, but as other processes' memory could be. */
+static void in_shared(void)
+{
+    plant(mmap(NULL, SPACE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    forget_form();
+    wait_here();
+}
+
+static void in_system_v(void)
+{
+    int segment = shmget(IPC_PRIVATE, SPACE, IPC_CREAT | 0600);
+    void *here = segment < 0 ? NULL : shmat(segment, NULL, 0);
+    if (here == NULL || here == (void *)-1)
+        err(2, "shared memory");
+    shmctl(segment, IPC_RMID, NULL); /* goes with this process */
+    plant(here);
+    forget_form();
+    wait_here();
+}
+
+/* Over a text that is long enough. */
+static void in_text(char *text)
+{
+    if (text == NULL || strlen(text) < secret_size(written))
+        errx(2, "no room in it");
+    plant((uint8_t *)text);
+    forget_form();
+    wait_here();
+}
+
+static void in_environment(void)
+{
+    in_text(getenv("ROOM"));
+}
+
+static void in_arguments(void)
+{
+    in_text(last_argument);
+}
+
 static void in_locked_page(void)
 {
     wait_here();
@@ -246,10 +289,13 @@ int main(int count, char **arguments)
     static const struct {
         const char *name;
         void (*put)(void);
-    } places[] = {{"stack", in_stack}, {"heap", in_heap}, {"freed", in_freed_block},
-                  {"file", in_file},   {"data", in_data}, {"locked", in_locked_page}};
-    if (count != 3)
-        errx(2, "usage: plant PLACE FORM");
+    } places[] = {{"stack", in_stack},        {"heap", in_heap},         {"freed", in_freed_block},
+                  {"file", in_file},          {"data", in_data},         {"locked", in_locked_page},
+                  {"shared", in_shared},      {"system-v", in_system_v}, {"argv", in_arguments},
+                  {"environ", in_environment}};
+    if (count != 3 && count != 4)
+        errx(2, "usage: plant PLACE FORM [ROOM]");
+    last_argument = arguments[count - 1];
     const char *where = arguments[1];
     read_secret(arguments[2]);
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)

@@ -6,7 +6,7 @@
  *                                        process and then an empty line:
  *                                            attach PID…      watch these too; says nothing of them yet
  *                                            look MOMENT      look at all that are watched
- *                                        When one of them ends, all are looked at while it can still be read, under
+ *                                        What they start is watched from its first instruction.  When one of them ends, all are looked at while it can still be read, under
  *                                        the moment "exit PID".  Ends with its input, or when its last process has.
  *     scan --needles FILE --ask PID…     the same, but at an end it says so, with an empty line, and waits for a line "go"
  *                                        before it looks: what is secret by now may be written into the needle file.
@@ -30,6 +30,8 @@
 #include "process.h"
 
 #define THREADS_MAX 256
+#define OPTIONS                                                                                    \
+    (PTRACE_O_TRACEEXIT | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)
 #define COMMAND_MAX 4096
 
 struct thread {
@@ -41,7 +43,7 @@ struct thread {
 static struct thread threads[THREADS_MAX];
 static size_t thread_count;
 static const char *needle_file;
-static bool asks;
+static bool asks, stays;
 
 static struct thread *find(pid_t id)
 {
@@ -58,6 +60,36 @@ static void forget(pid_t id)
         *thread = threads[--thread_count];
 }
 
+static struct thread *add(pid_t id, pid_t process)
+{
+    if (thread_count == THREADS_MAX)
+        errx(2, "more than %d threads", THREADS_MAX);
+    threads[thread_count] = (struct thread){.id = id, .process = process};
+    return &threads[thread_count++];
+}
+
+/* A number of /proc/ID/status; 0 when there is none. */
+static pid_t status_number(pid_t id, const char *key)
+{
+    char path[64], line[128];
+    pid_t number = 0;
+    snprintf(path, sizeof(path), "/proc/%d/status", id);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, key, strlen(key)) == 0)
+            number = atoi(line + strlen(key));
+    if (file != NULL)
+        fclose(file);
+    return number;
+}
+
+/* What a process of ours started is ours, too; its first stop says so. */
+static struct thread *take_in(pid_t id)
+{
+    pid_t process = status_number(id, "Tgid:");
+    return process == 0 ? NULL : add(id, process);
+}
+
 /* Threads may start while we go through them, so this is repeated until nothing is new. */
 static void attach(pid_t process)
 {
@@ -70,14 +102,14 @@ static void attach(pid_t process)
             pid_t id = atoi(entry->d_name);
             if (id == 0 || find(id) != NULL)
                 continue;
-            if (thread_count == THREADS_MAX)
-                errx(2, "more than %d threads", THREADS_MAX);
-            if (ptrace(PTRACE_SEIZE, id, NULL, (void *)PTRACE_O_TRACEEXIT) < 0) {
-                if (errno == ESRCH)
+            if (ptrace(PTRACE_SEIZE, id, NULL,
+                       (void *)(long)(stays ? OPTIONS : PTRACE_O_TRACEEXIT)) < 0) {
+                if (errno == ESRCH ||
+                    (errno == EPERM && status_number(id, "TracerPid:") == getpid()))
                     continue;
                 err(2, "attach to thread %d", id);
             }
-            threads[thread_count++] = (struct thread){.id = id, .process = process};
+            add(id, process);
             again = true;
         }
         if (directory != NULL)
@@ -119,6 +151,8 @@ static void ask(pid_t ending)
 static void take_stop(pid_t id, int status)
 {
     struct thread *thread = find(id);
+    if (thread == NULL && WIFSTOPPED(status))
+        thread = take_in(id);
     if (thread == NULL)
         return;
     if (!WIFSTOPPED(status)) {
@@ -258,7 +292,6 @@ static void stay(int signals)
 int main(int count, char **arguments)
 {
     sigset_t child;
-    bool stays = false;
     int next = 3;
     if (count < 3 || strcmp(arguments[1], "--needles") != 0)
         errx(2, "usage: scan --needles FILE [--stay|--ask] PID…");

@@ -10,6 +10,7 @@ from program import Program
 from scanning import MEMFD_SECRET, Watcher
 
 SECONDS = 30
+AFTER = "another has ended"
 
 
 def let_it_rest(pid):
@@ -21,7 +22,7 @@ def let_it_rest(pid):
 
 
 class Scene(Program):
-    """The front is watched from its first instruction, a room from the first time it waits for something.
+    """The front is watched from its first instruction, and so is every room that it starts.
 
     `talk` is what happens at the terminal: what is waited for, what is typed then, and the moment
     under which all processes are looked at before it is typed.  `learn` is called before a process
@@ -32,7 +33,7 @@ class Scene(Program):
         self._watcher = Watcher(build, needles, learn)
         dialogue = talk and [(prompt, (typed, moment)) for prompt, typed, moment in talk]
         super().__init__(
-            [build / "exposure/without", "--stop", MEMFD_SECRET, build / "p11vault", "--config",
+            [*vault.prefix, build / "exposure/without", "--stop", MEMFD_SECRET, build / "p11vault", "--config",
              vault.config, "--vault", vault.directory, *arguments], vault.environment(),
             vault.processes, dialogue=dialogue)
         self._selector.register(self._watcher, selectors.EVENT_READ, "scanner")
@@ -83,6 +84,11 @@ class Scene(Program):
         return [Look(data) for data in self._watcher.finish()]
 
 
+def phase_of(moment):
+    """Of the three that every job has."""
+    return {"exit": "exit", AFTER: "after"}.get(moment, "during")
+
+
 class Look:
     """What one process held at one moment."""
 
@@ -91,7 +97,7 @@ class Look:
         self.bytes, self.unread = data["bytes"], data["unread"]
         self.moment = data["moment"]
         if self.moment.startswith("exit"):
-            self.moment = "exit" if self.moment == f"exit {data['pid']}" else "another's exit"
+            self.moment = "exit" if self.moment == f"exit {data['pid']}" else AFTER
 
     @property
     def places(self):

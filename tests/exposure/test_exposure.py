@@ -4,127 +4,20 @@ import secrets
 
 import pytest
 
-from cards import GRANT, WRONG_PIN, SoftCard
+from cards import GRANT, WRONG_PIN
 from keys import Keys, has_app
-from killing import Snapshot
-from program import Processes
-from scene import Scene
-from standin import Standin
-from vaulttool import Vault
-
-FRONT, CARD, EXCHANGE = "p11vault", "p11vault-card", "p11vault-exchange"
-STEPS = [("debug_token", 1), ("exchange", 1), ("debug_token", 2)]
-AWAITED = [f"wait for answer {number}" for number in (1, 2, 3)]
-APP_KEY = [("app-key", "raw", True)]
-ANY_LOCKED = object()
-SHORT = "[exchange]\ndeadline = 1\n"
+from modules import SoftHsm
+from stage import (ANY_LOCKED, APP_KEY, AWAITED, CARD, EC, EXCHANGE, SHORT, Prepared, Stage,
+                   a_secret, waits)
 
 
-def a_secret():
-    """Visible characters, also such as must be escaped in a form."""
-    return "".join(secrets.token_hex(4) + sign for sign in "+/=?&>~%")
-
-
-class Prepared:
-    """A vault and a server for all tests, and everything secret in them."""
-
-    def __init__(self, programs, directory):
-        self.graph = Standin(directory, Processes())
-        self.vault = Vault(programs, Processes())
-        self.secret = a_secret()
-        self.vault.make_soft()
-        self.vault.make_ready(self.graph, self.secret)
-        self.keys = Keys(self.vault)
-        self._snapshot = Snapshot(self.vault)
-
-    def renew(self):
-        """As it was."""
-        self._snapshot.restore()
-        self.vault.processes = Processes()
-        self.graph.tell("clear_misbehaviours")
-
-    def remove(self):
-        """Everything."""
-        self._snapshot.remove()
-        self.vault.remove()
-        self.graph.stop()
-
-
-@pytest.fixture(scope="module")
-def prepared(build, tmp_path_factory):
-    """Made once."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"))
+@pytest.fixture(scope="module", params=[("ec:P-256", EC), ("rsa:2048", "SoftHSM, RSA")],
+                ids=["ec", "rsa"])
+def prepared(request, build, tmp_path_factory):
+    """Made once a kind of card."""
+    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm(*request.param))
     yield made
     made.remove()
-
-
-class Stage:
-    """What a test does, and what it expects to be seen."""
-
-    def __init__(self, prepared, build, needles, record):
-        self.vault, self.graph, self.keys = prepared.vault, prepared.graph, prepared.keys
-        self.build, self.needles, self._record = build, needles, record
-        self.card = SoftCard(self.vault)
-        self.pin = self.card.pin.read_text()
-        self.before = {step: len(self.graph.requests(step)) for step, _ in STEPS}
-        needles.add("app-secret", prepared.secret)
-        needles.add("input-token", self.vault.token)
-        needles.add("PIN", self.pin)
-        for name, value in {**self.keys.needles, **self.keys.of_records()}.items():
-            needles.add(name, value)
-
-    def start(self, *arguments, talk=None, learn=None):
-        """p11vault, watched."""
-        return Scene(self.vault, self.build, self.needles, *arguments, talk=talk, learn=learn)
-
-    def hold(self, count=3):
-        """The server keeps each of the first answers until it is told to send it."""
-        for step, which in STEPS[:count]:
-            self.graph.misbehave(step, "silent", which)
-
-    def learn(self):
-        """What was issued by now is secret, too."""
-        for token in self.graph.tell("tokens", made_by="exchange")["tokens"]:
-            self.needles.add(f"answer-token:{token['token'][-4:].encode().hex()}", token["token"])
-        for name, value in self.keys.of_records().items():
-            self.needles.add(name, value)
-
-    def at_each_answer(self, scene, count=3):
-        """Look while the room waits for each of the first answers, and let it come."""
-        for (step, which), moment in list(zip(STEPS, AWAITED))[:count]:
-            self.graph.wait(f"request:{step}", self.before[step] + which)
-            self.learn()
-            scene.look(moment)
-            self.graph.tell("release")
-
-    def judge(self, scene, code, rows, allowed=None):
-        """Every look of the run; `rows` are the moments that must be among them."""
-        self.learn()
-        result = scene.finish()
-        looks = scene.seen()
-        assert result.code == code, result
-        for look in looks:
-            self._record("look", [look.program, look.moment, len(look.places), look.bytes])
-        wrong = [look for look in looks if not is_right(look, allowed or {}) or look.unread]
-        assert not wrong, "\n".join(map(repr, wrong))
-        moments = {(look.program, look.moment) for look in looks}
-        assert set(rows) <= moments, f"never seen: {sorted(set(rows) - moments)}"
-        left = self.vault.processes.left()
-        assert not left, left
-
-
-def is_right(look, allowed):
-    """The card room has the app key in one locked page until the outcome; nothing else is anywhere."""
-    wanted = allowed.get((look.program, look.moment))
-    if wanted is ANY_LOCKED:
-        return all(place[2] for place in look.places)
-    if wanted is not None:
-        return look.places == wanted
-    if look.program == CARD and look.moment in AWAITED:
-        return look.places == APP_KEY
-    if look.program == CARD and look.moment == "another's exit":
-        return look.places in ([], APP_KEY)
-    return look.places == []
 
 
 @pytest.fixture
@@ -132,11 +25,6 @@ def stage(prepared, build, needles, record_property):
     """A fresh one."""
     prepared.renew()
     return Stage(prepared, build, needles, record_property)
-
-
-def waits(*moments, rooms=(CARD, EXCHANGE)):
-    """Each of the programs at each of the moments, and at its end."""
-    return [(program, moment) for program in (FRONT, *rooms) for moment in (*moments, "exit")]
 
 
 def test_exchange(stage):
@@ -149,6 +37,7 @@ def test_exchange(stage):
 
 def test_exchange_typed_pin(stage):
     """The PIN comes from a person."""
+    stage.case = "PIN typed"
     stage.card.change("pin-source", None)
     stage.hold()
     scene = stage.start("exchange", GRANT, talk=[(r"\): $", stage.pin, "wait for the PIN")])
@@ -159,6 +48,7 @@ def test_exchange_typed_pin(stage):
 
 def test_wrong_pin(stage):
     """A wrong one may be nearly right."""
+    stage.case = "wrong PIN"
     stage.card.change("pin-source", None)
     wrong = stage.needles.add("wrong-PIN", WRONG_PIN[:-8] + secrets.token_hex(4))
     scene = stage.start("exchange", GRANT, talk=[(r"\): $", wrong, "wait for the PIN")])
@@ -183,7 +73,7 @@ def test_app_add(stage):
 
     def learn():
         if not learned and has_app(stage.vault, "more"):
-            keys = Keys(stage.vault, "more")
+            keys = Keys(stage.vault, stage.card, "more")
             learned.update({**keys.needles, **keys.of_records()})
             for name, value in learned.items():
                 stage.needles.add(f"more:{name}", value)
@@ -193,7 +83,7 @@ def test_app_add(stage):
                               (r"\): $", stage.pin, "wait for the PIN")], learn=learn)
     typed = {(EXCHANGE, "wait for the PIN"): [("typed", "raw", True)]}
     stage.judge(scene, 0, waits("wait for the PIN"), typed)
-    assert len(learned) == 6
+    assert len(learned) == len(stage.keys.needles) + 2
 
 
 def test_enroll(stage):
@@ -216,6 +106,7 @@ CASES = {
 def test_answers(stage, order, code, held):
     """Answers that come in pieces, are none, repeat what was sent, or end in the middle."""
     kind, options = order
+    stage.case = f"answer: {kind}"
     stage.graph.misbehave("exchange", kind, 1, **options)
     stage.hold(held)
     scene = stage.start("exchange", GRANT)
@@ -226,6 +117,7 @@ def test_answers(stage, order, code, held):
 @pytest.mark.parametrize("which", [1, 2])
 def test_error_at_an_inspection(stage, which):
     """The token inspected first is the input, the one inspected last the one that was issued."""
+    stage.case = f"error at inspection {which}"
     stage.graph.misbehave("debug_token", "echo", which)
     stage.hold()
     scene = stage.start("exchange", GRANT)
@@ -235,6 +127,7 @@ def test_error_at_an_inspection(stage, which):
 
 def test_half_an_answer(stage):
     """While the rest is awaited, what has come stands in locked pages only."""
+    stage.case = "half an answer"
     stage.hold(1)
     stage.graph.misbehave("exchange", "silent", 1, after=120)
     scene = stage.start("exchange", GRANT)
@@ -252,6 +145,7 @@ def test_half_an_answer(stage):
 
 def test_connecting(stage):
     """Nothing has been opened yet, but the card is logged in."""
+    stage.case = "connecting"
     stage.graph.misbehave("connect", "silent")
     count = stage.graph.tell("wait", event="connection", count=0)["count"]
     scene = stage.start("exchange", GRANT)
@@ -263,6 +157,7 @@ def test_connecting(stage):
 
 def test_timeout(stage):
     """The answer never comes."""
+    stage.case = "timeout"
     stage.vault.configure(SHORT)
     stage.hold()
     scene = stage.start("exchange", GRANT)
@@ -270,13 +165,3 @@ def test_timeout(stage):
     stage.graph.wait("request:exchange", stage.before["exchange"] + 1)
     scene.look(AWAITED[1])
     stage.judge(scene, 10, waits(*AWAITED[:2]))
-
-
-READERS = [("status",), ("audit", "show"), ("audit", "verify"), ("app", "show", "ads"),
-           ("card", "list"), ("app", "list"), ("audit", "key")]
-
-
-@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
-def test_readers(stage, arguments):
-    """Verbs that open nothing."""
-    stage.judge(stage.start(*arguments), 0, [(FRONT, "exit")])

@@ -17,13 +17,40 @@ static void must(bool holds)
         abort();
 }
 
+/* Two readers, one judgement. */
+static void scan(const char *text, size_t size, bool is_read, enum entry_type type,
+                 const json_t *entry)
+{
+    struct entry_view view;
+    bool is_scanned = entry_scan(text, size, &view);
+    must(is_scanned == is_read);
+    if (!is_scanned)
+        return;
+    must(view.type == type && view.count == json_object_size(entry));
+    for (size_t i = 0; i < view.count; i++) {
+        char name[64] = "";
+        must(view.members[i].name.size < sizeof(name));
+        memcpy(name, view.members[i].name.text, view.members[i].name.size);
+        const json_t *value = json_object_get(entry, name);
+        auto_free char *written = NULL;
+        struct error error = {0};
+        must(json_canonical(value, &written, &error) == 0);
+        must(strlen(written) == view.members[i].value.size &&
+             memcmp(written, view.members[i].value.text, view.members[i].value.size) == 0);
+        if (json_is_integer(value))
+            must(entry_view_number(&view, name, -7) == json_integer_value(value));
+    }
+}
+
 static void read_and_write(const char *text, size_t size)
 {
     auto_json json_t *entry = NULL;
     auto_free char *again = NULL;
-    enum entry_type type;
+    enum entry_type type = ENTRY_VOID;
     struct error error = {0};
-    if (entry_read(text, size, &type, &entry, &error) < 0) {
+    bool is_read = entry_read(text, size, &type, &entry, &error) == 0;
+    scan(text, size, is_read, type, entry);
+    if (!is_read) {
         must(error.code == CODE_LOG && entry == NULL);
         return;
     }

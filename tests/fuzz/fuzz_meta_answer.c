@@ -1,12 +1,14 @@
 /*
- * fuzz_meta_answer.c: any bytes as an answer of the Graph API.  The first byte is the step, the
- * second the HTTP status, the rest the body.  Whatever comes is a verdict that keeps what
- * provider.h promises.
+ * fuzz_meta_answer.c: any bytes as an answer to any step of any family.  The first byte is the step and, above the
+ * steps, the family; the second the HTTP status, the rest the body.  Whatever comes is a verdict that keeps what
+ * answer.h promises, and goes over to another room unchanged.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "p11vault/base/json.h"
+#include "p11vault/oauth/facts.h"
 #include "p11vault/oauth/judge.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -39,6 +41,11 @@ static void check_facts(const struct oauth_facts *facts)
     check_text(facts->app_id, sizeof(facts->app_id));
     check_text(facts->type, sizeof(facts->type));
     check_text(facts->subject, sizeof(facts->subject));
+    check_text(facts->profile, sizeof(facts->profile));
+    check_text(facts->sso, sizeof(facts->sso));
+    check_text(facts->auth_type, sizeof(facts->auth_type));
+    check_text(facts->auth_nonce, sizeof(facts->auth_nonce));
+    must(strnlen(facts->granular, sizeof(facts->granular)) < sizeof(facts->granular));
     must(facts->valid >= FACT_UNKNOWN && facts->valid <= 1);
     must(facts->expires >= FACT_UNKNOWN && facts->data_expires >= FACT_UNKNOWN);
     must(facts->issued >= FACT_UNKNOWN && facts->scope_count <= FACT_SCOPES_MAX);
@@ -68,17 +75,71 @@ static void check_verdict(const struct oauth_verdict *verdict)
     check_text(verdict->trace, 32);
 }
 
-static void check_grant(enum oauth_step step, const struct oauth_answer *answer)
+/* What may be sent on: printable ASCII, no spaces. */
+static void check_secret(const struct secret *secret)
 {
-    bool issued = step == STEP_EXCHANGE && answer->verdict.action == CODE_DONE;
-    must((answer->grant != NULL) == issued);
-    must(answer->expires_in == FACT_UNKNOWN || (issued && answer->expires_in > 0));
-    if (!issued)
-        return;
-    must(answer->verdict.http == 200);
-    must(secret_size(answer->grant) >= 1 && secret_size(answer->grant) <= 16384);
-    for (size_t i = 0; i < secret_size(answer->grant); i++)
-        must(secret_data(answer->grant)[i] > ' ' && secret_data(answer->grant)[i] <= '~');
+    must(secret_size(secret) >= 1 && secret_size(secret) <= 16384);
+    for (size_t i = 0; i < secret_size(secret); i++)
+        must(secret_data(secret)[i] > ' ' && secret_data(secret)[i] <= '~');
+}
+
+static void check_label(const char *label)
+{
+    char clean[FACT_TEXT_MAX];
+    must(strnlen(label, sizeof(clean)) < sizeof(clean));
+    strcpy(clean, label);
+    error_clean(clean);
+    must(strcmp(clean, label) == 0);
+}
+
+static void check_pages(const struct oauth_answer *answer)
+{
+    must(answer->page_count <= OAUTH_PAGES_MAX);
+    for (size_t i = 0; i < answer->page_count; i++) {
+        const struct oauth_page *page = &answer->pages[i];
+        check_text(page->id, sizeof(page->id));
+        check_text(page->tasks, sizeof(page->tasks));
+        check_label(page->label);
+        must(page->id[0] != '\0' && page->has_grant == (page->grant != NULL));
+        if (page->grant != NULL)
+            check_secret(page->grant);
+    }
+    must(answer->permission_count <= OAUTH_PERMISSIONS_MAX);
+    for (size_t i = 0; i < answer->permission_count; i++) {
+        check_text(answer->permissions[i].name, sizeof(answer->permissions[i].name));
+        check_text(answer->permissions[i].status, sizeof(answer->permissions[i].status));
+    }
+}
+
+static void check_yield(unsigned needs, const struct oauth_answer *answer)
+{
+    bool done = answer->verdict.action == CODE_DONE;
+    must(!done || answer->verdict.http == 200);
+    must((answer->grant != NULL) == (done && (needs & ISSUES_GRANT) != 0));
+    must((answer->code != NULL) == (done && (needs & YIELDS_CODE) != 0));
+    must((answer->pages != NULL) == (done && (needs & ISSUES_PAGES) != 0));
+    must(answer->expires_in == FACT_UNKNOWN || (done && answer->expires_in > 0));
+    if (answer->grant != NULL)
+        check_secret(answer->grant);
+    if (answer->code != NULL)
+        check_secret(answer->code);
+    check_pages(answer);
+    check_text(answer->cursor, sizeof(answer->cursor));
+    check_text(answer->user_code, sizeof(answer->user_code));
+    check_text(answer->verification_uri, sizeof(answer->verification_uri));
+    check_text(answer->machine_id, sizeof(answer->machine_id));
+    check_text(answer->api_version, sizeof(answer->api_version));
+}
+
+/* Written, read and written again, the same bytes come out. */
+static void check_passage(const struct oauth_answer *answer)
+{
+    auto_json json_t *first = oauth_answer_to_json(answer);
+    auto_answer struct oauth_answer read = {0};
+    struct error error = {0};
+    must(first != NULL && oauth_answer_from_json(first, &read, &error) == 0);
+    auto_json json_t *second = oauth_answer_to_json(&read);
+    must(json_equal(first, second) == 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -93,15 +154,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     secret_clear(body);
     must(secret_append(body, data + 2, size - 2, &error) == 0);
 
-    enum oauth_step step = (enum oauth_step)(data[0] % 3);
+    static const char *const families[] = {"meta", "instagram", "threads"};
+    enum oauth_step step = (enum oauth_step)(data[0] % STEP_COUNT);
+    const struct provider *provider = provider_find(families[data[0] / STEP_COUNT % 3]);
+    unsigned needs = oauth_step_needs(provider, step);
+    if (needs == 0)
+        return 0;
     int status = statuses[data[1] % (sizeof(statuses) / sizeof(statuses[0]))];
     auto_answer struct oauth_answer answer;
     const struct oauth_reply reply = {step, status, header, trace, body, "v26.0"};
-    must(oauth_answer_read(provider_find("meta"), &reply, &answer, &error) == 0);
+    must(oauth_answer_read(provider, &reply, &answer, &error) == 0);
     must(answer.verdict.http == status);
     check_verdict(&answer.verdict);
     check_facts(&answer.facts);
-    check_grant(step, &answer);
+    check_yield(needs, &answer);
+    check_passage(&answer);
 
     struct oauth_verdict verdict;
     const struct oauth_expected expected = {provider_find("meta"), "1234567890", "user",

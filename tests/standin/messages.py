@@ -3,8 +3,11 @@
 import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import urlencode
 
-TOKEN_FIELDS = ("access_token", "input_token", "fb_exchange_token")
+SECRET_NAMES = ("access_token", "input_token", "fb_exchange_token", "client_secret", "code",
+                "code_verifier", "appsecret_proof", "revoke_token", "machine_id", "id_token",
+                "signed_request", "fb_exchange_nonce")
 
 
 @dataclass
@@ -50,8 +53,7 @@ class Request:
 
     def secrets_given(self):
         """Every secret value in the request; only a misbehaviour that echoes them asks."""
-        named = TOKEN_FIELDS + ("client_secret", "appsecret_proof")
-        found = [value for key, value in self.form + self.query if key in named]
+        found = [value for key, value in self.form + self.query if key in SECRET_NAMES]
         return found + ([self.bearer()] if self.bearer() else [])
 
     def proof_form(self):
@@ -69,6 +71,7 @@ class Request:
             "effective_method": self.effective_method(),
             "path": self.path,
             "query_names": [key for key, _ in self.query],
+            "query_secret_names": [key for key, _ in self.query if key in SECRET_NAMES],
             "header_names": [key for key, _ in self.headers],
             "form_names": [key for key, _ in self.form],
             "content_type": self.content_type,
@@ -78,12 +81,29 @@ class Request:
 
 
 @dataclass
+class Redirect:
+    """Where a dialog sends the browser: parameters stay apart until the last moment."""
+
+    uri: str
+    parameters: dict
+    fragment: str = ""
+    doubled: dict = field(default_factory=dict)  # parameters that come a first time with these
+
+    def location(self):
+        """The URL."""
+        pairs = list(self.doubled.items()) + list(self.parameters.items())
+        joint = "&" if "?" in self.uri else "?"
+        return self.uri + joint + urlencode(pairs) + self.fragment
+
+
+@dataclass
 class Answer:
     """What goes back.  Misbehaviours change it at any depth: data, body, framing or raw bytes."""
 
     status: int = 200
     data: object = None
     headers: list = field(default_factory=list)
+    redirect: Redirect = None
     body: bytes = None     # overrides data
     framing: str = "length"
     close: bool = False
@@ -97,6 +117,21 @@ class Answer:
             return self.body
         return json.dumps(self.data, separators=(",", ":")).encode()
 
+    def put_body(self, body):
+        """Another body; what was a redirect is an answer like any other then."""
+        self.body = body
+        if self.redirect:
+            self.redirect, self.status = None, 200
+
+    def chunk(self, size):
+        """Chunked coding of what the body is now, with extensions and a trailer."""
+        data = self.payload()
+        parts = [data[start:start + size] for start in range(0, len(data), size)]
+        coded = b"".join(b"%x;note=1\r\n%s\r\n" % (len(part), part) for part in parts)
+        self.body = coded + b"0\r\nx-trailer: 1\r\n\r\n"
+        self.framing = "chunked"
+        self.set_header("Transfer-Encoding", "chunked")
+
     def set_header(self, name, value):
         """Replace a header field, or add it."""
         self.headers = [(k, v) for k, v in self.headers if k.lower() != name.lower()]
@@ -108,6 +143,8 @@ class Answer:
             return b"", self.raw
         body = self.payload()
         fields = list(self.headers)
+        if self.redirect:
+            fields.append(("Location", self.redirect.location()))
         if self.framing == "length":
             fields.append(("Content-Length", str(len(body))))
         fields.append(("Connection", "close" if self.close else "keep-alive"))

@@ -9,8 +9,16 @@ from dataclasses import dataclass, field
 
 import wrong_bytes
 import wrong_facts
+from meta_errors import SHAPES
+from meta_usage import QUOTAS
 
-HTTP_STEPS = ("debug_token", "exchange", "other")
+# Steps that answer with one token; of these, the steps that make it out of another one.
+ISSUING_STEPS = ("exchange", "code", "redeem", "app_token", "system_user", "narrow",
+                 "session_info", "device_poll", "refresh")
+EXTENDING_STEPS = ("exchange", "redeem", "narrow", "session_info", "refresh")
+HTTP_STEPS = ISSUING_STEPS + (
+    "debug_token", "pages", "client_code", "device_start", "permissions", "take_back", "revoke",
+    "me", "call", "dialog", "other")
 CONNECT_KINDS = ("untrusted", "other_name", "old_tls", "reset", "silent", "cut", "garbage",
                  "close")
 
@@ -31,21 +39,31 @@ class Case:
         return self.options.get(name, default)
 
     def issued(self):
-        """The token record that an exchange has just issued, or None."""
-        return self.facts.get("issued")
+        """The token records that were just issued; several with a list of pages."""
+        return self.facts.get("issued", [])
 
     def described(self):
-        """The part of the answer that holds the facts: debug_token's data, or the top."""
-        data = self.answer.data
-        if isinstance(data, dict) and isinstance(data.get("data"), dict):
-            return data["data"]
-        return data if isinstance(data, dict) else {}
+        """The part of the answer that holds the facts.
+
+        That is debug_token's data, an item of a list (the first, or the order's `item`), the
+        parameters of a redirect, or the top, which an order may also want by `at`.
+        """
+        if self.answer.redirect:
+            return self.answer.redirect.parameters
+        data, at_top = self.answer.data, self.option("at", "facts") == "top"
+        inner = data.get("data") if isinstance(data, dict) and not at_top else None
+        if isinstance(inner, list):
+            number = int(self.option("item", 0))
+            return inner[number] if number < len(inner) else {}
+        inner = inner if isinstance(inner, dict) else data
+        return inner if isinstance(inner, dict) else {}
 
 
 NAMES = {
     wrong_facts: (
         "wrong_app", "wrong_user", "unchanged_expiry", "no_expires_in", "never_expires",
-        "numbers_as_strings", "fields", "data_array", "http_error", "error_in_200", "echo"),
+        "numbers_as_strings", "fields", "data_array", "http_error", "error_in_200", "quota",
+        "echo"),
     wrong_bytes: (
         "garbage", "html_503", "empty_200", "query_string", "duplicate_keys", "deep", "trailing",
         "huge", "huge_header", "headers", "redirect", "close", "until_close", "chunked",
@@ -53,19 +71,25 @@ NAMES = {
         "extra_bytes", "bad_head", "raw", "slow", "silent", "cut"),
 }
 KINDS = {name: getattr(module, name) for module, names in NAMES.items() for name in names}
-EXCHANGE_ONLY = {"unchanged_expiry", "no_expires_in", "query_string"}
-INSPECT_ONLY = {"data_array"}
+SOME_STEPS = {
+    "unchanged_expiry": EXTENDING_STEPS, "no_expires_in": ISSUING_STEPS,
+    "query_string": ISSUING_STEPS,
+    "data_array": [step for step in HTTP_STEPS if step not in ("exchange", "dialog")],
+}
 
 
-def check(step, kind):
+def check(step, kind, options=None):
     """ValueError for an order that could never take effect."""
     known = CONNECT_KINDS if step == "connect" else KINDS if step in HTTP_STEPS else None
     if known is None:
         raise ValueError(f"no step {step!r}")
     if kind not in known:
         raise ValueError(f"no misbehaviour {kind!r} at {step}")
-    if kind in EXCHANGE_ONLY and step != "exchange" or kind in INSPECT_ONLY and step == "exchange":
+    if step != "connect" and step not in SOME_STEPS.get(kind, HTTP_STEPS):
         raise ValueError(f"{kind!r} makes no sense at {step}")
+    given = options or {}
+    if given.get("shape", "graph") not in SHAPES or given.get("limit", "app") not in QUOTAS:
+        raise ValueError("no such shape, or no such limit")
 
 
 def apply(orders, case):

@@ -4,7 +4,6 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
 
 import misbehave
-from answers import step_of
 from delivery import Gone, Plain
 from messages import Answer, Request
 
@@ -49,7 +48,7 @@ class Conversation(BaseHTTPRequestHandler):
         return request
 
     def _serve(self, request):
-        state, step = self.house.state, step_of(request.path)
+        state, step = self.house.state, self.house.graph.step_of(request)
         release = self.house.release  # before the announcement: a release after it must count
         orders = state.misbehaviours_for(step)
         answer, facts = self.house.graph.answer(request)

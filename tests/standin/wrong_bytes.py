@@ -9,43 +9,59 @@ from delivery import Cut, Silent, Trickle
 
 def garbage(case):
     """Status 200 with something that is no JSON."""
-    case.answer.body = bytes(case.option("text", "}{ not JSON \x00\x7f \x1b[31m"), "utf-8")
+    case.answer.put_body(bytes(case.option("text", "}{ not JSON \x00\x7f \x1b[31m"), "utf-8"))
 
 
 def html_503(case):
     """A load balancer's page."""
+    case.answer.put_body(
+        b"<!DOCTYPE html><html><body><h1>Service Unavailable</h1></body></html>\n")
     case.answer.status = 503
-    case.answer.body = b"<!DOCTYPE html><html><body><h1>Service Unavailable</h1></body></html>\n"
     case.answer.set_header("Content-Type", "text/html; charset=utf-8")
 
 
 def empty_200(case):
     """Status 200 and no body."""
-    case.answer.status, case.answer.body = 200, b""
+    case.answer.put_body(b"")
+    case.answer.status = 200
 
 
 def query_string(case):
     """The answer of old versions: access_token=…&expires=…"""
     data = case.described()
     text = f"access_token={data.get('access_token', '')}&expires={data.get('expires_in', '')}"
-    case.answer.body = text.encode()
+    case.answer.put_body(text.encode())
     case.answer.set_header("Content-Type", "text/plain; charset=UTF-8")
 
 
 def duplicate_keys(case):
     """Every key of the inner object stands twice, first with another value."""
-    twice = ",".join(f"{json.dumps(key)}:{json.dumps(other)},{json.dumps(key)}:{json.dumps(value)}"
-                     for key, value in case.described().items()
-                     for other in [value if case.option("equal", False) else "0"])
-    inner = "{" + twice + "}"
-    wrapped = isinstance(case.answer.data, dict) and "data" in case.answer.data
-    case.answer.body = ('{"data":' + inner + "}" if wrapped else inner).encode()
+    equal, inner = case.option("equal", False), case.described()
+    if case.answer.redirect:
+        case.answer.redirect.doubled = {key: value if equal else "0"
+                                        for key, value in inner.items()}
+    else:
+        case.answer.body = _doubled(case.answer.data, inner, equal).encode()
+
+
+def _doubled(value, inner, equal):
+    """JSON in which the object `inner` has each of its keys twice."""
+    if isinstance(value, list):
+        return "[" + ",".join(_doubled(item, inner, equal) for item in value) + "]"
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    members = []
+    for key, item in value.items():
+        member = f"{json.dumps(key)}:{_doubled(item, inner, equal)}"
+        first = member if equal else json.dumps(key) + ':"0"'
+        members += [first, member] if value is inner else [member]
+    return "{" + ",".join(members) + "}"
 
 
 def deep(case):
     """Arrays inside arrays."""
     depth = int(case.option("depth", 100000))
-    case.answer.body = b"[" * depth + b"]" * depth
+    case.answer.put_body(b"[" * depth + b"]" * depth)
 
 
 def trailing(case):
@@ -77,6 +93,7 @@ def headers(case):
 
 def redirect(case):
     """302 to another origin."""
+    case.answer.redirect = None
     case.answer.status = int(case.option("status", 302))
     case.answer.set_header("Location", case.option("location", "https://localhost:1/elsewhere"))
     case.answer.body = b""
@@ -95,12 +112,7 @@ def until_close(case):
 
 def chunked(case):
     """Chunked coding in small chunks, with an extension and a trailer."""
-    data, size = case.answer.payload(), int(case.option("size", 7))
-    parts = [data[start:start + size] for start in range(0, len(data), size)]
-    coded = b"".join(b"%x;note=1\r\n%s\r\n" % (len(part), part) for part in parts)
-    case.answer.body = coded + b"0\r\nx-trailer: 1\r\n\r\n"
-    case.answer.framing = "chunked"
-    case.answer.set_header("Transfer-Encoding", "chunked")
+    case.answer.chunk(int(case.option("size", 7)))
 
 
 def chunked_bad(case):

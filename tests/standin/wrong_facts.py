@@ -6,13 +6,16 @@ tells the same of that token, as it would if the provider had really made such a
 
 import re
 
-import answers
+import meta_errors
+import meta_usage
 
 
 def wrong_app(case):
     """The token turns out to belong to another app."""
     if case.issued():
-        case.issued().app_id = case.state.add_app(case.option("app_id", None)).app_id
+        other = case.state.add_app(case.option("app_id", None)).app_id
+        for token in case.issued():
+            token.app_id = other
     else:
         case.described()["app_id"] = str(case.option("app_id", "999999999999999"))
 
@@ -20,10 +23,11 @@ def wrong_app(case):
 def wrong_user(case):
     """The token turns out to belong to another user."""
     user = str(case.option("user_id", "10150000000000001"))
-    if case.issued():
-        case.issued().user_id = user
-    else:
-        case.described()["user_id"] = user
+    for token in case.issued():
+        token.user_id = user
+    if "user_id" in case.described() or not case.issued():
+        numeric = isinstance(case.described().get("user_id"), int)
+        case.described()["user_id"] = int(user) if numeric else user
 
 
 def unchanged_expiry(case):
@@ -31,22 +35,23 @@ def unchanged_expiry(case):
     before, issued = case.facts.get("input"), case.issued()
     if not issued:
         return
-    issued.expires_at = before.expires_at
-    case.answer.data["expires_in"] = max(0, before.expires_at - case.state.now())
+    issued[0].expires_at = before.expires_at
+    case.described()["expires_in"] = max(0, before.expires_at - case.state.now())
     if case.option("same_token", False):
-        case.answer.data["access_token"] = before.token
+        case.described()["access_token"] = before.token
 
 
 def no_expires_in(case):
-    """The exchange does not say how long the token lives."""
-    case.answer.data.pop("expires_in", None)
+    """The answer does not say how long the token lives."""
+    case.described().pop("expires_in", None)
 
 
 def never_expires(case):
     """The token has no end: expires_at 0, and an exchange without expires_in."""
     if case.issued():
-        case.issued().expires_at = 0
-        case.answer.data.pop("expires_in", None)
+        for token in case.issued():
+            token.expires_at = 0
+        case.described().pop("expires_in", None)
     else:
         case.described()["expires_at"] = 0
 
@@ -71,19 +76,32 @@ def fields(case):
 
 
 def data_array(case):
-    """debug_token's data is an array of one object."""
+    """The data is an array of one object."""
     case.answer.data = {"data": [case.described()]}
 
 
 def http_error(case):
-    """An error answer with any status, code, subcode and is_transient."""
-    error = answers.GraphError(case.option("code", 1), case.option("message", "An unknown error"),
-                               case.option("subcode", 0), case.option("type", "OAuthException"))
-    wrong = answers.error_answer(error, case.option("status", 400), case.option("transient", None),
-                                 case.option("set", None))
+    """An error answer with any status, code, subcode and is_transient, in any of the shapes."""
+    error = meta_errors.GraphError(case.option("code", 1),
+                                   case.option("message", "An unknown error"),
+                                   case.option("subcode", 0), case.option("type", "OAuthException"))
+    wrong = meta_errors.error_answer(error, case.option("status", 400),
+                                     case.option("transient", None), case.option("set", None),
+                                     case.option("shape", "graph"))
     case.answer.status, case.answer.data = wrong.status, wrong.data
+    case.answer.body = case.answer.redirect = None
     for name, value in wrong.headers:
         case.answer.set_header(name, value)
+
+
+def quota(case):
+    """A limit is used up: its error, and its header at 100 %."""
+    limit = case.option("limit", "app")
+    code, subcode, _ = meta_usage.QUOTAS[limit]
+    case.options = {"status": 403 if code == 4 else 400, "message": "Request limit reached",
+                    "code": code, "subcode": subcode, **case.options}
+    http_error(case)
+    case.answer.set_header(*meta_usage.full(limit, int(case.option("minutes", 19))))
 
 
 def error_in_200(case):

@@ -51,9 +51,9 @@ class Canaries:
         return value
 
     def add_issued(self, graph):
-        """Watch every token that the stand-in's exchanges have issued so far."""
-        for number, token in enumerate(graph.tell("tokens", made_by="exchange")["tokens"]):
-            self.add(f"issued token {number}", token["token"])
+        """Watch every token and code that the stand-in has handed out so far."""
+        for number, one in enumerate(graph.tell("issued")["issued"]):
+            self.add(f"issued {one['what']} {number}", one["value"])
 
     def _search(self, data):
         """The first piece in each run of printable characters."""

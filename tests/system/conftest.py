@@ -23,6 +23,7 @@ def pytest_configure():
     """Before any test starts a process: whoever runs this in the background may have had signals ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     adopt_orphans()
 
 

@@ -19,6 +19,15 @@ def proof(secret, token, moment=None):
     return hmac.new(secret.encode(), message.encode(), hashlib.sha256).hexdigest()
 
 
+def _given(fields):
+    """Without those that are None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _versioned(path):
+    return path if path.startswith("/") else f"{VERSION}/{path}"
+
+
 class Answer:
     """Status, header fields and body of one answer."""
 
@@ -81,11 +90,21 @@ class Caller:
         """One request and its answer."""
         return Answer(self.send(method, path, form, query, **headers).getresponse())
 
+    def ask(self, path, bearer=None, **query):
+        """GET with a query; the token as a bearer.  A path without a first / gets a version."""
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        return self.call("GET", _versioned(path), query=_given(query), **headers)
+
+    def post(self, path, bearer=None, **form):
+        """POST with a form; the token as a bearer."""
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        return self.call("POST", _versioned(path), _given(form), **headers)
+
     def exchange_fields(self, **changes):
         """The parameters of fb_exchange_token; None leaves one out."""
         fields = {"grant_type": "fb_exchange_token", "client_id": self.app_id,
                   "client_secret": self.secret, "fb_exchange_token": self.token, **changes}
-        return {name: value for name, value in fields.items() if value is not None}
+        return _given(fields)
 
     def exchange(self, **changes):
         """fb_exchange_token as POST form."""
@@ -97,7 +116,7 @@ class Caller:
         fields = {"method": "get", "input_token": self.token, "access_token": self.app_token,
                   "appsecret_proof": proof(self.secret, self.app_token, moment),
                   "appsecret_time": moment, **changes}
-        return {name: value for name, value in fields.items() if value is not None}
+        return _given(fields)
 
     def inspect(self, **changes):
         """debug_token as POST with method=get."""

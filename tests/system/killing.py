@@ -5,7 +5,6 @@ So a kill at each sendto and at each recvmsg is a kill on both sides of every me
 """
 
 import contextlib
-
 import os
 import re
 import shutil

@@ -126,7 +126,8 @@ class Program:
 
     `stdin` is text or bytes for a pipe; None means no input, or the terminal when there is one.
     `dialogue` gives it a controlling terminal and lists what happens there: pairs of a regular
-    expression to wait for and what is typed then (text: with Enter, bytes: as they are).
+    expression to wait for and what is typed then (text: with Enter, bytes: as they are, a function:
+    what it returns when it comes to that).
     """
 
     def __init__(self, command, environment, processes, stdin=None, dialogue=None):
@@ -225,6 +226,7 @@ class Program:
                 return
             self._seen = found.end()
             self._dialogue.pop(0)
+            typed = typed() if callable(typed) else typed
             os.write(self._master, typed.encode() + b"\n" if isinstance(typed, str) else typed)
 
     def _drain_terminal(self):

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tampering import check_refused, fixture_good  # noqa: F401
 
-TYPES = ("vault", "card", "app", "app-key", "seal", "state", "intent", "outcome", "void")
+TYPES = ("vault", "card", "app", "app-key", "seal", "state", "intent", "step", "outcome", "void")
 
 
 # ---- unchanged ----
@@ -28,8 +28,8 @@ def test_unchanged(good, drop_head):
         before = copy.store.read_bytes()
         text, code = copy.verify(), json.loads(copy.verify("--json").out)
         assert text.code == 0, text
-        assert re.fullmatch(r"45 entries, 40 signed, 5 tail; 11 records: verified\n", text.out)
-        assert code == {"entries": 45, "signed": 40, "tail": 5, "checkpoints": 7, "records": 11,
+        assert re.fullmatch(r"57 entries, 49 signed, 8 tail; 11 records: verified\n", text.out)
+        assert code == {"entries": 57, "signed": 49, "tail": 8, "checkpoints": 7, "records": 11,
                         "verified": True}
         assert copy.store.read_bytes() == before
 
@@ -79,8 +79,8 @@ def test_entry_filed_wrongly(good, kind):
 
 @pytest.mark.parametrize("index, pattern", [
     (0, "log entry 0 is missing"), (20, "log entry 20 is missing"),
-    (39, "log entry 39 is missing"), (43, "log entry 43 is missing"),
-    (44, "record 'ads/user/eve' version 1: the log has no entry for it"),
+    (48, "log entry 48 is missing"), (55, "log entry 55 is missing"),
+    (56, "record 'ads/user/eve' version 1: the log has no entry for it"),
 ])
 def test_entry_deleted(good, index, pattern):
     """First, in the middle, last signed one, in the tail, last."""
@@ -89,7 +89,7 @@ def test_entry_deleted(good, index, pattern):
         check_refused(copy.verify(), pattern)
 
 
-@pytest.mark.parametrize("first, second", [(0, 1), (12, 13), (39, 40), (42, 43)])
+@pytest.mark.parametrize("first, second", [(0, 1), (12, 13), (48, 49), (54, 55)])
 def test_entries_swapped(good, first, second):
     """Neighbours: at the start, inside, over the end of what is signed, in the tail."""
     with good.copy() as (copy, store):
@@ -101,21 +101,21 @@ def test_entries_swapped(good, first, second):
 def test_tail_cut(good):
     """The last entry and the row that it is about, together."""
     with good.copy() as (copy, store):
-        store("DELETE FROM entry WHERE idx = 44")
-        store("DELETE FROM record WHERE entry = 44")
-        check_refused(copy.verify(), "the tree has 86 nodes where 85 belong: the log was cut")
+        store("DELETE FROM entry WHERE idx = 56")
+        store("DELETE FROM record WHERE entry = 56")
+        check_refused(copy.verify(), "the tree has 110 nodes where 109 belong: the log was cut")
 
 
 def test_entry_appended(good):
     """A further one without its place in the tree."""
     with good.copy() as (copy, store):
-        store("INSERT INTO entry SELECT 45, type, subject, text FROM entry WHERE idx = 43")
-        check_refused(copy.verify(), "entry 45: log has no tree node 0/45")
+        store("INSERT INTO entry SELECT 57, type, subject, text FROM entry WHERE idx = 55")
+        check_refused(copy.verify(), "entry 57: log has no tree node 0/57")
 
 
 # ---- the tree ----
 
-@pytest.mark.parametrize("level, position", [(0, 0), (0, 21), (0, 44), (1, 10), (2, 3), (5, 0)])
+@pytest.mark.parametrize("level, position", [(0, 0), (0, 21), (0, 56), (1, 10), (2, 3), (5, 0)])
 def test_node_changed(good, level, position):
     """Any node: of an entry, between, at the top."""
     at = (level, position)
@@ -130,8 +130,8 @@ def test_node_changed(good, level, position):
 def test_node_added(good):
     """One that belongs to no entry."""
     with good.copy() as (copy, store):
-        store("INSERT INTO node VALUES (0, 45, zeroblob(32))")
-        check_refused(copy.verify(), "the tree has 87 nodes where 86 belong: the log was cut")
+        store("INSERT INTO node VALUES (0, 57, zeroblob(32))")
+        check_refused(copy.verify(), "the tree has 111 nodes where 110 belong: the log was cut")
 
 
 # ---- checkpoints ----
@@ -144,7 +144,7 @@ def change_signature(note):
     return f"{head} {base64.b64encode(data).decode()}\n"
 
 
-@pytest.mark.parametrize("size", [3, 17, 40])
+@pytest.mark.parametrize("size", [3, 20, 49])
 @pytest.mark.parametrize("change", [
     change_signature,
     lambda note: re.sub(r"\n(\d+)\n", lambda match: f"\n{int(match[1]) - 1}\n", note, count=1),
@@ -162,7 +162,7 @@ def test_checkpoint_changed(good, size, change):
         check_refused(copy.verify(), f"checkpoint {size}: ")
 
 
-@pytest.mark.parametrize("size", [3, 11, 17, 40])
+@pytest.mark.parametrize("size", [3, 11, 20, 49])
 def test_checkpoint_deleted(good, size):
     """The outcome of the use that it was signed for names it."""
     with good.copy() as (copy, store):
@@ -172,13 +172,13 @@ def test_checkpoint_deleted(good, size):
 
 def test_checkpoint_rolled_back(good):
     """An older one in the place of the newest, as it was and under the newest one's size."""
-    older = "(SELECT note FROM checkpoint WHERE size = 30)"
+    older = "(SELECT note FROM checkpoint WHERE size = 39)"
     with good.copy() as (copy, store):
-        store(f"UPDATE checkpoint SET note = {older} WHERE size = 40")
-        check_refused(copy.verify(), "checkpoint 40: its note is for 30 entries")
+        store(f"UPDATE checkpoint SET note = {older} WHERE size = 49")
+        check_refused(copy.verify(), "checkpoint 49: its note is for 39 entries")
     with good.copy() as (copy, store):
-        store("DELETE FROM checkpoint WHERE size > 30")
-        check_refused(copy.verify(), "checkpoint 40 is missing")
+        store("DELETE FROM checkpoint WHERE size > 39")
+        check_refused(copy.verify(), "checkpoint 49 is missing")
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2, 3])

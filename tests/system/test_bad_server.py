@@ -13,7 +13,7 @@ from prepared import (  # noqa: F401
 
 SHORT = "[exchange]\ndeadline = 1\nconnect-deadline = 1\n"
 INSPECT, EXCHANGE, CONFIRM = ("debug_token", 1), ("exchange", 1), ("debug_token", 2)
-IMPORT = f"hint: log in again and import the new token: p11vault import {GRANT}"
+LOGIN = f"hint: log in again: p11vault login {GRANT}"
 SET_SECRET = "then: p11vault app set-secret ads"
 LOOK = "hint: check the configured origin"
 LATER, AGAIN = "hint: wait an hour", "hint: try again in a few minutes"
@@ -132,15 +132,14 @@ def test_answers(ready_vault, misled, step, doing, kept, kind, options, code, wo
 
 @pytest.mark.parametrize("step, kind, options, code, words, hint", [
     (INSPECT, "fields", {"set": {"expires_at": 1000000000}}, 12, "token expired on 2001-09-09",
-     IMPORT),
-    (INSPECT, "fields", {"set": {"is_valid": False}}, 12, "the token is not valid", IMPORT),
+     LOGIN),
+    (INSPECT, "fields", {"set": {"is_valid": False}}, 12, "the token is not valid", LOGIN),
     (INSPECT, "wrong_app", {}, 15, "the stored token belongs to another app", "p11vault import"),
     (INSPECT, "fields", {"set": {"type": "PAGE"}}, 15, "the stored token is a page token", ""),
-    (EXCHANGE, "http_error", {"code": 190, "subcode": 463}, 12, "the token has expired", IMPORT),
-    (EXCHANGE, "http_error", {"code": 190, "subcode": 460}, 12, "has changed the password", IMPORT),
+    (EXCHANGE, "http_error", {"code": 190, "subcode": 463}, 12, "the token has expired", LOGIN),
+    (EXCHANGE, "http_error", {"code": 190, "subcode": 460}, 12, "has changed the password", LOGIN),
     (EXCHANGE, "echo", {"code": 1}, 14, "most likely for a wrong app secret", SET_SECRET),
     (INSPECT, "http_error", {"code": 190}, 14, "the app secret is wrong", SET_SECRET),
-    (EXCHANGE, "query_string", {}, 15, "answer is not JSON", LOOK),
 ])
 def test_refusals(ready_vault, misled, step, kind, options, code, words, hint):
     """Nothing was issued; the person is told what to do."""
@@ -196,7 +195,8 @@ def test_wrong_app_secret(ready_vault, canaries):
     ("no_expires_in", {}, "(60 days)"), ("never_expires", {}, "never expires"),
     ("numbers_as_strings", {}, "(60 days)"), ("chunked", {}, "(60 days)"),
     ("chunked", {"size": 1}, "(60 days)"), ("until_close", {}, "(60 days)"),
-    ("early_hints", {}, "(60 days)"), ("slow", {"interval": 0.0001}, "(60 days)"),
+    ("early_hints", {}, "(60 days)"), ("query_string", {}, "(60 days)"),
+    ("slow", {"interval": 0.0001}, "(60 days)"),
 ])
 def test_odd_but_right(ready_vault, misled, kind, options, words):
     """They work."""

@@ -67,7 +67,7 @@ def exchange(step, slot):
     global app_key
     app_key = jwk(new_key().public_key())
     issue(slot)""", "sealed to another app key"),
-    "issued-while-inspecting": ("def inspect(step, slot): issue(slot)",
+    "issued-while-inspecting": ("def inspect(step, slot): issue([2, '{}'])",
                                 "issued what nobody asked for"),
     "an-http-status-below-zero": ("def inspect(step, slot): tell(0, step[2], http=2**31)",
                                   "an outcome that cannot be"),

@@ -25,7 +25,8 @@ MANUALS = {f"share/man/man{path.suffix[1:]}/{path.name}"
            for path in (ROOT / "docs/man").glob("*.[1-8]")}
 FILES = {"bin/p11vault": 0o711, "libexec/p11vault/p11vault-card": 0o711,
          "libexec/p11vault/p11vault-exchange": 0o711,
-         "share/doc/p11vault/p11vault.conf": 0o644, **dict.fromkeys(MANUALS, 0o644)}
+         "share/doc/p11vault/p11vault.conf": 0o644, "share/doc/p11vault/opensc.conf": 0o644,
+         **dict.fromkeys(MANUALS, 0o644)}
 
 
 class Staged:

@@ -15,6 +15,7 @@ from graphcalls import VERSION, Caller
 from standin import STANDIN, Refused
 
 import control  # the stand-in's own modules, on the path since `standin` was imported
+import meta_rules
 import misbehave
 
 CUT = (http.client.IncompleteRead, http.client.RemoteDisconnected, OSError)
@@ -362,18 +363,26 @@ def test_orders_that_make_no_sense(graph):
     for step, kind in (("connect", "echo"), ("exchange", "data_array"), ("other", "no_expires_in")):
         with pytest.raises(Refused):
             graph.misbehave(step, kind)
+    for kind, options in (("http_error", {"shape": "round"}), ("quota", {"limit": "sky"})):
+        with pytest.raises(Refused):
+            graph.misbehave("call", kind, **options)
 
 
 def test_every_kind_and_command_is_documented():
     """The tables of the README name exactly what there is, with the right steps."""
-    letters = {"E": "exchange", "D": "debug_token", "O": "other", "C": "connect"}
     text = (STANDIN / "README.md").read_text(encoding="utf-8")
     commands, kinds = text.split("## Control")[1].split("## Misbehaviours")
-    documented = {(kind, letters[letter])
-                  for kind, steps in re.findall(r"^\| `(\w+)` \| ([EDOC ]+) \|", kinds, re.M)
-                  for letter in steps.split()}
+    commands, rules = commands.split("### Rules")
+    letters = {letter: set(re.findall(r"`(\w+)`", steps))
+               for letter, steps in re.findall(r"^\| ([AIXLC]) \| (.+) \|$", kinds, re.M)}
+    letters["A"] |= letters["I"] | letters["L"]
+    documented = {(kind, step)
+                  for kind, steps in re.findall(r"^\| `(\w+)` \| ([AIXLC ]+) \|", kinds, re.M)
+                  for letter in steps.split() for step in letters[letter]}
     assert documented == set(possible_orders())
     assert set(re.findall(r"^\| `(\w+)` \|", commands, re.M)) == set(control.Control.COMMANDS)
+    first_columns = "".join(re.findall(r"^\| (`.+?) \|", rules, re.M))
+    assert set(re.findall(r"`(\w+)`", first_columns)) == set(meta_rules.RULES)
 
 
 def possible_orders():

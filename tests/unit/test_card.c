@@ -222,6 +222,21 @@ static void login_is_once_and_needs_a_pin(void **state)
     assert_done(card_login(card, pin, &error), &error);
 }
 
+static void pins_of_the_factory_are_known(void **state)
+{
+    static const char *const pins[] = {"12345678", "123456", "1234567", "123456789", "87654321"};
+    auto_of(card_free) struct card *card = opened();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+        auto_of(secret_free) struct secret *pin = secret_of(pins[i]);
+
+        assert_int_equal(card_pin_is_factory(card, pin), i < 2);
+    }
+    /* Typed at the reader: nobody here knows it. */
+    assert_false(card_pin_is_factory(card, NULL));
+}
+
 static void return_values_have_names(void **state)
 {
     (void)state;
@@ -245,6 +260,7 @@ int main(void)
         cmocka_unit_test(wrong_pin_costs_one_try_and_warns),
         cmocka_unit_test(slips_cost_no_try),
         cmocka_unit_test(login_is_once_and_needs_a_pin),
+        cmocka_unit_test(pins_of_the_factory_are_known),
         cmocka_unit_test(return_values_have_names),
     };
 

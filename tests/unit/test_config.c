@@ -631,6 +631,7 @@ static void test_shipped_example(void **state)
         "debug-token",
         "client-code",
         "revoke",
+        "lists",
         "dialog",
         "[instagram]",
         "[threads]",
@@ -639,6 +640,10 @@ static void test_shipped_example(void **state)
         "port",
         "[memory]",
         "unlocked",
+        "[log]",
+        "forward",
+        "journal",
+        "syslog",
     };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char set[64];

@@ -19,6 +19,24 @@
 
 #define LONG_ENOUGH 20000 /* milliseconds; no test waits that long unless it fails */
 
+/* Waits for some bytes; *ret_size 0: the peer closed. */
+static int receive(struct connection *connection, struct secret *secret, size_t *ret_size,
+                   struct deadline deadline, struct error *error)
+{
+    for (;;) {
+        size_t size;
+        bool ended;
+        if (connection_receive(connection, secret, &size, &ended, error) < 0)
+            return -1;
+        if (size > 0 || ended) {
+            *ret_size = size;
+            return 0;
+        }
+        if (connection_wait(connection, deadline, error) < 0)
+            return -1;
+    }
+}
+
 static char directory[] = "/tmp/p11vault-connection-XXXXXX";
 static char ca_file[64], other_ca_file[64], garbage_file[64], key_log[64];
 static struct identity ca, other_ca, good, stranger, wrong_name, expired, not_yet;
@@ -160,7 +178,7 @@ static struct http_response *ask(struct connection *connection, const struct ori
     while (!http_response_complete(response)) {
         size_t size = 0;
         assert_int_equal(
-            connection_receive(connection, http_response_inbox(response), &size, deadline, &error),
+            receive(connection, http_response_inbox(response), &size, deadline, &error),
             0);
         assert_true(size > 0);
         assert_int_equal(http_response_read(response, &error), 0);
@@ -198,7 +216,7 @@ static void two_round_trips_on_one_connection(void **state)
     assert_true(secret_equals(http_response_body(second), "{}", 2));
 
     secret_clear(rest);
-    assert_int_equal(connection_receive(connection, rest, &size, deadline_in(LONG_ENOUGH), &error),
+    assert_int_equal(receive(connection, rest, &size, deadline_in(LONG_ENOUGH), &error),
                      0);
     assert_int_equal(size, 0);
     connection_free(TAKE(connection));
@@ -432,7 +450,7 @@ static int receive_all(struct connection *connection, struct secret *secret, str
     struct deadline deadline = deadline_in(LONG_ENOUGH);
     size_t size = 1;
     while (size > 0) {
-        if (connection_receive(connection, secret, &size, deadline, error) < 0)
+        if (receive(connection, secret, &size, deadline, error) < 0)
             return -1;
     }
     return 0;
@@ -487,18 +505,18 @@ static void receiving_keeps_to_the_room(void **state)
 
     (void)state;
     secret_cut(secret, 1);
-    assert_int_equal(connection_receive(connection, secret, &size, deadline, &error), 0);
+    assert_int_equal(receive(connection, secret, &size, deadline, &error), 0);
     assert_int_equal(size, 6);
     assert_true(secret_equals(secret, "a012345", 7));
-    assert_int_equal(connection_receive(connection, secret, &size, deadline, &error), -1);
+    assert_int_equal(receive(connection, secret, &size, deadline, &error), -1);
     assert_int_equal(error.code, CODE_FAULT);
     secret_clear(secret);
-    assert_int_equal(connection_receive(connection, secret, &size, deadline, &error), 0);
+    assert_int_equal(receive(connection, secret, &size, deadline, &error), 0);
     assert_true(secret_equals(secret, "6789", 4));
 
     /* Nothing more comes: only the deadline ends this. */
     size = 77;
-    assert_int_equal(connection_receive(connection, secret, &size, deadline_in(200), &error), -1);
+    assert_int_equal(receive(connection, secret, &size, deadline_in(200), &error), -1);
     assert_int_equal(error.code, CODE_RETRY);
     assert_non_null(strstr(error.text, "deadline"));
     assert_int_equal(size, 77);
@@ -590,7 +608,7 @@ static void much_goes_through_unchanged(void **state)
     assert_int_equal(connection_send(connection, bytes, sizeof(bytes), deadline, &error), 0);
     while (secret_size(secret) < sizeof(bytes)) {
         size_t size = 0;
-        assert_int_equal(connection_receive(connection, secret, &size, deadline, &error), 0);
+        assert_int_equal(receive(connection, secret, &size, deadline, &error), 0);
         assert_true(size > 0);
     }
     assert_true(secret_equals(secret, bytes, sizeof(bytes)));

@@ -25,7 +25,7 @@
 
 /*
  * The types as their documentation says: a full set of members in JSON, and each member with one
- * letter for its type (s string, i integer, a strings, o object, l objects), capital when required.
+ * letter for its type (s string, i integer, b truth, a strings, o object, l objects), capital when required.
  */
 static const struct {
     const char *name;
@@ -40,6 +40,10 @@ static const struct {
                     "}",
                     {"S card", "S label", "S model", "S manufacturer", "S kid", "O jwk", "S alg",
                      "S sign", "S use"}},
+    [ENTRY_REMOVAL] = {"removal",
+                       "{\"card\":\"3a1b2c4d\",\"kid\":\"k\",\"lost\":true,\"apps\":[\"ads\"],"
+                       "\"use\":" ID "}",
+                       {"S card", "S kid", "B lost", "A apps", "S use"}},
     [ENTRY_APP] = {"app",
                    "{\"app\":\"ads\",\"provider\":\"meta\",\"client_id\":\"1234567890\","
                    "\"origins\":[\"https://graph.example:443\"],\"use\":" ID "}",
@@ -62,8 +66,15 @@ static const struct {
                       "\"card\":\"\",\"origin\":\"https://graph.example:443\",\"opens\":["
                       "{\"name\":\"ads/secret\",\"version\":1,\"digest\":" HASH "},"
                       "{\"name\":\"ads/user/alice\",\"version\":7,\"digest\":" HASH "}],"
-                      "\"seals\":[\"ads/user/alice\"]}",
-                      {"S use", "S verb", "S name", "S card", "S origin", "L opens", "A seals"}},
+                      "\"seals\":[\"ads/user/alice\"],\"batch\":" ID "}",
+                      {"S use", "S verb", "S name", "S card", "S origin", "L opens", "A seals",
+                       "s batch"}},
+    [ENTRY_STEP] = {"step",
+                    "{\"use\":" ID ",\"step\":\"exchange\",\"origin\":\"https://graph.example\","
+                    "\"code\":\"login\",\"http\":400,\"provider_code\":190,\"subcode\":463,"
+                    "\"trace\":\"AbC\",\"request_us\":150,\"answer_us\":20}",
+                    {"S use", "S step", "S origin", "S code", "I http", "i provider_code",
+                     "i subcode", "s trace", "I request_us", "I answer_us"}},
     [ENTRY_OUTCOME] = {"outcome",
                        "{\"use\":" ID ",\"result\":\"not-extended\",\"code\":\"pin-locked\","
                        "\"step\":\"exchange\",\"http\":200,\"provider_code\":-1,\"subcode\":463,"
@@ -172,8 +183,8 @@ static void test_what_grants_trust(void **state)
 {
     (void)state;
     for (size_t type = 0; type < TYPES; type++)
-        assert_int_equal(entry_grants_trust(type),
-                         type == ENTRY_CARD || type == ENTRY_APP || type == ENTRY_APP_KEY);
+        assert_int_equal(entry_grants_trust(type), type == ENTRY_CARD || type == ENTRY_REMOVAL ||
+                                                       type == ENTRY_APP || type == ENTRY_APP_KEY);
     assert_false(entry_grants_trust(TYPES));
 }
 

@@ -260,6 +260,7 @@ static void without_terminal_nothing_is_asked(void **state)
         setsid();
         if (typed_terminal_present())
             _exit(CHILD_WRONG);
+        typed_tell("to nobody");
         if (typed_ask(PROMPT, 16, deadline_in(PATIENCE_MS), &secret, &error) == 0)
             _exit(CHILD_WRONG);
         _exit((int)error.code);
@@ -267,6 +268,28 @@ static void without_terminal_nothing_is_asked(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), CODE_CONFIG);
+}
+
+/* One line, whatever is in it, and not a byte more than a line may have. */
+static void telling_shows_one_line(void **state)
+{
+    static struct dialogue dialogue;
+    char endless[1000];
+
+    (void)state;
+    memset(endless, 'x', sizeof(endless));
+    endless[sizeof(endless) - 1] = '\0';
+    memset(&dialogue, 0, sizeof(dialogue));
+    dialogue.child = forkpty(&dialogue.master, NULL, NULL, NULL);
+    assert_true(dialogue.child >= 0);
+    if (dialogue.child == 0) {
+        typed_tell("a\x1b[2J\nb");
+        typed_tell(endless);
+        _exit(CHILD_RIGHT);
+    }
+    assert_int_equal(WEXITSTATUS(end(&dialogue)), CHILD_RIGHT);
+    assert_memory_equal(dialogue.screen, "a?[2J?b\r\nxxx", 12);
+    assert_int_equal(dialogue.shown, 9 + 255 + 2);
 }
 
 int main(void)
@@ -279,6 +302,7 @@ int main(void)
         cmocka_unit_test(deadline_ends_the_question),
         cmocka_unit_test(signals_restore_the_terminal),
         cmocka_unit_test(without_terminal_nothing_is_asked),
+        cmocka_unit_test(telling_shows_one_line),
     };
 
     /* Whoever runs this in the background may have had them ignored. */

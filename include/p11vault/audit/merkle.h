@@ -65,4 +65,14 @@ int merkle_prove(uint64_t index, uint64_t size, merkle_read_node *read, void *co
 int merkle_verify(uint64_t index, uint64_t size, const struct digest *leaf,
                   const struct merkle_proof *proof, const struct digest *root, struct error *error);
 
+/*
+ * Consistency proof (RFC 6962 2.1.2) that the tree of `first` entries is the beginning of the tree of `second`; empty when one of
+ * them is empty or both are one.  CODE_LOG, "the log was forked", when it does not lead to both roots.
+ */
+int merkle_prove_consistency(uint64_t first, uint64_t second, merkle_read_node *read, void *context,
+                             struct merkle_proof *ret_proof, struct error *error);
+int merkle_verify_consistency(uint64_t first, uint64_t second, const struct merkle_proof *proof,
+                              const struct digest *first_root, const struct digest *second_root,
+                              struct error *error);
+
 #endif

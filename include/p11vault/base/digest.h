@@ -27,6 +27,12 @@ struct digest_part {
 struct digest digest_of_parts(const struct digest_part *parts, size_t count);
 struct digest digest_of(const void *bytes, size_t size);
 
+/*
+ * The same for bytes that are no secret, such as those of the log: what is needed for it is made once and kept, with a rest of
+ * what was hashed last in it.  For one thread.
+ */
+struct digest digest_of_public(const struct digest_part *parts, size_t count);
+
 bool digest_equal(const struct digest *a, const struct digest *b);
 
 /* Lower-case hexadecimal of any bytes; `ret_text` has room for 2 * size + 1. */

@@ -8,6 +8,10 @@
  * it does not get them at all (MADV_DONTFORK): reading them there ends it, freeing the secret there is fine.  Programs
  * do not fork once they hold a secret; only a foreign module might.
  *
+ * The pages of a freed secret are wiped and kept in a small reserve, still hidden or locked and between their guard
+ * pages, for the next secret of as many pages: making them takes longer than what most secrets live for.  A forked
+ * child has a reserve of its own, which begins empty.
+ *
  * A secret has a fixed capacity, is never copied when it fills, has no printf form, and is wiped by its own free.
  * No other file calls a wipe; scrub.h is for what foreign code leaves on the stack and in registers.
  */
@@ -25,6 +29,12 @@
 
 #define SECRET_HIDDEN_PAGES                                                                        \
     4 /* a hidden page costs some twenty microseconds: larger ones are locked */
+
+/*
+ * What the reserve takes at most, guard pages and all; it counts against RLIMIT_MEMLOCK, of which users commonly have
+ * 8 MiB.  When that is used up, a new secret takes what the reserve has.
+ */
+#define SECRET_RESERVE_MAX ((size_t)512 * 1024)
 
 struct secret;
 
@@ -47,6 +57,12 @@ bool secret_unlocked_allowed(void);
  * not allowed, with the hint that mends it.
  */
 int secret_new(size_t capacity, struct secret **ret_secret, struct error *error);
+
+/*
+ * Makes pages for `count` secrets of this capacity ahead of time, while nothing is waiting and nothing secret is there yet.
+ * What cannot be had, or goes beyond SECRET_RESERVE_MAX, is left to secret_new() to get or to refuse.
+ */
+void secret_reserve(size_t capacity, size_t count);
 
 /* Wipes and frees.  NULL is fine. */
 void secret_free(struct secret *secret);
@@ -87,5 +103,8 @@ void *secret_heap_calloc(size_t count, size_t size);
 void *secret_heap_realloc(void *pointer, size_t size);
 char *secret_heap_strdup(const char *text);
 void secret_heap_free(void *pointer);
+
+/* Wipes a block that somebody else's allocator is about to take back. */
+void secret_heap_wipe(void *block, size_t size);
 
 #endif

@@ -57,7 +57,7 @@ struct config_provider {
     char *api_version; /* "v26.0"; NULL: the family's own */
     char *dialog;      /* origin of the login dialog; NULL: the family's own */
     /* 0: POST with method=get, which is unproved at the provider; 1: GET as documented, with the values in the URL. */
-    int debug_token_get, client_code_get, revoke_get, app_token_get;
+    int debug_token_get, client_code_get, revoke_get, app_token_get, lists_get;
 };
 
 struct config {
@@ -69,6 +69,8 @@ struct config {
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
     struct config_provider meta, instagram, threads;
     bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
+    bool log_forward;               /* every entry also goes to the journal or syslog */
+    char *log_journal, *log_syslog; /* their sockets; NULL: where they are on every system */
     int exchange_deadline_s, connect_deadline_s;
     unsigned login_port; /* of the loopback address that takes a login's answer */
     struct config_module modules[CONFIG_MODULES_MAX];

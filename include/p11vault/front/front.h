@@ -49,7 +49,27 @@ struct front_enrolled {
 int front_enroll(struct front *front, const char *uri, const char *key,
                  struct front_enrolled *ret_enrolled, struct error *error);
 
+/*
+ * Trusts a card no more: every app that it opens is sealed anew to the others, one login to another card each; `told` is called for
+ * every app that is done.  With `lost` what it could open is marked exposed.  A run that was broken off can be done again.
+ * CODE_CONFIG when no other card is left.
+ */
+int front_remove_card(struct front *front, const char *serial, bool lost,
+                      void (*told)(void *context, const char *app), void *context,
+                      struct error *error);
+
 /* ---- apps and grants ---- */
+
+/*
+ * Another key for an app: its secret and its grants are sealed anew to it, all of them or (on failure) none.  `told` hears how many are done.
+ * It protects no copy of the store that was taken before.
+ */
+int front_rekey(struct front *front, const char *app,
+                void (*told)(void *context, size_t done, size_t count), void *context,
+                struct error *error);
+
+/* Seals an app's key anew to all trusted cards, for one that was enrolled since.  *ret_cards: how many there are. */
+int front_reseal(struct front *front, const char *app, size_t *ret_cards, struct error *error);
 
 struct front_new_app {
     const char *app, *provider, *client_id;
@@ -69,6 +89,14 @@ int front_set_secret(struct front *front, const char *app, const char *secret_fi
 int front_import(struct front *front, const struct name *name, const char *token_file,
                  struct error *error);
 
+/* What is wanted for a grant: that it lives longer for the first time, again, or that it is looked at. */
+enum front_renewal { FRONT_EXCHANGE, FRONT_REFRESH, FRONT_CHECK };
+struct front_wanted {
+    struct name name;
+    enum front_renewal how; /* what cannot be refreshed is looked at */
+    int64_t version;        /* that was current when this was decided; 0: whichever is */
+};
+
 /* What came of one grant; valid during the call. */
 struct front_exchanged {
     const struct name *name;
@@ -79,12 +107,13 @@ struct front_exchanged {
 };
 typedef void front_told(void *context, const struct front_exchanged *exchanged);
 /*
- * Short-lived to long-lived, verified before the old one is replaced; one login to the card an app, however many grants.
- * `names` (different ones) are sorted by app.  Each grant is told when it is through.  On failure the old grant is untouched and its error says what
- * to do (CODE_WAIT: the provider gave no later expiry); `error` is the gravest of them.
+ * Each as wanted, verified before the old one is replaced; one login to the card an app, however many grants.
+ * `wanted` (different names) is sorted by app; `verb` is what the log and the PIN's prompt say.  Each grant is told when it is through.  On failure the old grant is untouched and its error says what
+ * to do (CODE_WAIT: the provider gave no later expiry); `error` is the gravest of them.  One that another process has
+ * replaced since it was decided is told as it is now, without a call.
  */
-int front_exchange(struct front *front, struct name *names, size_t count, front_told *told,
-                   void *context, struct error *error);
+int front_renew(struct front *front, const char *verb, struct front_wanted *wanted, size_t count,
+                front_told *told, void *context, struct error *error);
 
 /* How a person logs in.  Texts are "" or NULL where there is none. */
 struct front_login {
@@ -143,6 +172,13 @@ int front_permissions(struct front *front, const struct name *name, struct oauth
  * ended is forgotten here.
  */
 int front_revoke(struct front *front, const struct name *name, const char *permission,
+                 struct error *error);
+
+/* Has the log signed as it is now; *ret_size is how many entries that covers. */
+int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *error);
+
+/* Another label for a grant; the record is sealed anew under it. */
+int front_rename(struct front *front, const struct name *from, const struct name *to,
                  struct error *error);
 
 /* Forgets a grant that is dead at the provider; no card is needed. */

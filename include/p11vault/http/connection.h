@@ -8,6 +8,7 @@
 #ifndef P11VAULT_HTTP_CONNECTION_H
 #define P11VAULT_HTTP_CONNECTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,11 +40,14 @@ const char *connection_tls(const struct connection *connection);
 int connection_send(struct connection *connection, const uint8_t *bytes, size_t size,
                     struct deadline deadline, struct error *error);
 
+/* Waits until something has come or the peer has closed.  CODE_RETRY on deadline or reset. */
+int connection_wait(struct connection *connection, struct deadline deadline, struct error *error);
+
 /*
- * Receives some bytes into the room of a secret, at most its room; *ret_size 0 means the peer closed.
- * CODE_RETRY on deadline or reset.
+ * Receives what has come into the room of a secret, without waiting.  *ret_size may be 0: what came was not for us (TLS's
+ * own), or not a whole record of TLS yet; or the peer has closed, which *ret_ended says.  CODE_RETRY on reset.
  */
 int connection_receive(struct connection *connection, struct secret *secret, size_t *ret_size,
-                       struct deadline deadline, struct error *error);
+                       bool *ret_ended, struct error *error);
 
 #endif

@@ -23,6 +23,8 @@ struct http_response;
 /* Makes an empty response that accepts a body of at most `body_max` bytes.  The caller frees it. */
 int http_response_new(size_t body_max, struct http_response **ret_response, struct error *error);
 void http_response_free(struct http_response *response);
+/* Makes the memory for one response ahead of time: see secret_reserve(). */
+void http_response_reserve(void);
 DEFINE_CLEANUP(struct http_response, http_response_free);
 
 /* Where the next received bytes go; after receiving into it call http_response_read(). */

@@ -7,11 +7,11 @@
  * conversation, which state follows and what its fields are; both ends check every message against it and end the
  * conversation on one that is not allowed now.
  *
- *   front → card       list format enroll open checkpoint entry recipient make app unlock sign hand again try end
+ *   front → card       list format enroll open try checkpoint entry recipient make app rewrap rekey unlock sign hand again end
  *   card → front       found listed formatted trying tried enrolled ready made signed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
- *   front → exchange   read seal login connect record slot step take pass end
- *   exchange → front   typed dialog came connected want offer issued outcome fail
+ *   front → exchange   read seal login connect shut record slot step take pass reseal end
+ *   exchange → front   typed dialog came connected want offer issued resealed outcome fail
  *
  * One exchange:
  *
@@ -63,6 +63,8 @@ enum message_type {
     MESSAGE_RECIPIENT,  /* index, card entry, inclusion proof under the checkpoint */
     MESSAGE_MAKE,       /* app: make an app key for the recipients named */
     MESSAGE_APP,        /* app, app key record, index, app-key entry, inclusion proof */
+    MESSAGE_REWRAP,     /* seal that app's key anew, to the recipients named */
+    MESSAGE_REKEY,      /* make a new key for that app, for the recipients named: what is sealed in this use is sealed to it */
     MESSAGE_UNLOCK,     /* n, name, version, JWE: a record this use is to open */
     MESSAGE_SIGN,       /* everything is said: check, sign, unwrap */
     MESSAGE_HAND,       /* n: send key n to the exchange room */
@@ -89,11 +91,13 @@ enum message_type {
     MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
     MESSAGE_LOGIN,      /* provider, dialog's origin ("": the provider's), dialog (JSON), port (0: it is pasted), seconds */
     MESSAGE_CONNECT,    /* origin, CA file ("": the system's), ms to connect, ms for a step */
+    MESSAGE_SHUT,       /* lock yourself without connecting: records are only sealed anew */
     MESSAGE_RECORD,     /* n, digest, app, name, kind, version, JWE */
     MESSAGE_SLOT,       /* n, facts of the record that may be issued */
     MESSAGE_STEP,       /* provider, step, parameters (JSON), n of secret, n of grant, n of slot */
     MESSAGE_TAKE,       /* n, facts: the slot for what was offered */
     MESSAGE_PASS,       /* what was offered is not wanted */
+    MESSAGE_RESEAL,     /* n of record, n of slot: the same value, sealed anew */
     MESSAGE_EXCHANGE_END,
     /* exchange → front */
     MESSAGE_TYPED,      /* (nothing) */
@@ -103,6 +107,7 @@ enum message_type {
     MESSAGE_WANT,       /* n */
     MESSAGE_OFFER,      /* a grant of a list: id, label, tasks (JSON) */
     MESSAGE_ISSUED,     /* n, JWE, facts */
+    MESSAGE_RESEALED,   /* us in clear */
     MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES

@@ -10,6 +10,7 @@
 #include "p11vault/base/error.h"
 #include "p11vault/base/secret.h"
 #include "p11vault/oauth/provider.h"
+#include "p11vault/oauth/usage.h"
 
 /* What a provider says of a grant.  Texts "" and numbers FACT_UNKNOWN when it did not say. */
 #define FACT_UNKNOWN (-1)
@@ -75,7 +76,7 @@ struct oauth_page {
     struct secret
         *grant; /* where the answer was read; NULL without one, and on the other side of facts.h */
 };
-#define OAUTH_PAGES_MAX 100 /* of one answer; see OAUTH_PAGES_LIMIT */
+#define OAUTH_PAGES_MAX 50 /* of one answer; see OAUTH_PAGES_LIMIT */
 
 struct oauth_permission {
     char name[FACT_TEXT_MAX];
@@ -105,6 +106,7 @@ struct oauth_answer {
     char machine_id[FACT_TEXT_MAX];
     char api_version
         [16]; /* that which the provider used, when it is not the one asked for; else "" */
+    struct oauth_usage usage; /* of its quotas, whatever the verdict */
 };
 
 void oauth_answer_clear(struct oauth_answer *answer);

@@ -21,7 +21,7 @@ struct oauth_parameters {
     const char *client_id;
     const char *api_version; /* "v26.0" */
     int64_t now;             /* seconds, for appsecret_time */
-    /* The documented GET where POST with method=get is unproved: debug_token, client_code, revoke, Threads' app token. */
+    /* The documented GET where POST with method=get is unproved: debug_token, client_code, revoke, lists, Threads' app token. */
     bool by_get;
     const char *redirect_uri; /* as oauth_redirect_uri_check() (dialog.h) takes it */
     const char *scopes;       /* comma-separated */
@@ -32,9 +32,9 @@ struct oauth_parameters {
     const char *machine_id; /* STEP_REDEEM: what an earlier redemption gave */
     const char *client_token; /* device login; not a secret */
     const char *assets;       /* comma-separated ids: STEP_NARROW */
-    const char *kind; /* of the grant that the step is about; none: the family's person_kind */
-    bool sixty_days;  /* set_token_expires_in_60_days: STEP_SYSTEM_USER, STEP_NARROW */
-    bool fetch_only;  /* STEP_NARROW: read back the grant that exists already */
+    const char *kind;         /* of the grant that goes in; none: the family's person_kind */
+    bool sixty_days;          /* set_token_expires_in_60_days: STEP_SYSTEM_USER, STEP_NARROW */
+    bool fetch_only;          /* STEP_NARROW: read back the grant that exists already */
 };
 
 /* Opened values: valid during the call only; NULL where the step needs none. */

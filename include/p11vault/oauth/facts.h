@@ -18,7 +18,8 @@ json_t *oauth_facts_to_json(const struct oauth_facts *facts);
 int oauth_facts_from_json(const json_t *json, struct oauth_facts *ret_facts, struct error *error);
 
 /*
- * The same for a whole answer: facts, expires_in, pages, cursor, permissions, device login, machine id, API version.
+ * The same for a whole answer: facts, expires_in, pages, cursor, permissions, device login, machine id, API version,
+ * usage (percent) and wait (seconds).
  * The verdict is not in it: it has fields of its own on the wire.  Grants and codes are not in it: NULL after reading.
  */
 json_t *oauth_answer_to_json(const struct oauth_answer *answer);

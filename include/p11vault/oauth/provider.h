@@ -73,6 +73,9 @@ bool oauth_kind_known(const struct provider *provider, const char *kind);
 enum oauth_step oauth_lengthen_step(const struct provider *provider, const char *kind);
 enum oauth_step oauth_renew_step(const struct provider *provider, const char *kind);
 
+/* What brings a dead grant of a kind back, with the command; NAME stands for the grant's name.  A constant. */
+const char *oauth_revive_hint(const struct provider *provider, const char *kind);
+
 /* What a step needs and yields for this family (bits above).  0: the family has no such step. */
 unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step);
 /* Whether the step goes to the code origin. */

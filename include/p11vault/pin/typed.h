@@ -28,6 +28,12 @@ int typed_ask(const char *prompt, size_t maximum, struct deadline deadline,
               struct secret **ret_secret, struct error *error);
 
 /*
+ * Shows one line to the person at the terminal, control characters replaced; nothing where there is none.  For what
+ * must not come into the log of a job, which is where standard error may go.
+ */
+void typed_tell(const char *text);
+
+/*
  * Reads a file with mode 0600 or stricter, owned by this user or root (a PIN file, a token file).
  * CODE_CONFIG with the chmod to run when it is more open than that.
  */

@@ -96,6 +96,12 @@ enum pin_verdict card_pin_verdict(const struct card *card);
 
 void card_logout(struct card *card);
 
+/*
+ * True for a PIN that cards leave the factory with: the card says so, or it is one that makers print in their manuals.
+ * OpenSC tells nothing about it, so the values are looked at, too.
+ */
+bool card_pin_is_factory(const struct card *card, const struct secret *pin);
+
 /* Random bytes of the card are not used: libcrypto's generator is. */
 
 /*

@@ -12,6 +12,7 @@
 #ifndef P11VAULT_SEAL_JWE_H
 #define P11VAULT_SEAL_JWE_H
 
+#include "p11vault/base/cleanup.h"
 #include "p11vault/base/error.h"
 #include "p11vault/base/secret.h"
 #include "p11vault/seal/ec.h"
@@ -42,5 +43,17 @@ int jwe_content_key(const struct secret *app_private, const struct ec_point *epk
 /* Opens.  One error for every failure (CODE_LOG, "record cannot be opened").  The caller frees the payload. */
 int jwe_open(const char *jwe, const struct secret *content_key, struct secret **ret_payload,
              struct error *error);
+
+/*
+ * The same in two halves, so that little is left to do once keys are there: jwe_read() does everything that needs no
+ * key, jwe_open_read() the rest.  Both fail as jwe_open() does.  The caller frees with jwe_free().
+ */
+struct jwe;
+
+int jwe_read(const char *text, struct jwe **ret_jwe, struct error *error);
+int jwe_open_read(const struct jwe *jwe, const struct secret *content_key,
+                  struct secret **ret_payload, struct error *error);
+void jwe_free(struct jwe *jwe);
+DEFINE_CLEANUP(struct jwe, jwe_free);
 
 #endif

@@ -41,16 +41,29 @@ DEFINE_CLEANUP(struct store, store_free);
 
 const char *store_vault_id(const struct store *store); /* valid as long as the store */
 
+/* Whether the file that was opened still stands under its name: what is written to one that does not, is lost.  CODE_LOG. */
+int store_in_place(const struct store *store, struct error *error);
+
 /* A change.  CODE_BUSY when another process holds the store for over 5 s; CODE_LOG when the disk is full. */
 int store_begin(struct store *store, struct error *error);
 int store_commit(struct store *store, struct error *error);
 void store_rollback(
     struct store *store); /* also after a failed commit; nothing when no change is open */
 
+/* Who is told when a change was committed or taken back. */
+void store_on_end(struct store *store, void (*on_end)(void *context, bool is_committed),
+                  void *context);
+
 /*
  * Writes and rolls back 64 KiB: proves that the log can be written before a card is asked.  CODE_LOG otherwise.
  */
 int store_probe(struct store *store, struct error *error);
+
+/*
+ * Writes the whole store, as it is at one moment, into a new file (mode 0600).  CODE_CONFIG when that is there already or
+ * cannot be made, CODE_LOG when it cannot be written; nothing is left of it then.
+ */
+int store_copy(struct store *store, const char *path, struct error *error);
 
 /* ---- the log ---- */
 
@@ -86,10 +99,38 @@ int store_node_get(struct store *store, unsigned level, uint64_t position, struc
                    struct error *error);
 int store_node_count(struct store *store, uint64_t *ret_count, struct error *error);
 
+/*
+ * For who reads a whole log.  Between begin and end everything is read as it was at the first reading, whatever others append.
+ */
+int store_snapshot_begin(struct store *store, struct error *error);
+void store_snapshot_end(struct store *store);
+
+/* An entry with what it is filed under; the texts are valid during the call. */
+struct store_filed {
+    uint64_t index;
+    const char *text, *type, *subject;
+    size_t size; /* of `text` */
+};
+int store_filed_each(struct store *store, uint64_t first,
+                     int (*each)(void *context, const struct store_filed *filed,
+                                 struct error *error),
+                     void *context, struct error *error);
+
+/* The nodes level by level, each level read once from some position on; CODE_LOG when the next one is missing. */
+struct store_nodes;
+int store_nodes_open(struct store *store, struct store_nodes **ret_nodes, struct error *error);
+int store_nodes_next(struct store_nodes *nodes, unsigned level, uint64_t position,
+                     struct digest *ret_hash, struct error *error);
+void store_nodes_free(struct store_nodes *nodes);
+DEFINE_CLEANUP(struct store_nodes, store_nodes_free);
+
 /* Checkpoints by tree size.  The newest one; an empty buffer and size 0 when there is none. */
 int store_checkpoint_put(struct store *store, uint64_t size, const char *note, struct error *error);
 int store_checkpoint_newest(struct store *store, uint64_t *ret_size, struct buffer *ret_note,
                             struct error *error);
+/* The one with the smallest size that is not below `lowest`. */
+int store_checkpoint_from(struct store *store, uint64_t lowest, uint64_t *ret_size,
+                          struct buffer *ret_note, struct error *error);
 int store_checkpoint_each(struct store *store,
                           int (*each)(void *context, uint64_t size, const char *note,
                                       struct error *error),

@@ -27,6 +27,13 @@ const char *vault_app_kid(const struct vault_app *app);
 const char *vault_app_origin(const struct vault_app *app);
 const char *vault_app_code_origin(const struct vault_app *app);
 
+/*
+ * The index of the newest entry by which a lost card that opened the app was removed: what was sealed before it is exposed until it is
+ * renewed or ended at the provider.  *ret_exposed false: there is none.
+ */
+int vault_app_exposed(struct vault *vault, const struct signed_head *head, const char *app,
+                      uint64_t *ret_index, bool *ret_exposed, struct error *error);
+
 /* Enrolled cards that the signed head covers: the newest entry of each.  The caller frees with clear. */
 struct vault_cards {
     struct {

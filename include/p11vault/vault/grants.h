@@ -35,6 +35,8 @@ int vault_next_version(struct vault *vault, const char *name, int64_t *ret_versi
 
 /* Records of uses: the intent, durable before the card is asked, and the outcome. */
 int vault_intent(struct vault *vault, const char *use, json_t *members, struct error *error);
+/* The same inside a change of the caller's: a batch has many intents, and one change for all of them. */
+int vault_append_intent(struct vault *vault, const char *use, json_t *members, struct error *error);
 int vault_outcome(struct vault *vault, const char *use, json_t *members, struct error *error);
 
 /*

@@ -32,6 +32,14 @@ int vault_entry_proof(struct vault *vault, uint64_t index, uint64_t size, struct
                       struct buffer *ret_proof, struct error *error);
 
 /*
+ * The proof that an entry is in the log, as c2sp.org/tlog-proof has it: index, inclusion proof, the signed head.  CODE_LOG when
+ * the head does not cover the entry.
+ */
+#define PROOF_TEXT_MAX (NOTE_MAX + 4096)
+int vault_proof_text(struct vault *vault, const struct signed_head *head, uint64_t index,
+                     struct buffer *ret_text, struct error *error);
+
+/*
  * Calls `each` for the entries from `first` to the end and proves on the way that those below the signed head are the
  * signed ones, none left out: what `each` learned counts when this returns 0.
  */
@@ -39,6 +47,10 @@ int vault_walk(struct vault *vault, const struct signed_head *head, uint64_t fir
                int (*each)(void *context, uint64_t index, const char *text, size_t size,
                            struct error *error),
                void *context, struct error *error);
+
+/* Whether an entry that would grant trust was declared void before a card signed over it. */
+int vault_is_void(struct vault *vault, const struct signed_head *head, uint64_t index,
+                  bool *ret_void, struct error *error);
 
 /*
  * Reads an entry and proves it against the signed head; the caller drops it.  CODE_LOG when it is not covered, is of
@@ -62,9 +74,13 @@ int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size,
 int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *error);
 
 /*
- * Refuses a store that is older than the newest head seen on this machine: CODE_LOG, "the store was rolled back".
+ * Refuses a store that is older than the newest head seen on this machine (CODE_LOG, "the store was rolled back") or has other
+ * entries than that one ("the log was forked").
  */
 int vault_check_seen(struct vault *vault, struct error *error);
+
+/* Whether another verified checkpoint is a beginning of this store's log.  CODE_LOG: it is longer, or another one ("forked"). */
+int vault_check_same_log(struct vault *vault, const struct checkpoint *other, struct error *error);
 
 /* Refuses, before a card is asked, when the newest head could not be kept afterwards: CODE_CONFIG. */
 int vault_check_head_writable(struct vault *vault, struct error *error);

@@ -15,6 +15,9 @@
 #include "p11vault/base/json.h"
 #include "p11vault/config/config.h"
 #include "p11vault/store/store.h"
+#include "p11vault/vault/forward.h"
+
+struct vault_known;
 
 struct vault {
     const struct config *config;
@@ -22,6 +25,9 @@ struct vault {
     struct store *store;
     char origin[NOTE_NAME_MAX]; /* "p11vault/<vault id>" */
     struct trust trust;
+    bool read_only;
+    struct forward *forward;
+    struct vault_known *known; /* what was read of the log for its records; NULL: nothing yet */
 };
 
 /*

@@ -1,0 +1,74 @@
+/*
+ * Entries of the log in one phrase.
+ */
+#include "audit_describe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "p11vault/base/json.h"
+
+/* The result, how long anything stood in clear, and why it failed. */
+static void describe_outcome(const json_t *entry, const json_t *intent, char *ret_text, size_t room)
+{
+    char clear[48] = "";
+    const char *message = json_text(entry, "message");
+    int64_t us = json_number(entry, "plaintext_us", -1);
+    if (us >= 0)
+        (void)snprintf(clear, sizeof(clear), ", %lld µs in clear", (long long)us);
+    (void)snprintf(ret_text, room, "%s: %s%s%s (use %.8s)%s%s%s", json_text(entry, "result"),
+                   intent ? json_text(intent, "verb") : "", intent ? " " : "",
+                   intent ? json_text(intent, "name") : "", json_text(entry, "use"), clear,
+                   message ? ": " : "", message ? message : "");
+}
+
+void audit_describe(enum entry_type type, const json_t *entry, const json_t *intent,
+                    char ret_text[AUDIT_ABOUT_SIZE])
+{
+    size_t room = AUDIT_ABOUT_SIZE;
+    const char *name = json_text(entry, "name");
+    const char *app = json_text(entry, "app");
+    switch (type) {
+    case ENTRY_CARD:
+        (void)snprintf(ret_text, room, "%s %s, %s", json_text(entry, "label"),
+                       json_text(entry, "card"), json_text(entry, "alg"));
+        break;
+    case ENTRY_REMOVAL:
+        (void)snprintf(ret_text, room, "%s%s", json_text(entry, "card"),
+                       json_is_true(json_object_get(entry, "lost")) ? ", lost" : "");
+        break;
+    case ENTRY_APP:
+        (void)snprintf(ret_text, room, "%s: %s %s", app, json_text(entry, "provider"),
+                       json_text(entry, "client_id"));
+        break;
+    case ENTRY_SEAL:
+    case ENTRY_STATE:
+        (void)snprintf(ret_text, room, "%s version %lld: %s", name,
+                       (long long)json_number(entry, "version", 0), json_text(entry, "state"));
+        break;
+    case ENTRY_INTENT:
+        (void)snprintf(ret_text, room, "%s %s (use %.8s)", json_text(entry, "verb"), name,
+                       json_text(entry, "use"));
+        break;
+    case ENTRY_STEP:
+        (void)snprintf(ret_text, room, "%s (use %.8s), %s, HTTP %lld, %lld + %lld µs in clear",
+                       json_text(entry, "step"), json_text(entry, "use"), json_text(entry, "code"),
+                       (long long)json_number(entry, "http", 0),
+                       (long long)json_number(entry, "request_us", 0),
+                       (long long)json_number(entry, "answer_us", 0));
+        break;
+    case ENTRY_OUTCOME:
+        describe_outcome(entry, intent, ret_text, room);
+        break;
+    case ENTRY_VOID:
+        (void)snprintf(ret_text, room, "entry %lld: %s", (long long)json_number(entry, "entry", -1),
+                       json_text(entry, "reason"));
+        break;
+    case ENTRY_VAULT:
+        (void)snprintf(ret_text, room, "%s", json_text(entry, "vault"));
+        break;
+    case ENTRY_APP_KEY:
+        (void)snprintf(ret_text, room, "%s: %.12s…", app, json_text(entry, "kid"));
+        break;
+    }
+}

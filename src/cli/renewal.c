@@ -1,0 +1,118 @@
+/*
+ * What `exchange` and `refresh` have in common: which grants, and telling what came of each.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define BAR_WIDTH 30
+#define BAR_FROM 10 /* so few grants need no bar */
+
+struct telling {
+    size_t count, told, failed;
+    json_t *list; /* NULL: lines */
+    bool has_bar;
+};
+
+/* ---- progress ---- */
+
+/* One line that is written over; a pipe gets lines of results only. */
+static void draw_bar(const struct telling *telling)
+{
+    char bar[BAR_WIDTH + 1];
+    size_t full = telling->told * BAR_WIDTH / telling->count;
+    if (!telling->has_bar)
+        return;
+    memset(bar, '.', BAR_WIDTH);
+    memset(bar, '#', full);
+    bar[BAR_WIDTH] = '\0';
+    (void)fprintf(stderr, "\r[%s] %zu of %zu", bar, telling->told, telling->count);
+    if (telling->failed > 0)
+        (void)fprintf(stderr, ", %zu failed", telling->failed);
+    (void)fflush(stderr);
+}
+
+static void clear_bar(const struct telling *telling)
+{
+    if (telling->has_bar)
+        (void)fputs("\r\033[K", stderr);
+}
+
+/* ---- results ---- */
+
+static json_t *describe(const struct front_exchanged *exchanged)
+{
+    const struct error *failure = exchanged->failure;
+    return json_pack(
+        "{s:s, s:s, s:I, s:I, s:b, s:s*, s:s*}", "name", exchanged->name->full, "subject",
+        exchanged->subject, "expires_before", (json_int_t)exchanged->expires_before, "expires",
+        (json_int_t)exchanged->expires_after, "resolved", exchanged->resolved, "error",
+        failure ? failure->text : NULL, "code", failure ? error_code_name(failure->code) : NULL);
+}
+
+static void print_one(const struct front_exchanged *exchanged)
+{
+    char expiry[EXPIRY_TEXT_SIZE];
+    expiry_text(exchanged->expires_after, expiry);
+    if (exchanged->resolved)
+        say("%s: the grant that an interrupted run had been issued is confirmed",
+            exchanged->name->full);
+    printf("%s: %s%s%s, %s\n", exchanged->name->full, exchanged->name->kind,
+           *exchanged->subject ? " " : "", exchanged->subject, expiry);
+    (void)fflush(stdout);
+}
+
+static void tell_one(void *context, const struct front_exchanged *exchanged)
+{
+    struct telling *telling = context;
+    telling->told++;
+    telling->failed += exchanged->failure != NULL;
+    clear_bar(telling);
+    if (telling->list) {
+        if (telling->count > 1 || !exchanged->failure)
+            json_array_append_new(telling->list, describe(exchanged));
+    } else if (!exchanged->failure) {
+        print_one(exchanged);
+    } else if (telling->count > 1) {
+        /* That of a single one is the verb's own error. */
+        say_error(exchanged->failure);
+    }
+    draw_bar(telling);
+}
+
+int renewal_parse(const struct arguments *arguments, enum front_renewal how,
+                  struct front_wanted **ret_wanted, struct error *error)
+{
+    auto_free struct front_wanted *wanted = calloc(arguments->count, sizeof(*wanted));
+    if (!wanted)
+        return error_memory(error);
+    for (size_t i = 0; i < arguments->count; i++) {
+        wanted[i].how = how;
+        if (name_parse_grant(arguments->positional[i], &wanted[i].name, error) < 0)
+            return -1;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(wanted[i].name.full, wanted[j].name.full) == 0)
+                return error_set(error, CODE_USAGE, "'%s' is named twice", wanted[i].name.full);
+    }
+    *ret_wanted = TAKE(wanted);
+    return 0;
+}
+
+int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, size_t count,
+                struct error *error)
+{
+    auto_json json_t *list = cli->arguments.json ? json_array() : NULL;
+    struct telling telling = {
+        .count = count, .list = list, .has_bar = count >= BAR_FROM && isatty(STDERR_FILENO)};
+    int result = front_renew(&cli->front, verb, wanted, count, tell_one, &telling, error);
+    clear_bar(&telling);
+    if (list && json_array_size(list) > 0 &&
+        print_json(json_incref(count > 1 ? list : json_array_get(list, 0)), error) < 0)
+        return -1;
+    if (result < 0 && telling.failed > 0 && count > 1) {
+        enum code code = error->code;
+        return error_set(error, code, "%zu of %zu grants failed", telling.failed, count);
+    }
+    return result;
+}

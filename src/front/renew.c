@@ -1,0 +1,270 @@
+/*
+ * `exchange` and `refresh`: grants that live longer, one or many.  What the provider says of the grant before is the
+ * yardstick for what it says of the one it issues; the old one stays until the new one has been confirmed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "job.h"
+
+/* One slot: what the provider issues. */
+#define SLOTS 1
+
+/* An app's calls beyond this share of its quota are left to those who need them more. */
+#define BUDGET_PERCENT 75
+
+/* Which step makes it live longer; STEP_COUNT: it is looked at only. */
+static int choose_step(struct work *work, enum front_renewal how, struct error *error)
+{
+    const struct provider *provider = work->job->provider;
+    work->issuing = STEP_COUNT;
+    if (how == FRONT_REFRESH)
+        work->issuing = oauth_renew_step(provider, work->name.kind);
+    if (how != FRONT_EXCHANGE)
+        return 0;
+    work->issuing = oauth_lengthen_step(provider, work->name.kind);
+    if (work->issuing == STEP_COUNT)
+        return error_set(error, CODE_USAGE, "a grant of kind '%s' cannot be exchanged",
+                         work->name.kind);
+    return 0;
+}
+
+static int find_records(struct work *work, enum front_renewal how, struct error *error)
+{
+    const char *name = work->name.full;
+    if (choose_step(work, how, error) < 0)
+        return -1;
+    if (work_find(work, name, "current", true, &work->grant, error) < 0)
+        return -1;
+    return work_find(work, name, "pending", false, &work->pending, error);
+}
+
+/*
+ * A grant that an earlier run was issued and could not confirm is as good as one issued now, and judged as that: also where
+ * the one it is to replace would only be looked at.
+ */
+static int resolve_pending(struct work *work, bool *ret_taken, struct error *error)
+{
+    enum oauth_step issuing = work->issuing;
+    *ret_taken = false;
+    if (issuing == STEP_COUNT)
+        work->issuing = oauth_lengthen_step(work->job->provider, work->name.kind);
+    int result = 0;
+    if (work->pending != NO_RECORD && work->issuing != STEP_COUNT)
+        result = work_confirm(work, work->pending, work_row(work, work->grant), ret_taken, error);
+    work->issuing = issuing;
+    return result;
+}
+
+/* A short-lived grant may have ended since a run was issued the long-lived one and died. */
+static int check_input(struct work *work, bool *ret_resolved, struct error *error)
+{
+    struct error pending;
+    if (work_check_input(work, error) == 0)
+        return resolve_pending(work, ret_resolved, error);
+    if (error->code != CODE_LOGIN || work->pending == NO_RECORD || !*work->input.subject ||
+        resolve_pending(work, ret_resolved, &pending) < 0 || !*ret_resolved)
+        return -1;
+    return 0;
+}
+
+/* It is alive, and the provider has been asked today; nothing more can be done for it. */
+static int only_checked(struct work *work, struct error *error)
+{
+    work->result = work->input;
+    return work_close(work, "done", NULL, error);
+}
+
+static int renew(struct work *work, bool *ret_resolved, struct error *error)
+{
+    const struct order order = {
+        .step = work->issuing, .grant = work->grant, .slot = work_slot(work, 0)};
+    bool taken;
+    if (check_input(work, ret_resolved, error) < 0)
+        return -1;
+    if (*ret_resolved)
+        return 0;
+    if (work->issuing == STEP_COUNT)
+        return only_checked(work, error);
+    if (work_step(work, &order, NULL, error) < 0)
+        return -1;
+    if (work->verdict.action != CODE_DONE)
+        return work_verdict(work, error);
+    if (!work_row(work, order.slot))
+        return error_set(error, CODE_STOP, "the provider issued nothing");
+    if (work_confirm(work, order.slot, work_row(work, work->grant), &taken, error) < 0)
+        return -1;
+    return taken ? 0 : -1;
+}
+
+/* ---- one app's grants ---- */
+
+struct run {
+    struct job job;
+    struct work *works;
+    size_t count;
+    front_told *told;
+    void *context;
+    struct error *worst;
+};
+
+static void run_clear(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        work_clear(&run->works[i]);
+    free(run->works);
+    job_clear(&run->job);
+}
+
+/* `work` NULL: it never began. */
+static void tell(struct run *run, const struct name *name, const struct work *work, bool resolved,
+                 const struct error *failure)
+{
+    const struct front_exchanged exchanged = {
+        .name = name,
+        .failure = failure,
+        .subject = work ? work->result.subject : "",
+        .expires_before = work ? work->input.expires : STORE_UNKNOWN,
+        .expires_after = work ? work->result.expires : STORE_UNKNOWN,
+        .resolved = resolved};
+    if (failure && failure->code > run->worst->code)
+        *run->worst = *failure;
+    run->told(run->context, &exchanged);
+}
+
+/* A grant that fails stops no other, but for what all of them need. */
+static void fail(struct run *run, struct work *work, struct error *failure)
+{
+    work_fail(work, failure);
+    error_prefix(failure, "%s", work->name.full);
+    tell(run, &work->name, work, false, failure);
+}
+
+/* Whether another process has replaced it before its lock was ours; then it is told as it is now. */
+static int is_replaced(struct work *work, int64_t version, bool *ret_replaced, struct error *error)
+{
+    struct store_record row = {0};
+    bool found;
+    *ret_replaced = false;
+    if (version == 0)
+        return 0;
+    if (store_record_get(work->job->front->vault->store, work->name.full, "current", &row, &found,
+                         error) < 0)
+        return -1;
+    if (found && row.version != version) {
+        *ret_replaced = true;
+        work->result.expires = row.expires;
+        (void)snprintf(work->result.subject, sizeof(work->result.subject), "%s",
+                       row.subject ? row.subject : "");
+    }
+    store_record_clear(&row);
+    return 0;
+}
+
+/* Every grant that can be worked on gets a place; the others are told at once. */
+static int begin_works(struct run *run, const struct front_wanted *wanted, size_t count,
+                       struct error *error)
+{
+    run->works = calloc(count, sizeof(*run->works));
+    if (!run->works)
+        return error_memory(error);
+    for (size_t i = 0; i < count; i++) {
+        struct work *work = &run->works[run->count];
+        struct error failure;
+        bool replaced;
+        if (work_begin(work, &run->job, &wanted[i].name, SLOTS, &failure) < 0 ||
+            is_replaced(work, wanted[i].version, &replaced, &failure) < 0 ||
+            (!replaced && find_records(work, wanted[i].how, &failure) < 0)) {
+            fail(run, work, &failure);
+            work_abandon(work);
+        } else if (replaced) {
+            tell(run, &work->name, work, false, NULL);
+            work_abandon(work);
+        } else {
+            run->count++;
+        }
+    }
+    return 0;
+}
+
+/* Calls while an app is at its limit only prolong it: the rest of its grants wait. */
+static bool must_wait(const struct run *run, struct error *failure)
+{
+    const struct job *job = &run->job;
+    if (!job->is_limited && job->usage.percent < BUDGET_PERCENT)
+        return false;
+    if (job->is_limited)
+        error_set(failure, CODE_WAIT, "the app has reached a limit: not asked");
+    else
+        error_set(failure, CODE_WAIT, "the app has used %d %% of its calls: not asked",
+                  job->usage.percent);
+    int64_t minutes = job->usage.wait > 0 ? (job->usage.wait + 59) / 60 : 60;
+    error_hint(failure, "run it again in %lld minutes: what is done stays done",
+               (long long)minutes);
+    return true;
+}
+
+static void work_through(struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        struct work *work = &run->works[i];
+        struct error failure;
+        bool resolved = false;
+        if (must_wait(run, &failure) || renew(work, &resolved, &failure) < 0)
+            fail(run, work, &failure);
+        else
+            tell(run, &work->name, work, resolved, NULL);
+    }
+}
+
+/* What fails here fails for all of them. */
+static void renew_of_app(struct run *run, const struct front_wanted *wanted, size_t count)
+{
+    struct error failure;
+    if (job_begin(&run->job, wanted->name.app, &failure) < 0 ||
+        begin_works(run, wanted, count, &failure) < 0) {
+        for (size_t i = 0; i < count; i++) {
+            struct error mine = failure;
+            error_prefix(&mine, "%s", wanted[i].name.full);
+            tell(run, &wanted[i].name, NULL, false, &mine);
+        }
+    } else if (run->count > 0 && job_open(&run->job, run->works, run->count, NULL, &failure) < 0) {
+        for (size_t i = 0; i < run->count; i++) {
+            struct error mine = failure;
+            fail(run, &run->works[i], &mine);
+        }
+    } else {
+        work_through(run);
+    }
+}
+
+static int compare_apps(const void *one, const void *other)
+{
+    const struct front_wanted *first = one, *second = other;
+    return strcmp(first->name.app, second->name.app);
+}
+
+int front_renew(struct front *front, const char *verb, struct front_wanted *wanted, size_t count,
+                front_told *told, void *context, struct error *error)
+{
+    struct error worst = {.code = CODE_DONE};
+    if (session_prepare(front, false, NULL, error) < 0)
+        return count == 1 ? error_prefix(error, "%s", wanted->name.full) : -1;
+    qsort(wanted, count, sizeof(*wanted), compare_apps);
+    for (size_t from = 0; from < count;) {
+        size_t to = from + 1;
+        while (to < count && strcmp(wanted[to].name.app, wanted[from].name.app) == 0)
+            to++;
+        struct run run = {.job = {.front = front, .verb = verb, .session = SESSION_NONE},
+                          .told = told,
+                          .context = context,
+                          .worst = &worst};
+        renew_of_app(&run, wanted + from, to - from);
+        run_clear(&run);
+        from = to;
+    }
+    if (worst.code == CODE_DONE)
+        return 0;
+    *error = worst;
+    return -1;
+}

@@ -1,0 +1,304 @@
+/*
+ * `app reseal` and `card remove`: an app's key is sealed anew to the cards that are trusted now.  The grants stay as they are, because
+ * they are sealed to the app key.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "session.h"
+
+/* A card that is trusted no more; NULL in `resealing`: none. */
+struct removal {
+    const char *serial, *kid;
+    bool lost;
+    bool is_written; /* the log has it already */
+    json_t *apps;    /* that it opens */
+};
+
+struct resealing {
+    struct front *front;
+    const char *verb, *name; /* as the PIN prompt and the log say it */
+    struct removal *removal;
+    struct signed_head head;
+    struct vault_app app;
+    struct vault_cards cards; /* that it is sealed to */
+    struct session session;
+    struct made made;
+    uint64_t key_entry; /* about what was made */
+};
+
+static void resealing_clear(struct resealing *resealing)
+{
+    made_clear(&resealing->made);
+    session_clear(&resealing->session);
+    vault_cards_clear(&resealing->cards);
+    vault_app_clear(&resealing->app);
+    signed_head_clear(&resealing->head);
+}
+
+/* ---- before the card ---- */
+
+static void leave_out(struct vault_cards *cards, const char *kid)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < cards->count; i++) {
+        if (strcmp(json_text(cards->cards[i].entry, "kid"), kid) != 0)
+            cards->cards[kept++] = cards->cards[i];
+        else
+            json_decref(cards->cards[i].entry);
+    }
+    cards->count = kept;
+}
+
+static int find_cards(struct resealing *resealing, struct error *error)
+{
+    if (vault_cards_find(resealing->front->vault, &resealing->head, &resealing->cards, error) < 0)
+        return -1;
+    if (resealing->removal)
+        leave_out(&resealing->cards, resealing->removal->kid);
+    if (resealing->cards.count > 0)
+        return 0;
+    error_set(error, CODE_CONFIG, "no other trusted card is left to open anything");
+    return error_hint(error, "enrol a recovery card first: p11vault card enroll");
+}
+
+static int begin(struct resealing *resealing, const char *app, struct error *error)
+{
+    struct vault *vault = resealing->front->vault;
+    resealing->head.note = BUFFER_UP_TO(NOTE_MAX);
+    resealing->session = SESSION_NONE;
+    resealing->session.front = resealing->front;
+    if (vault_signed_head(vault, &resealing->head, error) < 0 ||
+        (app && vault_app_find(vault, &resealing->head, app, &resealing->app, error) < 0) ||
+        find_cards(resealing, error) < 0)
+        return -1;
+    json_t *members =
+        json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", resealing->verb, "name",
+                  resealing->name, "card", resealing->front->card ? resealing->front->card : "",
+                  "origin", "", "opens", "seals");
+    return session_begin_use(&resealing->session, members, error);
+}
+
+/* ---- the card ---- */
+
+/* The room's word is not enough: another key would leave every grant unopened. */
+static int rewrap(struct resealing *resealing, struct error *error)
+{
+    struct session *session = &resealing->session;
+    const struct store_app *app = &resealing->app.row;
+    if (session_tell_app(session, &resealing->head, &resealing->app, error) < 0 ||
+        session_tell_recipients(session, &resealing->head, &resealing->cards, error) < 0 ||
+        session_take_made(session, MESSAGE_REWRAP, app->app, NULL, 0, &resealing->made, error) < 0)
+        return -1;
+    if (strcmp(resealing->made.kid, vault_app_kid(&resealing->app)) != 0)
+        return error_set(error, CODE_FAULT, "the card room sealed another key than the app's");
+    return 0;
+}
+
+/* ---- the log ---- */
+
+static int append_removal(struct resealing *resealing, struct error *error)
+{
+    const struct removal *removal = resealing->removal;
+    uint64_t index;
+    if (!removal || removal->is_written)
+        return 0;
+    json_t *members =
+        json_pack("{s:s, s:s, s:b, s:O, s:s}", "card", removal->serial, "kid", removal->kid, "lost",
+                  removal->lost, "apps", removal->apps, "use", resealing->session.use);
+    return vault_append(resealing->front->vault, ENTRY_REMOVAL, removal->serial, members, &index,
+                        error);
+}
+
+static int write_entries(struct resealing *resealing, struct error *error)
+{
+    struct vault *vault = resealing->front->vault;
+    json_t *members = resealing->made.members;
+    if (store_begin(vault->store, error) < 0)
+        return -1;
+    int result = append_removal(resealing, error);
+    if (result == 0 && members)
+        result = vault_append(vault, ENTRY_APP_KEY, resealing->app.row.app, json_incref(members),
+                              &resealing->key_entry, error);
+    if (result < 0 || store_commit(vault->store, error) < 0) {
+        store_rollback(vault->store);
+        return -1;
+    }
+    return 0;
+}
+
+/* Only what a card has signed for takes the place of what is there. */
+static int keep_row(struct resealing *resealing, struct error *error)
+{
+    struct store *store = resealing->front->vault->store;
+    struct store_app row = resealing->app.row;
+    if (!resealing->made.record)
+        return 0;
+    row.key_record = resealing->made.record;
+    row.key_entry = resealing->key_entry;
+    if (store_begin(store, error) < 0)
+        return -1;
+    if (store_app_put(store, &row, error) < 0 || store_commit(store, error) < 0) {
+        store_rollback(store);
+        return -1;
+    }
+    return 0;
+}
+
+static int carry_out(struct resealing *resealing, const char *app, struct error *error)
+{
+    struct session *session = &resealing->session;
+    char purpose[NAME_MAX_SIZE + 64];
+    (void)snprintf(purpose, sizeof(purpose), "%s %s", resealing->verb, resealing->name);
+    const json_t *kids = app ? json_object_get(resealing->app.key_entry, "cards") : NULL;
+    if (session_open(session, &resealing->cards, kids, purpose, 0, 0, error) < 0 ||
+        session_tell_head(session, &resealing->head, error) < 0 ||
+        (app && rewrap(resealing, error) < 0) || write_entries(resealing, error) < 0 ||
+        session_tell_tail(session, &resealing->head, error) < 0 || session_sign(session, error) < 0)
+        return -1;
+    return keep_row(resealing, error);
+}
+
+/* One use: an app (NULL: none, only a removal is signed), with the trust lock held. */
+static int reseal(struct resealing *resealing, const char *app, size_t *ret_cards,
+                  struct error *error)
+{
+    if (begin(resealing, app, error) < 0)
+        return -1;
+    if (carry_out(resealing, app, error) < 0) {
+        session_fail_use(&resealing->session, error);
+        session_void_own(resealing->front);
+        return -1;
+    }
+    *ret_cards = resealing->cards.count;
+    json_t *members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",
+                                (json_int_t)resealing->session.signed_size);
+    return vault_outcome(resealing->front->vault, resealing->session.use, members, error);
+}
+
+int front_reseal(struct front *front, const char *app, size_t *ret_cards, struct error *error)
+{
+    __attribute__((cleanup(resealing_clear))) struct resealing resealing = {
+        .front = front, .verb = "app reseal", .name = app};
+    auto_close int trust_lock = -1;
+    if (name_check_app(app, error) < 0 || session_prepare(front, true, &trust_lock, error) < 0)
+        return -1;
+    return reseal(&resealing, app, ret_cards, error);
+}
+
+/* ---- removing a card ---- */
+
+struct removing {
+    struct front *front;
+    struct removal removal;
+};
+
+static void removing_clear(struct removing *removing)
+{
+    json_decref(removing->removal.apps);
+}
+
+static bool opens(const struct vault_app *app, const char *kid)
+{
+    const json_t *item;
+    size_t index;
+    json_array_foreach (json_object_get(app->key_entry, "cards"), index, item)
+        if (strcmp(json_string_value(item), kid) == 0)
+            return true;
+    return false;
+}
+
+static int note_app(void *context, const struct store_app *row, struct error *error)
+{
+    struct removing *removing = context;
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    auto_app struct vault_app app = {0};
+    if (vault_signed_head(removing->front->vault, &head, error) < 0 ||
+        vault_app_find(removing->front->vault, &head, row->app, &app, error) < 0)
+        return -1;
+    if (!opens(&app, removing->removal.kid))
+        return 0;
+    return json_array_append_new(removing->removal.apps, json_string(row->app)) < 0
+               ? error_memory(error)
+               : 0;
+}
+
+/* The newest entry of the card; a second run of a removal finds it, too, and goes on. */
+static int find_card(struct front *front, const char *serial, json_t **ret_entry, bool *ret_removed,
+                     struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    struct vault *vault = front->vault;
+    uint64_t card, removal;
+    bool found, removed;
+    if (vault_signed_head(vault, &head, error) < 0 ||
+        store_entry_newest(vault->store, entry_type_name(ENTRY_CARD), serial, &card, &found,
+                           error) < 0 ||
+        store_entry_newest(vault->store, entry_type_name(ENTRY_REMOVAL), serial, &removal, &removed,
+                           error) < 0)
+        return -1;
+    if (!found) {
+        error_set(error, CODE_USAGE, "card '%s' was never enrolled in this vault", serial);
+        return error_hint(error, "p11vault card list");
+    }
+    bool is_void = true;
+    if (removed && removal > card && vault_is_void(vault, &head, removal, &is_void, error) < 0)
+        return -1;
+    *ret_removed = !is_void;
+    return vault_signed_entry(vault, &head, card, ENTRY_CARD, ret_entry, error);
+}
+
+static int remove_from(struct removing *removing, const char *app, struct error *error)
+{
+    __attribute__((cleanup(resealing_clear))) struct resealing resealing = {
+        .front = removing->front,
+        .verb = "card remove",
+        .name = removing->removal.serial,
+        .removal = &removing->removal};
+    size_t cards;
+    if (reseal(&resealing, app, &cards, error) < 0)
+        return app ? error_prefix(error, "app '%s'", app) : -1;
+    removing->removal.is_written = true;
+    return 0;
+}
+
+static int remove_from_all(struct removing *removing, void (*told)(void *context, const char *app),
+                           void *context, struct error *error)
+{
+    struct removal *removal = &removing->removal;
+    const json_t *app;
+    size_t index;
+    if (json_array_size(removal->apps) == 0 && removal->is_written)
+        return error_set(error, CODE_USAGE, "card '%s' was removed already", removal->serial);
+    if (json_array_size(removal->apps) == 0)
+        return remove_from(removing, NULL, error);
+    json_array_foreach (removal->apps, index, app) {
+        if (remove_from(removing, json_string_value(app), error) < 0)
+            return -1;
+        told(context, json_string_value(app));
+    }
+    return 0;
+}
+
+int front_remove_card(struct front *front, const char *serial, bool lost,
+                      void (*told)(void *context, const char *app), void *context,
+                      struct error *error)
+{
+    __attribute__((cleanup(removing_clear))) struct removing removing = {.front = front};
+    auto_json json_t *card = NULL;
+    auto_close int trust_lock = -1;
+    bool is_removed;
+    if (session_prepare(front, true, &trust_lock, error) < 0 ||
+        find_card(front, serial, &card, &is_removed, error) < 0)
+        return -1;
+    removing.removal = (struct removal){.serial = serial,
+                                        .kid = json_text(card, "kid"),
+                                        .lost = lost,
+                                        .is_written = is_removed,
+                                        .apps = json_array()};
+    if (!removing.removal.apps)
+        return error_memory(error);
+    if (store_app_each(front->vault->store, note_app, &removing, error) != 0)
+        return -1;
+    return remove_from_all(&removing, told, context, error);
+}

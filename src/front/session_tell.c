@@ -1,0 +1,132 @@
+/*
+ * What the card room is told: the signed head, apps and cards with their proofs, every entry behind the head; and what it is asked
+ * for then.
+ */
+#include "session.h"
+
+#include <string.h>
+
+/* ---- the log ---- */
+
+int session_tell_head(struct session *session, const struct signed_head *head, struct error *error)
+{
+    auto_buffer struct buffer nodes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+    if (vault_frontier(session->front->vault, head->checkpoint.size, &nodes, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(session->card), MESSAGE_CHECKPOINT, error,
+                            TEXT(buffer_text(&head->note)), BYTES(nodes.data, nodes.size));
+    return session_tell(session->card, sent, error);
+}
+
+int session_tell_recipients(struct session *session, const struct signed_head *head,
+                            const struct vault_cards *cards, struct error *error)
+{
+    for (size_t i = 0; i < cards->count; i++) {
+        auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
+        auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+        uint64_t index = cards->cards[i].index;
+        if (vault_entry_proof(session->front->vault, index, head->checkpoint.size, &entry, &proof,
+                              error) < 0)
+            return -1;
+        int sent =
+            channel_send(room_channel(session->card), MESSAGE_RECIPIENT, error, NUMBER(index),
+                         BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
+        if (session_tell(session->card, sent, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int session_tell_app(struct session *session, const struct signed_head *head,
+                     const struct vault_app *app, struct error *error)
+{
+    auto_buffer struct buffer entry = BUFFER_UP_TO(STORE_ENTRY_MAX);
+    auto_buffer struct buffer proof = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
+    if (vault_entry_proof(session->front->vault, app->row.key_entry, head->checkpoint.size, &entry,
+                          &proof, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error, TEXT(app->row.app),
+                            TEXT(app->row.key_record), NUMBER(app->row.key_entry),
+                            BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
+    return session_tell(session->card, sent, error);
+}
+
+static int tell_entry(void *context, uint64_t index, const char *text, size_t size,
+                      struct error *error)
+{
+    struct room *card = context;
+    int sent =
+        channel_send(room_channel(card), MESSAGE_ENTRY, error, NUMBER(index), BYTES(text, size));
+    return session_tell(card, sent, error);
+}
+
+int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error)
+{
+    return store_entry_each(session->front->vault->store, head->checkpoint.size, tell_entry,
+                            session->card, error) == 0
+               ? 0
+               : -1;
+}
+
+int session_sign(struct session *session, struct error *error)
+{
+    struct message message;
+    int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module),
+                               &message, error) < 0)
+        return -1;
+    uint64_t size = message_number(&message, 1);
+    if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0), size, error) < 0)
+        return -1;
+    session->signed_size = size;
+    return 0;
+}
+
+int session_hand(struct session *session, uint64_t n, struct error *error)
+{
+    struct message message;
+    int sent = channel_send(room_channel(session->card), MESSAGE_HAND, error, NUMBER(n));
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect(session->card, MESSAGE_HANDED, session_deadline(session->front->module),
+                       &message, error) < 0)
+        return -1;
+    if (message_number(&message, 0) != n)
+        return error_set(error, CODE_FAULT, "the card room handed another key");
+    return 0;
+}
+
+/* ---- app keys ---- */
+
+void made_clear(struct made *made)
+{
+    free(made->record);
+    free(made->kid);
+    json_decref(made->members);
+}
+
+int session_take_made(struct session *session, enum message_type order, const char *app,
+                      const struct field *fields, size_t count, struct made *ret_made,
+                      struct error *error)
+{
+    struct message message;
+    char hex[DIGEST_HEX_SIZE];
+    int sent = channel_send_fields(room_channel(session->card), order, fields, count, -1, error);
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect_of_card(session, MESSAGE_MADE, session_deadline(session->front->module),
+                               &message, error) < 0)
+        return -1;
+    const char *record = message_text(&message, 0);
+    struct digest digest = digest_of(record, strlen(record));
+    digest_hex(&digest, hex);
+    auto_json json_t *jwk = json_loads(message_text(&message, 1), JSON_REJECT_DUPLICATES, NULL);
+    auto_json json_t *kids = json_loads(message_text(&message, 3), JSON_REJECT_DUPLICATES, NULL);
+    if (!jwk || !kids)
+        return error_set(error, CODE_FAULT, "the card room named no key or no cards");
+    ret_made->record = strdup(record);
+    ret_made->kid = strdup(message_text(&message, 2));
+    ret_made->members =
+        json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", app, "kid", message_text(&message, 2),
+                  "jwk", jwk, "digest", hex, "cards", kids, "use", session->use);
+    return ret_made->record && ret_made->kid && ret_made->members ? 0 : error_memory(error);
+}

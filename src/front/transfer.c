@@ -1,0 +1,216 @@
+/*
+ * Moving records: the card room hands their keys as for any use, and the exchange room, locked and unconnected, seals them anew.
+ */
+#include "transfer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "p11vault/seal/jwe.h"
+#include "typing.h"
+
+#define INTENT_RECORDS 60 /* an entry lists at most 64 */
+#define MOVE_MS 30000
+
+void transfer_clear(struct transfer *transfer)
+{
+    for (size_t i = 0; transfer->moved && i < transfer->job.record_count; i++)
+        free(transfer->moved[i].jwe);
+    free(transfer->moved);
+    job_clear(&transfer->job);
+}
+
+/* ---- intents ---- */
+
+static json_t *intent_members(const struct transfer *transfer, size_t first, size_t count)
+{
+    const struct job *job = &transfer->job;
+    auto_json json_t *opens = json_array();
+    auto_json json_t *seals = json_array();
+    for (size_t i = first; i < first + count; i++) {
+        const struct store_record *row = &job->records[i];
+        json_array_append_new(opens, json_pack("{s:s, s:I, s:s}", "name", row->name, "version",
+                                               (json_int_t)row->version, "digest", row->digest));
+        json_array_append_new(seals, json_string(transfer->moved[i].name.full));
+    }
+    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "verb", job->verb, "name", transfer->about,
+                     "card", job->front->card ? job->front->card : "", "origin", "", "opens", opens,
+                     "seals", seals);
+}
+
+int transfer_intend(struct transfer *transfer, struct error *error)
+{
+    struct job *job = &transfer->job;
+    for (size_t first = 0; first < job->record_count; first += INTENT_RECORDS) {
+        size_t left = job->record_count - first;
+        json_t *members =
+            intent_members(transfer, first, left < INTENT_RECORDS ? left : INTENT_RECORDS);
+        int result = first == 0 ? session_begin_use(&job->session, members, error)
+                                : vault_intent(job->front->vault, job->session.use, members, error);
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the rooms ---- */
+
+static int start_exchange_room(struct job *job, struct error *error)
+{
+    const struct room_start how = {
+        .who = PARTY_EXCHANGE, .keys = job->session.keys_out, .inherit_input = false, .env = NULL};
+    if (room_start(&how, &job->exchange, error) < 0)
+        return -1;
+    close(TAKE_FD(job->session.keys_out));
+    return session_tell(
+        job->exchange, channel_send_empty(room_channel(job->exchange), MESSAGE_SHUT, error), error);
+}
+
+int transfer_open(struct transfer *transfer, const struct vault_cards *cards, struct error *error)
+{
+    struct job *job = &transfer->job;
+    struct session *session = &job->session;
+    char purpose[NAME_MAX_SIZE + 64];
+    (void)snprintf(purpose, sizeof(purpose), "%s %s", job->verb, transfer->about);
+    if (session_make_way(session, error) < 0 ||
+        session_open(session, cards, json_object_get(job->app.key_entry, "cards"), purpose,
+                     job->record_count, job->record_count, error) < 0 ||
+        start_exchange_room(job, error) < 0 || session_tell_head(session, &job->head, error) < 0)
+        return -1;
+    return job_tell_records(job, error);
+}
+
+int transfer_sign(struct transfer *transfer, struct error *error)
+{
+    struct job *job = &transfer->job;
+    if (session_tell_tail(&job->session, &job->head, error) < 0)
+        return -1;
+    return session_sign(&job->session, error);
+}
+
+/* ---- one record ---- */
+
+static int tell(struct transfer *transfer, size_t number, struct error *error)
+{
+    struct job *job = &transfer->job;
+    const struct store_record *row = &job->records[number];
+    const struct moved *moved = &transfer->moved[number];
+    struct channel *channel = room_channel(job->exchange);
+    auto_free char *text = NULL;
+    auto_json json_t *facts = typing_facts(&moved->name, moved->version, job->provider->name,
+                                           json_object_get(job->app.app_entry, "origins"));
+    if (!facts)
+        return error_memory(error);
+    if (json_canonical(facts, &text, error) < 0)
+        return -1;
+    uint64_t slot = job->record_count + number;
+    int sent = channel_send(channel, MESSAGE_RECORD, error, NUMBER(number), TEXT(row->digest),
+                            TEXT(row->app), TEXT(row->name), TEXT(row->kind), NUMBER(row->version),
+                            TEXT(row->jwe));
+    if (sent == 0)
+        sent = channel_send(channel, MESSAGE_SLOT, error, NUMBER(slot), TEXT(text));
+    if (sent == 0)
+        sent = channel_send(channel, MESSAGE_RESEAL, error, NUMBER(number), NUMBER(slot));
+    return session_tell(job->exchange, sent, error);
+}
+
+/* The room's word is not enough: what it sealed must be for this name and version. */
+static int take_issued(struct transfer *transfer, size_t number, const struct message *issued,
+                       struct error *error)
+{
+    struct moved *moved = &transfer->moved[number];
+    const char *text = message_text(issued, 2);
+    auto_json json_t *facts = NULL;
+    struct jwe_header header;
+    if (moved->jwe || message_number(issued, 0) != transfer->job.record_count + number)
+        return error_set(error, CODE_FAULT, "the exchange room sealed what nobody asked for");
+    if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
+        jwe_read_header(message_text(issued, 1), &header, error) < 0)
+        return -1;
+    const char *name = json_text(facts, "name");
+    if (!name || strcmp(name, moved->name.full) != 0 ||
+        json_number(facts, "version", 0) != moved->version)
+        return error_set(error, CODE_FAULT, "the exchange room sealed another record");
+    moved->jwe = strdup(message_text(issued, 1));
+    return moved->jwe ? 0 : error_memory(error);
+}
+
+int transfer_move(struct transfer *transfer, size_t number, struct error *error)
+{
+    struct job *job = &transfer->job;
+    struct deadline deadline = deadline_in(MOVE_MS);
+    if (tell(transfer, number, error) < 0)
+        return -1;
+    for (;;) {
+        struct message message;
+        if (channel_receive(room_channel(job->exchange), deadline, &message, error) < 0) {
+            room_explain(job->exchange, error);
+            return -1;
+        }
+        int result = 0;
+        if (message.type == MESSAGE_WANT)
+            result = session_hand(&job->session, message_number(&message, 0), error);
+        else if (message.type == MESSAGE_ISSUED)
+            result = take_issued(transfer, number, &message, error);
+        else if (message.type == MESSAGE_RESEALED && transfer->moved[number].jwe)
+            transfer->clear_us += (int64_t)message_number(&message, 0);
+        else
+            result = error_set(error, CODE_FAULT, "the exchange room sealed nothing");
+        if (result < 0)
+            return -1;
+        if (message.type == MESSAGE_RESEALED)
+            return 0;
+        if (deadline_passed(deadline))
+            return error_set(error, CODE_FAULT, "the exchange room did not answer in time");
+    }
+}
+
+/* ---- what stands in the store afterwards ---- */
+
+static char *copy(const char *text)
+{
+    return text ? strdup(text) : NULL;
+}
+
+int transfer_row(const struct transfer *transfer, size_t number, struct store_record *ret_row,
+                 struct error *error)
+{
+    const struct store_record *old = &transfer->job.records[number];
+    const struct moved *moved = &transfer->moved[number];
+    struct store_record row = {.name = strdup(moved->name.full),
+                               .app = strdup(moved->name.app),
+                               .kind = strdup(moved->name.kind),
+                               .version = moved->version,
+                               .state = strdup("current"),
+                               .jwe = copy(moved->jwe),
+                               .subject = copy(old->subject),
+                               .scopes = copy(old->scopes),
+                               .expires = old->expires,
+                               .data_expires = old->data_expires,
+                               .issued = old->issued,
+                               .checked = old->checked,
+                               .valid = old->valid};
+    if (!row.name || !row.app || !row.kind || !row.state || !row.jwe ||
+        (old->subject && !row.subject) || (old->scopes && !row.scopes)) {
+        store_record_clear(&row);
+        return error_memory(error);
+    }
+    *ret_row = row;
+    return 0;
+}
+
+int transfer_append_outcome(struct transfer *transfer, const struct error *why, struct error *error)
+{
+    struct job *job = &transfer->job;
+    json_t *members = json_pack("{s:s, s:s, s:s, s:I, s:s*}", "use", job->session.use, "result",
+                                why ? "failed" : "done", "code",
+                                error_code_name(why ? why->code : CODE_DONE), "plaintext_us",
+                                (json_int_t)transfer->clear_us, "message", why ? why->text : NULL);
+    uint64_t index;
+    if (!members)
+        return error_memory(error);
+    if (job->session.signed_size > 0)
+        json_object_set_new(members, "checkpoint",
+                            json_integer((json_int_t)job->session.signed_size));
+    return vault_append(job->front->vault, ENTRY_OUTCOME, job->session.use, members, &index, error);
+}

@@ -1,0 +1,45 @@
+/*
+ * transfer.h: records that are sealed anew, to another app key or under another name, by an exchange room that was never connected.
+ */
+#ifndef P11VAULT_SRC_FRONT_TRANSFER_H
+#define P11VAULT_SRC_FRONT_TRANSFER_H
+
+#include "job.h"
+
+/* One record that moves: from the job's record of the same number. */
+struct moved {
+    struct name name; /* that it gets */
+    int64_t version;
+    char *jwe; /* as it was sealed anew */
+};
+
+struct transfer {
+    struct job job;
+    struct moved *moved; /* one a record of the job */
+    int64_t clear_us;
+    const char *about; /* what the intent is about: an app or a grant */
+};
+
+void transfer_clear(struct transfer *transfer);
+
+/* Writes the intents, at most 60 records each, all of one use. */
+int transfer_intend(struct transfer *transfer, struct error *error);
+
+/* Starts both rooms, tells the card room head, app and records: it waits for what else there is to tell. */
+int transfer_open(struct transfer *transfer, const struct vault_cards *cards, struct error *error);
+
+/* Tells the entries behind the head and has the log signed. */
+int transfer_sign(struct transfer *transfer, struct error *error);
+
+/* Moves one record; its new JWE is then in `moved`. */
+int transfer_move(struct transfer *transfer, size_t number, struct error *error);
+
+/* The row of what was moved, current, with what is known of the old one; the caller clears it. */
+int transfer_row(const struct transfer *transfer, size_t number, struct store_record *ret_row,
+                 struct error *error);
+
+/* The outcome that closes the use, inside the change that is open; `why` NULL: it went well. */
+int transfer_append_outcome(struct transfer *transfer, const struct error *why,
+                            struct error *error);
+
+#endif

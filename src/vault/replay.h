@@ -1,0 +1,101 @@
+/*
+ * replay.h: a log from its first entry on: the tree that it makes, the checkpoints that it must meet, and what its entries say of
+ * records, apps and cards.  Where the entries come from, a store or an export, is the caller's.
+ */
+#ifndef P11VAULT_SRC_VAULT_REPLAY_H
+#define P11VAULT_SRC_VAULT_REPLAY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "p11vault/audit/checkpoint.h"
+#include "p11vault/audit/entry.h"
+#include "p11vault/audit/merkle.h"
+#include "p11vault/base/json.h"
+#include "p11vault/vault/verify.h"
+
+/* What the log says of one version of a record: the newest entry about it. */
+struct replay_record {
+    char *key; /* "NAME VERSION" */
+    uint64_t hash;
+    uint64_t index; /* of that entry */
+    char digest[DIGEST_HEX_SIZE];
+    char state[16];
+    char *columns; /* canonical JSON */
+    char *kid;     /* of the app key that it is sealed to */
+    bool found;    /* a row was compared with it */
+};
+
+struct replay_signed {
+    uint64_t size;
+    struct digest root;
+};
+
+struct replay_promise {
+    uint64_t size, index; /* of a checkpoint, and of the outcome that names it */
+};
+
+struct replay {
+    const char *vault_id, *origin;
+    const struct trust *trust;
+    struct merkle_frontier frontier;
+    struct merkle_node nodes[MERKLE_LEVELS]; /* that the newest entry has completed */
+    size_t node_count;
+    uint64_t total_nodes;
+
+    struct replay_signed *checkpoints; /* verified, by size */
+    size_t checkpoint_count, checkpoint_room, next_checkpoint;
+    struct replay_promise *promises;
+    size_t promise_count, promise_room;
+
+    struct replay_record *records;
+    size_t record_count, record_room;
+    size_t *table; /* 1 + place in `records`, by hash */
+    size_t table_size;
+    uint64_t seed;
+
+    json_t *app_keys; /* kid → index of its entry */
+    json_t *granted;  /* index as text → entry that grants trust and was not declared void */
+};
+
+/* `origin` and `trust` are used until the end; `vault_id` is what entry 0 must say. */
+int replay_begin(struct replay *replay, const char *vault_id, const char *origin,
+                 const struct trust *trust, struct error *error);
+void replay_clear(struct replay *replay);
+#define auto_replay __attribute__((cleanup(replay_clear)))
+
+/* All checkpoints, by size, before the first entry.  CODE_LOG, "checkpoint N: …". */
+int replay_checkpoint(struct replay *replay, uint64_t size, const char *note, struct error *error);
+
+/*
+ * The next entry, in two steps.  First its bytes: hashed into the tree (the nodes it completes are in replay->nodes), and its form.
+ * Then what it says, and the root when a checkpoint is reached.  CODE_LOG, "entry N: …".  The view is valid as long as the text.
+ */
+int replay_read(struct replay *replay, const char *text, size_t size, struct entry_view *ret_view,
+                struct error *error);
+int replay_take(struct replay *replay, const char *text, size_t size, const struct entry_view *view,
+                struct error *error);
+
+/* Behind the last entry: every checkpoint was met, and those that outcomes name are there. */
+int replay_end(struct replay *replay, struct error *error);
+
+/* What is known of a version of a record; NULL: nothing. */
+struct replay_record *replay_find_record(struct replay *replay, const char *name, int64_t version);
+
+/* The last entry that grants trust and that no checkpoint covers; false: there is none. */
+bool replay_unsigned_grant(const struct replay *replay, uint64_t *ret_index);
+
+/* Puts "entry N: " before the error and makes it the log's. */
+int replay_bad_entry(uint64_t index, struct error *error);
+
+struct number_text {
+    char text[24];
+};
+struct number_text replay_number(int64_t number);
+
+/* What it came to, but for the records (verify.c). */
+void verify_report_fill(struct verify_report *report, const struct replay *replay);
+
+#endif

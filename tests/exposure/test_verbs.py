@@ -1,0 +1,108 @@
+"""Every verb of the program, by its own table, and each of its forms: the front holds nothing, ever.
+
+A verb or a --json that is not named here fails the test of the table, so that none is left out.
+"""
+
+import re
+import secrets
+import subprocess
+
+import pytest
+
+from cards import GRANT
+from modules import SoftHsm, WatchedVault
+from program import Processes
+from stage import CARD, EC, EXCHANGE, FRONT, Prepared, Stage, a_secret, waits
+
+ENDS = [(FRONT, "exit")]
+WITH_CARD, WITH_EXCHANGE = [*ENDS, (CARD, "exit")], [*ENDS, (EXCHANGE, "exit")]
+WITH_BOTH = [*WITH_CARD, (EXCHANGE, "exit")]
+JSON = "--json"
+
+# What each form is given behind the verb, and whose ends must be among what was seen.
+FORMS = {
+    "init": [((), ENDS), (("--soft",), WITH_CARD)],
+    "doctor": [((), WITH_CARD), ((JSON,), WITH_CARD)],
+    "card list": [((), WITH_CARD), ((JSON,), WITH_CARD)],
+    "card enroll": [((), WITH_CARD)],
+    "app add": [(("more", "--id", "1", "--origin", "{origin}", "--secret-file", "{secret}"),
+                 WITH_BOTH)],
+    "app list": [((), ENDS), ((JSON,), ENDS)],
+    "app show": [(("ads",), ENDS), (("ads", JSON), ENDS)],
+    "app set-secret": [(("ads", "--secret-file", "{secret}"), WITH_EXCHANGE)],
+    "import": [(("ads/user/bob", "--token-file", "{secret}"), WITH_EXCHANGE)],
+    "exchange": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
+    "status": [((), ENDS), ((JSON,), ENDS)],
+    "audit show": [((), ENDS), ((JSON,), ENDS)],
+    "audit verify": [((), ENDS), ((JSON,), ENDS)],
+    "audit key": [((), ENDS), ((JSON,), ENDS)],
+}
+NEW_VAULT = ("init",)
+CASES = [(verb, *form) for verb, forms in FORMS.items() for form in forms]
+
+
+@pytest.fixture(scope="module")
+def prepared(build, tmp_path_factory):
+    """Made once."""
+    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm("ec:P-256", EC))
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def stage(prepared, build, needles, record_property):
+    """A fresh one."""
+    prepared.renew()
+    return Stage(prepared, build, needles, record_property)
+
+
+def _help(build, *words):
+    return subprocess.run([build / "p11vault", *words, "--help"], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def test_table(build):
+    """The verbs of the program are those that are looked at, and so are their --json forms."""
+    listed = _help(build).split("\n\n")[1]
+    verbs = [re.match(r"  ([a-z-]+(?: [a-z-]+)?)(?: +[A-Z[]|  )", line)[1].rstrip()
+             for line in listed.splitlines()]
+    assert sorted(verbs) == sorted(FORMS)
+    for verb in verbs:
+        has_json = JSON in _help(build, *verb.split())
+        assert any(JSON in words for words, _ in FORMS[verb]) == has_json, verb
+
+
+@pytest.mark.parametrize("verb, words, ends", CASES,
+                         ids=[" ".join([verb, *words[-1:]]) for verb, words, _ in CASES])
+def test_verb(stage, build, verb, words, ends):
+    """Watched from the first instruction to the end of each of its programs."""
+    secret = stage.needles.add("given", a_secret())
+    file = stage.vault.write("given/new", secret + "\n")
+    arguments = [word.format(origin=stage.graph.origin, secret=file) for word in words]
+    if verb in NEW_VAULT:
+        stage.vault = WatchedVault(build, Processes())
+    try:
+        code = 0 if verb != "doctor" else stage.vault.run(verb, *words).code
+        scene = stage.start(*verb.split(), *arguments, learn=lambda: _learn(stage))
+        stage.judge(scene, code, ends)
+    finally:
+        if verb in NEW_VAULT:
+            stage.vault.remove()
+
+
+def _learn(stage):
+    """What this run has made and now keeps in files, or has been issued."""
+    stage.learn()
+    for name in ("pin", "so-pin"):
+        file = stage.vault.directory / "soft" / name
+        if file.exists() and file.stat().st_size >= 8:
+            stage.needles.add(f"new-{name}", file.read_text().strip())
+
+
+def test_terminal(stage):
+    """A verb that asks at the terminal: what is typed passes the front by."""
+    secret = stage.needles.add("typed", secrets.token_hex(20))
+    stage.case = "at the terminal"
+    scene = stage.start("import", "ads/user/bob",
+                        talk=[(r"token: $", secret, "wait for a secret")])
+    stage.judge(scene, 0, waits("wait for a secret", rooms=(EXCHANGE,)))

@@ -1,0 +1,255 @@
+"""A card that is taken out at the wrong moment, a reader that fails, others that use the card."""
+
+import re
+
+import pytest
+
+from card import MODULE, OPENSC_CONF, PIN, SERIAL
+from cards import grant_untouched, refused
+from scene import GRANT
+from test_rutoken import LABEL, LATER, ONE_EXCHANGE, exchange, exchanged
+from test_rutoken_pin import PROMPT, TRIES
+
+PUT_BACK = "run the command again"  # and before it how, by what OpenSC says: it has several words
+
+# Where it happens, whether the command or only its answer is lost, and what is said then.
+MOMENTS = {
+    "scanning": ("select", "before", 20, ["no card fits", "put the card in"]),
+    "login": ("verify", "before", 23, ["C_Login failed: ", "is in its reader"]),
+    "login, answer lost": ("verify", "unanswered", 23, ["C_Login failed: ", "is in its reader"]),
+    "after login": ("verify", "after", 23, ["sign the log: ", PUT_BACK]),
+    "sign": ("sign", "before", 23, ["sign the log: ", "C_Sign failed: ", PUT_BACK]),
+    "sign, answer lost": ("sign", "unanswered", 23, ["sign the log: ", PUT_BACK]),
+    "after sign": ("sign", "after", 23, ["unwrap the key of app 'ads': ", PUT_BACK]),
+    "decrypt": ("decipher", "before", 23,
+                ["unwrap the key of app 'ads': ", "C_Decrypt failed: ", PUT_BACK]),
+    "decrypt, answer lost": ("decipher", "unanswered", 23,
+                             ["unwrap the key of app 'ads': ", PUT_BACK]),
+}
+
+
+@pytest.mark.parametrize("at, when, code, words", MOMENTS.values(), ids=MOMENTS)
+def test_taken_out(ready, at, when, code, words):
+    """No key is handed, nothing is lost, one PIN try at most; with the card back it works at once."""
+    mark = ready.house.tell("mark")["mark"]
+    ready.house.tell("remove_at", at=at, when=when)
+    with grant_untouched(ready.vault):
+        refused(exchange(ready), code, *words)
+        assert ready.house.counts(mark).get("verify", 0) <= 1
+        assert ready.card.facts == {**ready.card.facts, "user": TRIES, "logged_in": 0}
+    assert not ready.graph.requests("exchange")[ready.requests:]
+    ready.card.insert()
+    assert exchanged(ready) == ONE_EXCHANGE
+
+
+@pytest.mark.parametrize("at, when", [("decipher", "after"), ("logout", "before")])
+def test_taken_out_when_its_work_is_done(ready, at, when):
+    """From the unwrapping on the card is not needed: the exchange is completed."""
+    ready.house.tell("remove_at", at=at, when=when)
+    assert exchange(ready).code == 0
+    ready.vault.done("audit", "verify")
+
+
+def test_taken_out_while_the_pin_is_typed(ready):
+    """The PIN is not sent anywhere."""
+    mark = ready.house.tell("mark")["mark"]
+
+    def take_out():
+        ready.card.remove()
+        return PIN
+    with grant_untouched(ready.vault):
+        result = exchange(ready, "--ask-pin", pty=[(PROMPT, take_out)])
+        assert result.code in (20, 23) and "hint: " in result.err, result
+    assert "verify" not in ready.house.counts(mark)
+    ready.card.insert()
+    assert exchanged(ready) == ONE_EXCHANGE
+
+
+def test_put_back_while_the_pin_is_typed(ready):
+    """Taken out and put back before the PIN is there: either works, or says so; never a second try."""
+    mark = ready.house.tell("mark")["mark"]
+
+    def swap():
+        ready.card.remove()
+        ready.card.insert()
+        return PIN
+    result = exchange(ready, "--ask-pin", pty=[(PROMPT, swap)])
+    assert result.code in (0, 23), result
+    assert ready.house.counts(mark).get("verify", 0) <= 1
+    assert exchanged(ready, offset=2 * LATER) == ONE_EXCHANGE
+
+
+def test_swapped_while_the_pin_is_typed(ready):
+    """The PIN of one card never reaches another that was put into its reader."""
+    second = ready.second_card()
+    second.remove()
+
+    def swap():
+        ready.card.remove()
+        second.insert(0)
+        return PIN
+    with grant_untouched(ready.vault):
+        result = exchange(ready, "--ask-pin", pty=[(PROMPT, swap)])
+    assert result.code in (20, 23), result
+    assert second.facts["user"] == TRIES and second.facts["logged_in"] == 0
+
+
+def enrolling_ends(scene, at, when):
+    """The vault trusts nothing half made; the card is put back afterwards."""
+    scene.house.tell("remove_at", at=at, when=when)
+    result = scene.vault.run("card", "enroll")
+    assert result.code in (20, 23) and "trusted:" not in result.err, result
+    assert not scene.vault.trust.exists() or not scene.vault.trust.read_text()
+    scene.vault.done("audit", "verify")
+    scene.card.insert()
+
+
+@pytest.mark.parametrize("at, when", [("select", "before"), ("verify", "after"),
+                                      ("create", "before"), ("decipher", "unanswered"),
+                                      ("sign", "before")])
+def test_taken_out_while_enrolling(formatted, at, when):
+    """Enrolling again completes it, with the keys that were made already."""
+    enrolling_ends(formatted, at, when)
+    formatted.vault.done("card", "enroll")
+    assert [label.split()[-1] for label in formatted.labels()] == ["unwrap", "sign"]
+    formatted.make_ready()
+    assert exchanged(formatted) == ONE_EXCHANGE
+
+
+@pytest.mark.parametrize("at, when", [("generate", "before"), ("generate", "unanswered"),
+                                      ("update", "unanswered")])
+def test_taken_out_while_a_key_is_made(formatted, at, when):
+    """OpenSC then finds no way past the half of a key until it is deleted, as docs/rutoken.md says."""
+    enrolling_ends(formatted, at, when)
+    refused(formatted.vault.run("card", "enroll"), 23, "C_GenerateKeyPair failed: ", PUT_BACK)
+    formatted.house.tool("/usr/bin/opensc-explorer", typed=f"""\
+cd 1000
+cd 1000
+cd 6002
+verify CHV2 "{PIN}"
+delete 0001
+cd ..
+cd 6001
+delete 0001
+""")
+    formatted.vault.done("card", "enroll")
+    formatted.make_ready()
+    assert exchanged(formatted) == ONE_EXCHANGE
+
+
+# ---- a card or a reader that hangs ----
+
+def hurry(scene, seconds=1):
+    """A short deadline for the module."""
+    text = scene.vault.config.read_text()
+    scene.vault.config.write_text(text.replace("deadline = 30", f"deadline = {seconds}"))
+
+
+def test_card_that_hangs(ready):
+    """The deadline ends the room; pcscd resets the card then, so that nobody stays logged in."""
+    hurry(ready)
+    ready.house.tell("hold", at="decipher")
+    with grant_untouched(ready.vault):
+        refused(exchange(ready), 23, "did not answer in time")
+    ready.house.tell("release")
+    ready.house.wait("decipher")
+    ready.house.wait("reset")
+    assert ready.card.facts["logged_in"] == 0
+    assert exchanged(ready) == ONE_EXCHANGE
+
+
+def test_taken_out_while_it_hangs(ready):
+    """Pulling a card that works for too long ends the waiting at once."""
+    ready.house.tell("hold", at="decipher")
+    started = ready.vault.start("exchange", GRANT)
+    ready.house.wait("held")
+    ready.card.remove()
+    refused(started.finish(), 23, "unwrap the key of app 'ads': ", PUT_BACK)
+    ready.card.insert()
+    assert exchanged(ready) == ONE_EXCHANGE
+
+
+def test_pcscd_ends(ready):
+    """In the middle of a use, and for the next one; it works again when pcscd does."""
+    ready.house.tell("hold", at="sign")
+    started = ready.vault.start("exchange", GRANT)
+    ready.house.wait("held")
+    ready.house.tell("stop_pcscd")
+    with grant_untouched(ready.vault):
+        refused(started.finish(), 23, "sign the log: ", PUT_BACK)
+        refused(exchange(ready), 20, f"no card fits serial '{SERIAL}'; found: none")
+    assert ready.vault.done("card", "list").err == "no card is there\n"
+    ready.house.tell("start_pcscd")
+    assert exchanged(ready) == ONE_EXCHANGE
+
+
+# ---- others at the card ----
+
+# Deciphers zeros with the key of reference 1, the unwrapping one, without any login of its own.
+USE_THE_KEY = ["/usr/bin/opensc-tool"] + [part for apdu in (
+    "00:22:41:B8:03:84:01:01", "10:2A:80:86:FF:" + ":".join(["00"] * 255), "00:2A:80:86:01:00:00")
+    for part in ("--send-apdu", apdu)]
+WORKED, REFUSED = "SW1=0x90, SW2=0x00", "SW1=0x69, SW2=0x82"
+
+
+def logged_in(scene):
+    """An exchange that waits, with the card room logged in, for a stand-in that is slow to connect."""
+    scene.graph.misbehave("connect", "silent")
+    started = scene.vault.start("exchange", GRANT)
+    scene.graph.wait("connection", scene.connections + 1)
+    return started
+
+
+def completed(scene, started):
+    """The stand-in goes on, and so does the exchange."""
+    scene.graph.tell("release")
+    result = started.finish()
+    assert result.code == 0, result
+    scene.vault.done("audit", "verify")
+
+
+def test_others_log_out(ready):
+    """Another program's login and logout before our signature does not stop the use."""
+    started = logged_in(ready)
+    ready.house.tool("/usr/bin/pkcs11-tool", "--module", MODULE, "--login", "--pin", PIN,
+                     "--list-objects")
+    completed(ready, started)
+
+
+def test_others_use_the_card_meanwhile(ready):
+    """What docs/rutoken.md warns of: the card knows one login, and not whose it is."""
+    assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
+    started = logged_in(ready)
+    assert ready.house.tool(*USE_THE_KEY).count(WORKED) == 3
+    completed(ready, started)
+    assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
+
+
+def test_others_are_locked_out(ready):
+    """With conf/opensc.conf, as docs/rutoken.md advises, they wait until p11vault has logged out."""
+    ready.vault.config.write_text(ready.vault.config.read_text().replace(
+        "deadline = 30\n", f"deadline = 30\nenv.OPENSC_CONF = {OPENSC_CONF}\n"))
+    started = logged_in(ready)
+    ready.house.tool("/usr/bin/timeout", "2", *USE_THE_KEY, fails=True)
+    completed(ready, started)
+    assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
+
+
+def test_killed_while_logged_in(ready):
+    """A room that is gone leaves nobody logged in: pcscd resets the card."""
+    ready.house.tell("hold", at="sign")
+    started = ready.vault.start("exchange", GRANT)
+    ready.house.wait("held")
+    started.send_signal(9)
+    started.finish()
+    ready.house.tell("release")
+    ready.house.wait("reset")
+    assert ready.card.facts["logged_in"] == 0
+    assert exchanged(ready) == ONE_EXCHANGE
+
+
+def test_label_of_the_card_in_errors(ready):
+    """Which card it was is said: label and serial."""
+    ready.house.tell("remove_at", at="sign")
+    result = exchange(ready)
+    assert re.search(rf"card '{re.escape(LABEL)} {SERIAL}': ", result.err), result

@@ -1,0 +1,64 @@
+"""Lists by cursor: `limit`, `after`, `before`, and a `next` that has the token in it."""
+
+import base64
+import binascii
+import re
+from urllib.parse import urlencode
+
+from messages import Answer
+from meta_errors import GraphError
+
+KEPT = ("fields", "permission", "status")  # what a link to another page repeats
+
+
+def listed(call, items, names, visible=lambda item: True):
+    """One page of `items`; `names` are what their cursors are made of.
+
+    An item that is not visible takes its place in the page and is left out, as privacy does at
+    Meta, so that a page may be empty and have a next one.
+    """
+    limit, endless = _limit(call), call.rule("endless_lists")
+    marks = [base64.urlsafe_b64encode(f"cursor:{one}".encode()).decode() for one in names]
+    start = _position(call, "after", marks) + 1
+    if endless and start == len(marks):
+        start = 0
+    end = start + limit
+    if call.value("before"):
+        end = _position(call, "before", marks)
+        start = max(0, end - limit)
+    answer = {"data": [item for item in items[start:end] if visible(item)]}
+    if marks[start:end]:
+        last = min(end, len(marks)) - 1
+        answer["paging"] = {"cursors": {"before": marks[start], "after": marks[last]}}
+        if end < len(items) or endless:
+            answer["paging"]["next"] = _link(call, limit, after=marks[last])
+        if start:
+            answer["paging"]["previous"] = _link(call, limit, before=marks[start])
+    return Answer(200, answer)
+
+
+def _limit(call):
+    given = call.value("limit") or str(call.rule("page_limit"))
+    if not re.fullmatch("[1-9][0-9]{0,5}", given):
+        raise GraphError(100, "(#100) Param limit must be a positive number")
+    return min(int(given), call.rule("page_limit_max"))
+
+
+def _position(call, name, marks):
+    given = call.value(name)
+    if not given:
+        return -1
+    try:
+        base64.b64decode(given, altchars=b"-_", validate=True)
+        return marks.index(given)
+    except (binascii.Error, ValueError):
+        raise GraphError(2642, "Invalid cursors values") from None
+
+
+def _link(call, limit, **cursor):
+    """A whole URL with the token in it, as Meta sends it; the proof is not repeated."""
+    kept = [(name, value) for name, value in call.request.query + call.request.form
+            if name in KEPT]
+    query = [("access_token", call.token_text()), *kept, ("limit", limit), *cursor.items()]
+    host = call.request.header("Host") or "localhost"
+    return f"https://{host}{call.request.path}?{urlencode(query)}"

@@ -1,0 +1,78 @@
+"""A login with one of its programs killed at a message: what came of it is taken up by the next run, or replaced.
+
+A run of these tests takes samples; with P11VAULT_CAMPAIGN=1 in the environment it takes every call.
+"""
+
+import functools
+
+import pytest
+
+from cards import GRANT
+from flows import Flow
+from killing import MESSAGES, Snapshot, Victim, points
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+
+BOB = "ads/user/bob"
+
+
+@pytest.fixture(name="flow")
+def _flow(ready_vault, graph, canaries):
+    """A browser that every login finds in its environment."""
+    flow = Flow(ready_vault, graph, canaries)
+    flow.vault.environment = functools.partial(ready_vault.environment, **flow.browser())
+    return flow
+
+
+def killed(flow, program, step, name):
+    """One login after another on the vault as it is now, each killed at another call."""
+    arguments = ("login", name, "--port", str(flow.port))
+    snapshot, victim = Snapshot(flow.vault), Victim(flow.vault, program)
+    try:
+        for call, count in victim.count(MESSAGES, *arguments).items():
+            for number in points(count, step):
+                snapshot.restore()
+                before = flow.steps().count("code")
+                result = victim.kill(call, number, *arguments)
+                where = f"{program} at {call} {number} of {count}: {result}"
+                assert flow.steps().count("code") - before <= 1, where
+                flow.check(result)
+                yield where
+    finally:
+        victim.remove()
+        snapshot.remove()
+
+
+def check_settled(flow, name, where):
+    """One is current, nothing waits, every use has one outcome."""
+    facts, states = flow.facts, flow.states(name)
+    assert list(states.values()).count("current") == 1, (where, states)
+    assert set(states.values()) <= {"current", "previous", "rejected"}, (where, states)
+    intents = sorted(entry["use"] for entry in facts.entries if entry["type"] == "intent")
+    outcomes = sorted(entry["use"] for entry in facts.entries if entry["type"] == "outcome")
+    assert intents == outcomes, where
+
+
+@pytest.mark.parametrize("program, step", [("front", 5), ("card", 7), ("exchange", 9)])
+def test_logging_in_again(flow, program, step):
+    """The second login replaces whatever the first one has left."""
+    for where in killed(flow, program, step, BOB):
+        result = flow.login(BOB)
+        assert result.code == 0, (where, result)
+        check_settled(flow, BOB, where)
+        assert flow.works(BOB), where
+
+
+def test_going_on_without_the_person(flow):
+    """In the place of an old grant: what was issued is confirmed by the next exchange."""
+    confirmed = 0
+    for where in killed(flow, "front", 3, GRANT):
+        version, pending = flow.facts.versions[GRANT]
+        flow.graph.clock(60)
+        result = flow.done("exchange", GRANT)
+        flow.graph.clock(0)
+        assert ("an interrupted run had been issued is confirmed" in result.err) is pending, where
+        assert flow.facts.versions[GRANT][0] > version, where
+        confirmed += pending
+        check_settled(flow, GRANT, where)
+    assert confirmed

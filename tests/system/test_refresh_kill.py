@@ -1,0 +1,85 @@
+"""A batch killed in the middle and run again: no grant is lost, none is renewed twice in vain."""
+
+import pytest
+
+from cards import GRANT, Facts
+from killing import MESSAGES, Victim, points, was_killed
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+from renewing import Fleet, long_lived
+
+GRANTS = [GRANT, "ads/user/bob", "ads/user/eve", "more/user/ann"]
+CHANGES = "fdatasync"
+
+
+@pytest.fixture(name="fleet")
+def _fleet(ready_vault, graph):
+    """Four grants of two apps, of which nothing is known yet."""
+    fleet = Fleet(ready_vault, graph)
+    fleet.add_app("more")
+    fleet.give(*GRANTS[1:], **long_lived(10))
+    fleet.forget_calls()
+    return fleet
+
+
+def kill_and_repeat(fleet, program, call, number):
+    """A kill, of a room in each of its runs; then the run that makes it good."""
+    victim = Victim(fleet.vault, program)
+    try:
+        killed = victim.kill(call, number, "refresh", "--due")
+    finally:
+        victim.remove()
+    first = fleet.calls().count("exchange")
+    known = Facts(fleet.vault)
+    kept = [name for name, (version, pending) in known.versions.items()
+            if pending or version > 1]
+    asked = len(fleet.graph.requests())
+    repeated = fleet.vault.run("refresh", "--due")
+    assert repeated.code == 0, (killed, repeated)
+    fleet.vault.done("audit", "verify")
+    # What the killed run had kept is not asked for again: only what was on its way may be.
+    again = [one["step"] for one in fleet.graph.requests()[asked:]].count("exchange")
+    assert again == len(GRANTS) - len(kept), (killed, repeated)
+    assert 0 <= first - len(kept) <= (1 if program == "front" else len(GRANTS)), (killed, repeated)
+    assert all(version > 1 for version in fleet.versions.values())
+    entries = Facts(fleet.vault).entries
+    intents = {entry["use"] for entry in entries if entry["type"] == "intent"}
+    outcomes = [entry["use"] for entry in entries if entry["type"] == "outcome"]
+    assert sorted(intents) == sorted(outcomes), "each use has one outcome"
+    return killed
+
+
+@pytest.mark.parametrize("call", [*MESSAGES, CHANGES])
+def test_front(fleet, prepared, call):
+    """At each message on its way, and at each change of the store."""
+    count = count_calls(fleet, prepared, "front", call)
+    killed = 0
+    for number in points(count, max(1, count // 4)):
+        killed += was_killed(kill_and_repeat(again(prepared), "front", call, number))
+    assert killed
+
+
+@pytest.mark.parametrize("program", ["card", "exchange"])
+def test_rooms(fleet, prepared, program):
+    """A room that dies may take what was on its way along, and nothing else."""
+    count = count_calls(fleet, prepared, program, "sendto")
+    for number in points(count, max(1, count // 3)):
+        kill_and_repeat(again(prepared), program, "sendto", number)
+
+
+def count_calls(fleet, prepared, program, call):
+    """In an undisturbed run."""
+    victim = Victim(fleet.vault, program)
+    try:
+        return victim.count([call], "refresh", "--due")[call]
+    finally:
+        victim.remove()
+
+
+def again(prepared):
+    """Everything as it was before."""
+    fleet = Fleet(prepared.use("ready"), prepared.graph)
+    fleet.add_app("more")
+    fleet.give(*GRANTS[1:], **long_lived(10))
+    fleet.forget_calls()
+    return fleet
