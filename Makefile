@@ -182,6 +182,10 @@ rutoken: all
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
 
+# BENCH_GRANTS=1000 of three apps in one refresh.
+batch-bench: all
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/batch.py
+
 # What a log of a million entries costs (AUDIT_ENTRIES=…), beside the hashing alone.  Not a test either.
 AUDIT_ENTRIES ?= 1000000
 $B/bench/audit_bench: $B/tests/bench/audit_bench.o $(LIBRARY)
@@ -281,12 +285,13 @@ help:
 	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'audit-proof every attack on the log (an hour); check takes samples'
+	@echo 'batch-bench what BENCH_GRANTS=1000 grants of three apps cost in one refresh'
 	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench audit-bench audit-proof fuzz \
+.PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench batch-bench audit-bench audit-proof fuzz \
         fuzz-seeds fuzz-run headers floors links analyze check demo deps install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

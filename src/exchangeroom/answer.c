@@ -182,9 +182,12 @@ static int read_answer(const struct step *step, struct oauth_answer *ret_answer,
     return oauth_answer_read(step->provider, &reply, ret_answer, error);
 }
 
-/* A code stays here, for the step that uses it. */
-static void keep_code(struct exchangeroom *room, struct oauth_answer *answer)
+/* A code stays here, for the step that uses it; that of a device until something was issued for it. */
+static void keep_code(struct exchangeroom *room, const struct step *step,
+                      struct oauth_answer *answer)
 {
+    if (step->step == STEP_DEVICE_POLL && answer->verdict.action == CODE_DONE)
+        secret_free(TAKE(room->code));
     if (!answer->code)
         return;
     secret_free(room->code);
@@ -202,7 +205,7 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
         return -1;
     secret_free(TAKE(answer.grant));
     answer.machine_id[0] = '\0'; /* sealed with the grant, and for nobody else */
-    keep_code(room, &answer);
+    keep_code(room, step, &answer);
     wipe(step);
     if (take_pages(room, step, &answer, error) < 0)
         return -1;

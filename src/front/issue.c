@@ -91,7 +91,7 @@ static const char *expected_subject(const struct issuing *issuing)
         return work->name.label;
     if (work->issuing == STEP_SYSTEM_USER)
         return issuing->what->subject;
-    if (work->source == NO_RECORD || strcmp(from->kind, work->name.kind) != 0)
+    if (!from || strcmp(from->kind, work->name.kind) != 0)
         return NULL;
     return work->job->records[work->source].subject;
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""`make bench-batch`: many grants of a few apps in one `refresh --due`: docs/benchmarks.md.
+"""`make batch-bench`: many grants of a few apps in one `refresh --due`: docs/benchmarks.md.
 
 Prints what a grant takes once its app's card has signed, what an app takes until then, and what the card was asked.
 """

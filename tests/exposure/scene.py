@@ -1,6 +1,8 @@
 """One run of p11vault under the scanner's eyes: looked at whenever it waits, and when a process ends."""
 
 import os
+import re
+import select
 import selectors
 import signal
 import time
@@ -25,16 +27,16 @@ class Scene(Program):
     """The front is watched from its first instruction, and so is every room that it starts.
 
     `talk` is what happens at the terminal: what is waited for, what is typed then, and the moment
-    under which all processes are looked at before it is typed.  `learn` is called before a process
-    that ends is looked at.
+    under which all processes are looked at before it is typed; what is typed may be a function of
+    the scene.  `learn` is called before a process that ends is looked at.
     """
 
-    def __init__(self, vault, build, needles, *arguments, talk=None, learn=None):
+    def __init__(self, vault, build, needles, *arguments, talk=None, learn=None, env=None):
         self._watcher = Watcher(build, needles, learn)
         dialogue = talk and [(prompt, (typed, moment)) for prompt, typed, moment in talk]
         super().__init__(
             [*vault.prefix, build / "exposure/without", "--stop", MEMFD_SECRET, build / "p11vault", "--config",
-             vault.config, "--vault", vault.directory, *arguments], vault.environment(),
+             vault.config, "--vault", vault.directory, *arguments], vault.environment(**env or {}),
             vault.processes, dialogue=dialogue)
         self._selector.register(self._watcher, selectors.EVENT_READ, "scanner")
         os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
@@ -54,9 +56,19 @@ class Scene(Program):
         return next(look for look in map(Look, reversed(self._watcher.looks))
                     if look.program == program)
 
-    def talk_through(self):
-        """Go on until everything that was to be typed has been."""
-        while self._dialogue:
+    def said(self, pattern):
+        """What stands on standard error, waited for; the match."""
+        while not (found := re.search(pattern, self._texts["err"])):
+            ready, _, _ = select.select([self.process.stderr], [], [], SECONDS)
+            assert ready, f"it does not say {pattern}"
+            data = os.read(self.process.stderr.fileno(), 65536)
+            assert data, f"it ends without {pattern}: {self._texts['err']}"
+            self._texts["err"] += data
+        return found
+
+    def talk_through(self, left=0):
+        """Go on until everything that was to be typed has been, but for the last few."""
+        while len(self._dialogue) > left:
             ready = self._selector.select(SECONDS)
             assert ready, "nothing happens"
             for key, _ in ready:
@@ -77,7 +89,8 @@ class Scene(Program):
             self._seen = found.end()
             self._dialogue.pop(0)
             self.look(moment)
-            os.write(self._master, typed.encode() + b"\n")
+            text = typed(self) if callable(typed) else typed
+            os.write(self._master, text.encode() + b"\n")
 
     def seen(self):
         """What was looked at; after finish()."""

@@ -79,21 +79,27 @@ class Stage:
         self.card, self.pin = prepared.card, prepared.pin
         self.module, self.case, self._job = prepared.module, "", ""
         self.list_residue = False
-        self.steps = steps_of()
-        self.before = {step: len(self.graph.requests(step)) for step, _ in self.steps}
+        self.plan(steps_of())
+        self._issued_before = len(self.graph.tell("issued")["issued"])
         needles.add("app-secret", prepared.secret)
         needles.add("input-token", self.vault.token)
         needles.add("PIN", self.pin)
         for name, value in {**self.keys.needles, **self.keys.of_records()}.items():
             needles.add(name, value)
 
-    def start(self, *arguments, talk=None, learn=None):
+    def plan(self, steps):
+        """These calls, and not those of an exchange."""
+        self.steps = steps
+        self.before = {step: len(self.graph.requests(step)) for step, _ in steps}
+
+    def start(self, *arguments, talk=None, learn=None, env=None):
         """p11vault, watched."""
         options = [word for word in arguments if str(word).startswith("--")]
         words = [word for word in arguments[:2] if re.fullmatch("[a-z][a-z-]*", word)]
         case = ": ".join(filter(None, [" ".join([*words, *options]), self.case]))
         self._job = case if self.module.name == EC else f"{self.module.name}: {case}"
-        return Scene(self.vault, self.build, self.needles, *arguments, talk=talk, learn=learn)
+        return Scene(self.vault, self.build, self.needles, *arguments, talk=talk, learn=learn,
+                     env=env)
 
     def hold(self, count=None):
         """The server keeps each of the first answers, or of all, until it is told to send it."""
@@ -102,15 +108,18 @@ class Stage:
 
     def learn(self):
         """What was issued by now is secret, too."""
-        for token in self.graph.tell("tokens", made_by="exchange")["tokens"]:
-            self.needles.add(f"answer-token:{token['token'][-4:].encode().hex()}", token["token"])
+        issued = self.graph.tell("issued")["issued"][self._issued_before:]
+        for number, one in enumerate(issued):
+            # An app token begins with the app's id, an id token as every JOSE object does.
+            secret = re.split(r"[|.]", one["value"])[-1]
+            self.needles.add(f"{one['what'].replace(' ', '-')}:{number}", secret)
         for name, value in self.keys.of_records().items():
             self.needles.add(name, value)
 
-    def at_each_answer(self, scene, count=None):
+    def at_each_answer(self, scene, count=None, first=0):
         """Look while the room waits for each of the first answers, and let it come."""
         moments = awaited(len(self.steps))
-        for (step, which), moment in list(zip(self.steps, moments))[:count]:
+        for (step, which), moment in list(zip(self.steps, moments))[first:count]:
             self.graph.wait(f"request:{step}", self.before[step] + which)
             self.learn()
             scene.look(moment)
