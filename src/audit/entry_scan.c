@@ -193,13 +193,15 @@ static bool scan_name(struct cursor *cursor, struct entry_part *ret_name)
 
 /* Members in the order of their names, as an object has them. */
 struct sorted {
-    const struct member *lists[LISTS_MAX];
+    const struct member *first;
     const struct member *members[MEMBERS_MAX];
     size_t count;
 };
 
-static int compare(struct entry_part name, const struct member *member)
+static inline int compare(struct entry_part name, const struct member *member)
 {
+    if (name.size > 0 && name.text[0] != member->name[0])
+        return (unsigned char)name.text[0] < (unsigned char)member->name[0] ? -1 : 1;
     size_t shorter = name.size < member->size ? name.size : member->size;
     int order = memcmp(name.text, member->name, shorter);
     return order != 0 ? order : (name.size > member->size) - (name.size < member->size);
@@ -216,19 +218,17 @@ static void sort_in(struct sorted *sorted, const struct member *list)
     }
 }
 
-/* Sorted once, then found again by the lists they were made of. */
+/* Sorted once, then found again by the first list, which stands in no other company. */
 static const struct sorted *sort_lists(const struct member *const lists[LISTS_MAX])
 {
     static struct sorted known[SORTED_MAX];
     size_t place = 0;
-    while (place < SORTED_MAX - 1 && known[place].count > 0 &&
-           memcmp(known[place].lists, lists, sizeof(known[place].lists)) != 0)
+    while (place < SORTED_MAX - 1 && known[place].first != NULL && known[place].first != lists[0])
         place++;
     struct sorted *sorted = &known[place];
-    if (sorted->count > 0 && memcmp(sorted->lists, lists, sizeof(sorted->lists)) == 0)
+    if (sorted->first == lists[0])
         return sorted;
-    sorted->count = 0;
-    memcpy(sorted->lists, lists, sizeof(sorted->lists));
+    *sorted = (struct sorted){.first = lists[0]};
     for (size_t i = 0; i < LISTS_MAX && lists[i] != NULL; i++)
         sort_in(sorted, lists[i]);
     return sorted;

@@ -165,9 +165,16 @@ static int unwrap_content_key(struct cardroom *room, const struct appkey_recipie
             return -1;
         return appkey_unwrap_ecdh(recipient, shared, ret_content_key, error);
     }
+    auto_of(secret_free) struct secret *unwrapped = NULL;
     enum oaep_hash hash = recipient->alg == APPKEY_RSA_OAEP_256 ? OAEP_SHA256 : OAEP_SHA1;
-    return card_decrypt(room->card, key, hash, recipient->encrypted_key,
-                        recipient->encrypted_key_size, ret_content_key, error);
+    if (card_decrypt(room->card, key, hash, recipient->encrypted_key, recipient->encrypted_key_size,
+                     &unwrapped, error) < 0)
+        return -1;
+    if (secret_size(unwrapped) != CEK_SIZE)
+        return error_set(error, CODE_CARD, "the card unwraps to %zu bytes where a key has %d",
+                         secret_size(unwrapped), CEK_SIZE);
+    *ret_content_key = TAKE(unwrapped);
+    return 0;
 }
 
 /* The recipient whose key is on this card. */
@@ -202,8 +209,12 @@ int cardroom_unwrap(struct cardroom *room, struct error *error)
         unwrap_content_key(room, recipient, &key, &content_key, error) < 0 ||
         appkey_open(room->app_record, content_key, &room->app_private, &room->app_public, error) <
             0 ||
-        cardroom_public_jwk(&room->app_public, kid, &jwk, error) < 0)
+        cardroom_public_jwk(&room->app_public, kid, &jwk, error) < 0) {
+        /* The record is the one in the log: it was sealed wrongly, or the card has computed wrongly. */
+        if (error->code == CODE_LOG && !*error->hint)
+            error_hint(error, "run it again: the card may have failed; then p11vault audit verify");
         return error_prefix(error, "unwrap the key of app '%s'", room->app);
+    }
     /* AES-GCM does not commit to its key: only the thumbprint in the signed log says that this is the app's key. */
     if (strcmp(kid, room->app_kid) != 0) {
         secret_free(TAKE(room->app_private));

@@ -39,7 +39,7 @@ static int tell_card(void *context, const struct card_info *info)
     listing->count++;
     return channel_send(listing->room->inside.front, MESSAGE_FOUND, listing->error,
                         TEXT(info->serial), TEXT(info->label), TEXT(info->model),
-                        TEXT(info->manufacturer), TEXT(pin_state(info)));
+                        TEXT(info->manufacturer), TEXT(pin_state(info)), TEXT(info->can));
 }
 
 int cardroom_list(struct cardroom *room, const struct message *order, struct error *error)

@@ -97,8 +97,6 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
         return -1;
     if (card_may_login(room->card, attended, error) < 0)
         return -1;
-    if (info->pin_default)
-        log_info("card %s still has the PIN it was delivered with", room->serial);
     int result = 0;
     if (!attended) {
         result = typed_file(source, PIN_MAX, &pin, error);
@@ -202,8 +200,11 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
         open_card(room, uris, uri_count, error) < 0 ||
         cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error) < 0)
         return -1;
+    const char *note = card_info(room->card)->pin_default
+                           ? "the card still has the PIN it was delivered with: change it"
+                           : "";
     return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial),
-                        TEXT(room->label));
+                        TEXT(room->label), TEXT(note));
 }
 
 /* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */

@@ -38,7 +38,7 @@ static const struct option options[] = {
      "read the access token from this file (mode 0600)"},
     {"--trust", "FILE", PLACE(trust), OPTION_TRUST, "check with the keys of this trust file"},
     {"--key", "KIND", PLACE(key), OPTION_KEY,
-     "make ec:P-256, rsa:2048, rsa:3072 or rsa:4096 on the card"},
+     "make ec:P-256, ec:P-384, rsa:2048, rsa:3072 or rsa:4096 on the card"},
     {"--code-origin", "URL", PLACE(code_origin), OPTION_ORIGIN,
      "where a login's code is exchanged (else the provider's own, or --origin)"},
     {"--scope", "LIST", PLACE(scopes), OPTION_SCOPES, "permissions to ask for, with commas"},

@@ -69,7 +69,7 @@ static int print_report(const struct verify_report *report, bool is_export, bool
 int cli_audit_verify(struct cli *cli, struct error *error)
 {
     const struct arguments *arguments = &cli->arguments;
-    struct verify_report report;
+    struct verify_report report = {0};
     const char *store = arguments->count ? arguments->positional[0] : cli->directory;
     bool is_export = vault_is_export(store);
     if (take_trust(cli, error) < 0)

@@ -20,11 +20,11 @@ static int print_card(void *context, const struct front_card *card)
     if (listing->json)
         return json_array_append_new(
             listing->list,
-            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "module", listing->module->name, "serial",
-                      card->serial, "label", card->label, "model", card->model, "manufacturer",
-                      card->manufacturer, "pin", card->pin));
-    printf("%s  %s  %s  %s  %s\n", listing->module->name, card->serial, card->label, card->model,
-           card->pin);
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "module", listing->module->name,
+                      "serial", card->serial, "label", card->label, "model", card->model,
+                      "manufacturer", card->manufacturer, "pin", card->pin, "can", card->can));
+    printf("%s  %s  %s  %s  %s  %s\n", listing->module->name, card->serial, card->label,
+           card->model, card->pin, *card->can ? card->can : "(does not say what it can do)");
     return 0;
 }
 

@@ -9,8 +9,6 @@
 
 #include "doctor.h"
 
-#define LIST_SECONDS 5
-
 struct modules {
     struct doctor *doctor;
     const struct config_module *module;
@@ -31,6 +29,16 @@ static const struct {
     {"PIN is the factory's: change it", CODE_DONE, "pkcs11-tool --login --change-pin"},
     {"no PIN set", CODE_DONE, "pkcs11-tool --login --login-type so --init-pin"},
 };
+
+/* A card that says what it can do, and neither unwraps nor signs, cannot be enrolled. */
+static void check_abilities(struct doctor *doctor, const char *name, const struct front_card *card)
+{
+    bool unwraps = strstr(card->can, "unwraps") != NULL, signs = strstr(card->can, "signs") != NULL;
+    if (*card->can && (!unwraps || !signs))
+        doctor_warn(doctor, "take another card, or the module of the card's vendor",
+                    "%s: %s %s: cannot be enrolled: it offers no mechanism to %s", name,
+                    card->label, card->serial, unwraps ? "sign" : "unwrap");
+}
 
 static int take_card(void *context, const struct front_card *card)
 {
@@ -53,6 +61,7 @@ static int take_card(void *context, const struct front_card *card)
         doctor_warn(doctor, fix, "%s: %s %s: %s", name, card->label, card->serial, card->pin);
     else
         doctor_ok(doctor, "%s: %s %s: %s", name, card->label, card->serial, card->pin);
+    check_abilities(doctor, name, card);
     return 0;
 }
 
@@ -62,6 +71,11 @@ static void check_pin_file(struct doctor *doctor, const struct config_module *mo
     struct error error;
     auto_close int file = open(module->pin_source, O_PATH | O_CLOEXEC);
     doctor->check = "pin";
+    if (strncmp(module->pin_source, CONFIG_CREDENTIAL, strlen(CONFIG_CREDENTIAL)) == 0) {
+        doctor_ok(doctor, "%s: the PIN is a credential of systemd, there only in its service",
+                  module->name);
+        return;
+    }
     if (file < 0)
         error_errno(&error, CODE_CONFIG, "module '%s': PIN file %s", module->name,
                     module->pin_source);
@@ -76,32 +90,53 @@ static void check_pin_file(struct doctor *doctor, const struct config_module *mo
                    "for then");
 }
 
+/* A PIN that was rejected is not tried again unattended: whoever wonders why finds it here. */
+static void check_rejected(struct doctor *doctor)
+{
+    doctor->check = "pin";
+    for (size_t i = 0; i < doctor->serial_count; i++)
+        if (front_pin_rejected(doctor->cli->config, doctor->serials[i]))
+            doctor_warn(doctor,
+                        "write the right PIN to pin-source, and run one command with --ask-pin",
+                        "card %s has rejected the PIN of pin-source: it is not tried again",
+                        doctor->serials[i]);
+}
+
+static void check_pinentry(struct doctor *doctor, const struct config_module *module)
+{
+    doctor->check = "pin";
+    if (access(module->pinentry, X_OK) == 0)
+        doctor_ok(doctor, "%s: %s asks for the PIN", module->name, module->pinentry);
+    else
+        doctor_problem(doctor, CODE_CONFIG, "install it, or correct pinentry in its section",
+                       "%s: pinentry %s cannot be run", module->name, module->pinentry);
+}
+
 static void check_module(struct modules *modules)
 {
     struct error error;
     struct doctor *doctor = modules->doctor;
-    struct config_module hurried = *modules->module;
-    if (hurried.deadline_s > LIST_SECONDS)
-        hurried.deadline_s = LIST_SECONDS;
     modules->cards = 0;
     doctor->check = "card";
-    int listed = front_list_cards(&hurried, take_card, modules, &error);
+    int listed = front_list_cards(modules->module, take_card, modules, &error);
     doctor->check = "module";
     if (listed < 0) {
         modules->failed = true;
-        error_prefix(&error, "%s", hurried.name);
+        error_prefix(&error, "%s", modules->module->name);
         doctor_failure(doctor, &error,
                        "check path in its section, and that its reader and "
                        "services are there: p11vault -v card list");
     } else if (modules->cards == 0) {
         doctor_warn(doctor, "put a card in, then: p11vault card list", "%s: %s has no card",
-                    hurried.name, hurried.path);
+                    modules->module->name, modules->module->path);
     } else {
-        doctor_ok(doctor, "%s: %s answers, %zu %s", hurried.name, hurried.path, modules->cards,
-                  modules->cards == 1 ? "card" : "cards");
+        doctor_ok(doctor, "%s: %s answers, %zu %s", modules->module->name, modules->module->path,
+                  modules->cards, modules->cards == 1 ? "card" : "cards");
     }
     if (modules->module->pin_source)
         check_pin_file(doctor, modules->module);
+    if (modules->module->pinentry)
+        check_pinentry(doctor, modules->module);
 }
 
 /* Whether a card that this vault trusts is there; nothing can be opened without. */
@@ -145,6 +180,7 @@ void doctor_modules(struct doctor *doctor)
         modules.module = &config->modules[i];
         check_module(&modules);
     }
+    check_rejected(doctor);
     if (!modules.failed)
         check_enrolled(doctor);
 }

@@ -34,7 +34,7 @@ struct choosing {
 
 static int add(struct choosing *choosing, enum front_renewal how, bool is_dead, struct error *error)
 {
-    if (choosing->count == choosing->room) {
+    if (!choosing->choices || choosing->count == choosing->room) {
         size_t room = choosing->room ? 2 * choosing->room : 64;
         void *grown = realloc(choosing->choices, room * sizeof(*choosing->choices));
         if (!grown)
@@ -101,12 +101,13 @@ static int choose_current(struct choosing *choosing, const struct store_record *
 static int choose_pending(struct choosing *choosing, const struct store_record *row,
                           struct error *error)
 {
-    struct choice *last = choosing->count > 0 ? &choosing->choices[choosing->count - 1] : NULL;
+    size_t count = choosing->count;
     if (strcmp(choosing->name, row->name) != 0)
         return 0;
-    if (!last || strcmp(last->wanted.name.full, row->name) != 0)
+    if (!choosing->choices || count == 0 ||
+        strcmp(choosing->choices[count - 1].wanted.name.full, row->name) != 0)
         return add(choosing, FRONT_CHECK, false, error);
-    last->is_dead = false;
+    choosing->choices[count - 1].is_dead = false;
     return 0;
 }
 
@@ -132,12 +133,12 @@ static void say_dead(const struct choice *choice)
 }
 
 /* *ret_count: how many there are something to do for.  The dead are said. */
-static struct front_wanted *living(const struct choosing *choosing, size_t *ret_count)
+static struct front_wanted *living(const struct choice *choices, size_t count, size_t *ret_count)
 {
-    struct front_wanted *wanted = calloc(choosing->count + 1, sizeof(*wanted));
+    struct front_wanted *wanted = calloc(count + 1, sizeof(*wanted));
     *ret_count = 0;
-    for (size_t i = 0; wanted && i < choosing->count; i++) {
-        const struct choice *choice = &choosing->choices[i];
+    for (size_t i = 0; wanted && i < count; i++) {
+        const struct choice *choice = &choices[i];
         if (choice->is_dead)
             say_dead(choice);
         else
@@ -154,7 +155,7 @@ static int refresh_chosen(struct cli *cli, struct error *error)
     auto_free struct choice *choices = choosing.choices;
     if (result != 0)
         return -1;
-    auto_free struct front_wanted *wanted = living(&choosing, &count);
+    auto_free struct front_wanted *wanted = living(choices, choosing.count, &count);
     if (!wanted)
         return error_memory(error);
     size_t dead = choosing.count - count;

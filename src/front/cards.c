@@ -7,8 +7,9 @@
 #include "p11vault/pkcs11/uri.h"
 #include "session.h"
 
-#define LISTED_FIELDS 5
+#define LISTED_FIELDS 6
 #define LISTED_TEXT_SIZE 256
+#define LIST_SECONDS 5
 
 /* The texts go to a terminal, and a module may have written them. */
 static int tell_found(const struct message *message,
@@ -19,7 +20,7 @@ static int tell_found(const struct message *message,
         (void)snprintf(texts[i], sizeof(texts[i]), "%s", message_text(message, i));
         error_clean(texts[i]);
     }
-    const struct front_card card = {texts[0], texts[1], texts[2], texts[3], texts[4]};
+    const struct front_card card = {texts[0], texts[1], texts[2], texts[3], texts[4], texts[5]};
     return each(context, &card);
 }
 
@@ -28,7 +29,9 @@ int front_list_cards(const struct config_module *module,
                      struct error *error)
 {
     auto_of(room_free) struct room *room = NULL;
-    struct deadline deadline = session_deadline(module);
+    /* A module that takes longer to say what is there does not answer: the others' cards are waited for. */
+    int seconds = module->deadline_s < LIST_SECONDS ? module->deadline_s : LIST_SECONDS;
+    struct deadline deadline = deadline_in((int64_t)seconds * 1000);
     if (session_start_room(module, -1, &room, error) < 0)
         return -1;
     struct channel *channel = room_channel(room);

@@ -23,10 +23,10 @@ struct mark {
     bool vouched; /* a person has logged in since */
 };
 
-static int path_of(const struct front *front, const char *serial, char **ret_path,
+static int path_of(const struct config *config, const char *serial, char **ret_path,
                    struct error *error)
 {
-    const char *trust = front->config->trust;
+    const char *trust = config->trust;
     const char *slash = strrchr(trust, '/');
     char hex[2 * SERIAL_MAX + 1];
     size_t size = strnlen(serial, SERIAL_MAX);
@@ -112,7 +112,7 @@ int pin_guard_begin(const struct front *front, const char *serial, const char *s
 {
     auto_free char *path = NULL;
     struct mark now = {.vouched = false}, before;
-    if (path_of(front, serial, &path, error) < 0)
+    if (path_of(front->config, serial, &path, error) < 0)
         return -1;
     look_at(source, &now);
     if (read_mark(path, &before)) {
@@ -129,7 +129,7 @@ void pin_guard_clear(const struct front *front, const char *serial)
 {
     struct error error;
     auto_free char *path = NULL;
-    if (path_of(front, serial, &path, &error) < 0)
+    if (path_of(front->config, serial, &path, &error) < 0)
         return;
     if (unlink(path) < 0 && errno != ENOENT)
         log_info("%s cannot be removed", path);
@@ -140,9 +140,17 @@ void pin_guard_vouch(const struct front *front, const char *serial)
     struct error error;
     auto_free char *path = NULL;
     struct mark mark;
-    if (path_of(front, serial, &path, &error) < 0 || !read_mark(path, &mark) || mark.vouched)
+    if (path_of(front->config, serial, &path, &error) < 0 || !read_mark(path, &mark) ||
+        mark.vouched)
         return;
     mark.vouched = true;
     if (write_mark(path, &mark, &error) < 0)
         log_info("%s", error.text);
+}
+
+bool front_pin_rejected(const struct config *config, const char *serial)
+{
+    struct error error;
+    auto_free char *path = NULL;
+    return path_of(config, serial, &path, &error) == 0 && access(path, F_OK) == 0;
 }

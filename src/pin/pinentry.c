@@ -11,7 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -171,9 +171,9 @@ static int read_data(const struct dialog *dialog, size_t maximum, struct secret 
 
 static int refused(const struct dialog *dialog, const char *line, struct error *error)
 {
-    unsigned long code = 0;
+    unsigned long code = strtoul(line + strlen("ERR "), NULL, 10);
 
-    if (sscanf(line, "ERR %lu", &code) == 1 && (code & CODE_MASK) == CANCELLED)
+    if ((code & CODE_MASK) == CANCELLED)
         return error_set(error, CODE_RETRY, "typing was cancelled");
     return fail(dialog, "it refuses", error);
 }

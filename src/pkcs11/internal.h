@@ -49,6 +49,8 @@ static inline CK_BYTE *module_bytes(const void *bytes)
 }
 
 int module_scan(struct module *module, struct scan *ret_scan, struct error *error);
+/* "unwraps ECDH RSA-OAEP, signs ECDSA RSA, makes EC RSA to 4096", "" when the card does not say. */
+void module_abilities(struct module *module, CK_SLOT_ID slot, char *ret_text, size_t room);
 CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info *ret_info);
 
 /*

@@ -178,6 +178,8 @@ int module_each_card(struct module *module, int (*each)(void *context, const str
 
         if (!scan.slots[i].info.initialised || scan.slots[i].info.internal)
             continue;
+        module_abilities(module, scan.slots[i].id, scan.slots[i].info.can,
+                         sizeof(scan.slots[i].info.can));
         stop = each(context, &scan.slots[i].info);
         if (stop != 0)
             return stop;

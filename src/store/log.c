@@ -293,38 +293,3 @@ void store_snapshot_end(struct store *store)
     if (sqlite3_get_autocommit(store->db) == 0)
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }
-
-#define UNANSWERED_MAX 1000
-
-int store_entry_unanswered(struct store *store, const char *asked, const char *answered,
-                           int (*each)(void *context, const char *subject, struct error *error),
-                           void *context, struct error *error)
-{
-    auto_statement struct statement statement = {0};
-    if (store_prepare(store,
-                      "SELECT subject FROM entry AS asked WHERE type = ?1 AND NOT EXISTS "
-                      "(SELECT 1 FROM entry WHERE type = ?2 AND subject = asked.subject) "
-                      "ORDER BY idx LIMIT ?3",
-                      &statement, error) < 0)
-        return -1;
-    store_bind_text(&statement, 1, asked);
-    store_bind_text(&statement, 2, answered);
-    store_bind_number(&statement, 3, UNANSWERED_MAX);
-    for (;;) {
-        const char *subject = NULL;
-        size_t size = 0;
-        bool row = false;
-        if (store_step(&statement, &row, error) < 0)
-            return -1;
-        if (!row)
-            return 0;
-        if (store_column_text(&statement, 0, "entry.subject", STORE_NAME_MAX, &subject, &size,
-                              error) < 0)
-            return -1;
-        if (!subject)
-            return store_damaged(error, "an entry has no subject");
-        int result = each(context, subject, error);
-        if (result != 0)
-            return result;
-    }
-}

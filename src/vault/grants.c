@@ -346,11 +346,12 @@ int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *
 {
     size_t closed = 0;
     struct dead_search search;
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    if (vault_signed_head(vault, &head, error) < 0)
+        return -1;
     do {
         search = (struct dead_search){.vault = vault};
-        if (store_entry_unanswered(vault->store, entry_type_name(ENTRY_INTENT),
-                                   entry_type_name(ENTRY_OUTCOME), note_dead, &search,
-                                   error) != 0 ||
+        if (vault_known_open_uses(vault, &head, note_dead, &search, error) < 0 ||
             close_found(&search, error) < 0)
             return -1;
         closed += search.count;

@@ -16,7 +16,9 @@
 struct vault_known {
     struct merkle_frontier frontier; /* of the entries that were read */
     json_t *records;                 /* "NAME VERSION" → index of the newest entry about it */
+    json_t *uses;                    /* with an intent and no outcome yet → index of the intent */
     uint64_t kept;                   /* entries that the file covers */
+    uint64_t proved;                 /* size of the head that was met on the way */
 };
 
 void vault_known_free(struct vault_known *known)
@@ -24,6 +26,7 @@ void vault_known_free(struct vault_known *known)
     if (!known)
         return;
     json_decref(known->records);
+    json_decref(known->uses);
     free(known);
 }
 DEFINE_CLEANUP(struct vault_known, vault_known_free);
@@ -59,14 +62,16 @@ static int read_file(struct vault *vault, const struct signed_head *head, struct
     int64_t size = json_number(file, "size", -1);
     const char *hex = json_text(file, "root");
     json_t *records = json_object_get(file, "records");
+    json_t *uses = json_object_get(file, "uses");
     if (json_number(file, "v", 0) != 1 || size < 1 || (uint64_t)size > head->checkpoint.size ||
-        !hex || !digest_parse(hex, &kept) || !json_is_object(records) ||
+        !hex || !digest_parse(hex, &kept) || !json_is_object(records) || !json_is_object(uses) ||
         merkle_load((uint64_t)size, read_node, vault, &known->frontier, &ignored) < 0)
         return -1;
     root = merkle_root(&known->frontier);
     if (!digest_equal(&root, &kept))
         return -1;
     known->records = json_incref(records);
+    known->uses = json_incref(uses);
     known->kept = (uint64_t)size;
     return 0;
 }
@@ -81,8 +86,8 @@ static void write_file(struct vault *vault, const struct signed_head *head,
     auto_free char *text = NULL;
     digest_hex(&head->checkpoint.root, hex);
     auto_json json_t *file =
-        json_pack("{s:i, s:I, s:s, s:O}", "v", 1, "size", (json_int_t)head->checkpoint.size, "root",
-                  hex, "records", known->records);
+        json_pack("{s:i, s:I, s:s, s:O, s:O}", "v", 1, "size", (json_int_t)head->checkpoint.size,
+                  "root", hex, "records", known->records, "uses", known->uses);
     if (!file || json_canonical(file, &text, &ignored) < 0 ||
         file_path(vault, &path, &ignored) < 0 ||
         buffer_write_file(path, text, strlen(text), 0600, &ignored) < 0)
@@ -118,6 +123,31 @@ static int note_record(struct vault_known *known, uint64_t index, const struct e
                : 0;
 }
 
+static int note_use(struct vault_known *known, uint64_t index, const struct entry_view *view,
+                    struct error *error)
+{
+    char use[USE_SIZE] = "";
+    struct entry_part part = entry_view_text(view, "use");
+    if (part.size != USE_SIZE - 1)
+        return 0;
+    memcpy(use, part.text, part.size);
+    if (view->type == ENTRY_OUTCOME)
+        (void)json_object_del(known->uses, use);
+    else if (json_object_set_new(known->uses, use, json_integer((json_int_t)index)) < 0)
+        return error_memory(error);
+    return 0;
+}
+
+static int note_entry(struct vault_known *known, uint64_t index, const struct entry_view *view,
+                      struct error *error)
+{
+    if (view->type == ENTRY_SEAL || view->type == ENTRY_STATE)
+        return note_record(known, index, view, error);
+    if (view->type == ENTRY_INTENT || view->type == ENTRY_OUTCOME)
+        return note_use(known, index, view, error);
+    return 0;
+}
+
 static int changed(const struct signed_head *head, struct error *error)
 {
     error_set(error, CODE_LOG, "the log was changed since checkpoint %llu was signed",
@@ -130,11 +160,12 @@ static int check_head(const struct reading *reading, struct error *error)
 {
     const struct signed_head *head = reading->head;
     struct vault_known *known = reading->known;
-    if (known->frontier.size != head->checkpoint.size)
+    if (head->checkpoint.size == 0 || known->frontier.size != head->checkpoint.size)
         return 0;
     struct digest root = merkle_root(&known->frontier);
     if (!digest_equal(&root, &head->checkpoint.root))
         return changed(head, error);
+    known->proved = known->frontier.size;
     if (!reading->vault->read_only && known->frontier.size - known->kept > READ_AGAIN)
         write_file(reading->vault, head, known);
     return 0;
@@ -148,8 +179,7 @@ static int read_entry(void *context, uint64_t index, const char *text, size_t si
     struct digest leaf = merkle_leaf(text, size);
     merkle_append(&reading->known->frontier, &leaf, NULL, NULL);
     /* What the scanner does not take is no entry: the root says so, or the card room does. */
-    if (entry_scan(text, size, &view) && (view.type == ENTRY_SEAL || view.type == ENTRY_STATE) &&
-        note_record(reading->known, index, &view, error) < 0)
+    if (entry_scan(text, size, &view) && note_entry(reading->known, index, &view, error) < 0)
         return -1;
     return check_head(reading, error);
 }
@@ -162,7 +192,8 @@ static int begin(struct vault *vault, const struct signed_head *head, struct err
     if (read_file(vault, head, known) < 0) {
         known->frontier = (struct merkle_frontier){0};
         known->records = json_object();
-        if (!known->records)
+        known->uses = json_object();
+        if (!known->records || !known->uses)
             return error_memory(error);
     }
     vault->known = TAKE(known);
@@ -171,9 +202,15 @@ static int begin(struct vault *vault, const struct signed_head *head, struct err
 
 static int read_on(struct vault *vault, const struct signed_head *head, struct error *error)
 {
+    /* A head that was signed behind our back, over what we have read before: only reading again meets it. */
+    if (vault->known && vault->known->frontier.size > head->checkpoint.size &&
+        vault->known->proved != head->checkpoint.size)
+        vault_known_free(TAKE(vault->known));
     if (!vault->known && begin(vault, head, error) < 0)
         return -1;
     struct reading reading = {vault, head, vault->known};
+    if (check_head(&reading, error) < 0)
+        return -1;
     if (store_entry_each(vault->store, vault->known->frontier.size, read_entry, &reading, error) !=
         0) {
         vault_known_free(TAKE(vault->known));
@@ -220,5 +257,21 @@ int vault_known_record(struct vault *vault, const struct signed_head *head, cons
         return error_prefix(error, "entry %lld", (long long)index);
     *ret_index = (uint64_t)index;
     *ret_entry = TAKE(entry);
+    return 0;
+}
+
+int vault_known_open_uses(struct vault *vault, const struct signed_head *head,
+                          int (*each)(void *context, const char *use, struct error *error),
+                          void *context, struct error *error)
+{
+    const char *use;
+    json_t *index;
+    if (read_on(vault, head, error) < 0)
+        return -1;
+    json_object_foreach (vault->known->uses, use, index) {
+        int result = each(context, use, error);
+        if (result != 0)
+            return result;
+    }
     return 0;
 }

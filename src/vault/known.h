@@ -1,5 +1,6 @@
 /*
- * known.h: the newest entry about each record that can be opened, so that not every use reads the whole log again.
+ * known.h: the newest entry about each record that can be opened, and the uses without an outcome, so that not every use reads the
+ * whole log again.
  *
  * That no newer entry is there cannot be proved by inclusion: somebody must have read them all.  This machine has, up to some checkpoint,
  * and keeps what it found with the root of what it read in `trust.VAULTID.records`, beside the trust file, where a writer of the store
@@ -20,5 +21,10 @@ void vault_known_free(struct vault_known *known);
 int vault_known_record(struct vault *vault, const struct signed_head *head, const char *name,
                        int64_t version, uint64_t *ret_index, json_t **ret_entry,
                        struct error *error);
+
+/* Calls `each` for the uses that have an intent and no outcome, the oldest first; stops when it returns non-zero. */
+int vault_known_open_uses(struct vault *vault, const struct signed_head *head,
+                          int (*each)(void *context, const char *use, struct error *error),
+                          void *context, struct error *error);
 
 #endif

@@ -16,7 +16,7 @@ int replay_begin(struct replay *replay, const char *vault_id, const char *origin
     replay->app_keys = json_object();
     replay->granted = json_object();
     replay->table_size = FIRST_ROOM;
-    replay->table = calloc(replay->table_size, sizeof(replay->table[0]));
+    replay->table = calloc(replay->table_size, sizeof(struct replay_record *));
     if (!replay->app_keys || !replay->granted || !replay->table)
         return error_memory(error);
     /* Whoever chooses names must not choose places in the table. */
@@ -25,12 +25,12 @@ int replay_begin(struct replay *replay, const char *vault_id, const char *origin
 
 void replay_clear(struct replay *replay)
 {
-    for (size_t i = 0; i < replay->record_count; i++) {
-        free(replay->records[i].key);
-        free(replay->records[i].columns);
-        free(replay->records[i].kid);
+    while (replay->records) {
+        struct replay_record *record = replay->records;
+        replay->records = record->next;
+        free(record->key);
+        free(record);
     }
-    free(replay->records);
     free(replay->table);
     free(replay->checkpoints);
     free(replay->promises);
@@ -52,18 +52,19 @@ struct number_text replay_number(int64_t number)
     return made;
 }
 
-/* Room for one more in an array that is doubled when it is full. */
-static int make_room(void **array, size_t count, size_t *room, size_t size, struct error *error)
+/* The array with room for one more, doubled when it is full; NULL without memory, and then it is as it was. */
+static void *with_room(void *array, size_t count, size_t *room, size_t size, struct error *error)
 {
-    if (count < *room)
-        return 0;
+    if (array && count < *room)
+        return array;
     size_t more = *room == 0 ? FIRST_ROOM : 2 * *room;
-    void *grown = realloc(*array, more * size);
-    if (!grown)
-        return error_memory(error);
-    *array = grown;
+    void *grown = realloc(array, more * size);
+    if (!grown) {
+        error_memory(error);
+        return NULL;
+    }
     *room = more;
-    return 0;
+    return grown;
 }
 
 /* ---- checkpoints ---- */
@@ -80,10 +81,13 @@ int replay_checkpoint(struct replay *replay, uint64_t size, const char *note, st
                          (unsigned long long)size, (unsigned long long)checkpoint.size);
     if (replay->checkpoint_count == CHECKPOINTS_MAX)
         return error_set(error, CODE_LOG, "more than %zu checkpoints", CHECKPOINTS_MAX);
-    if (make_room((void **)&replay->checkpoints, replay->checkpoint_count, &replay->checkpoint_room,
-                  sizeof(replay->checkpoints[0]), error) < 0)
+    struct replay_signed *checkpoints =
+        with_room(replay->checkpoints, replay->checkpoint_count, &replay->checkpoint_room,
+                  sizeof(checkpoints[0]), error);
+    if (!checkpoints)
         return -1;
-    replay->checkpoints[replay->checkpoint_count++] = (struct replay_signed){size, checkpoint.root};
+    replay->checkpoints = checkpoints;
+    checkpoints[replay->checkpoint_count++] = (struct replay_signed){size, checkpoint.root};
     return 0;
 }
 
@@ -127,9 +131,8 @@ static size_t place_of(const struct replay *replay, uint64_t hash, struct entry_
                        struct entry_part version)
 {
     size_t place = hash & (replay->table_size - 1);
-    while (replay->table[place] != 0) {
-        const struct replay_record *record = &replay->records[replay->table[place] - 1];
-        if (record->hash == hash && is_key(record->key, name, version))
+    for (const struct replay_record *at; (at = replay->table[place]) != NULL;) {
+        if (at->hash == hash && is_key(at->key, name, version))
             break;
         place = (place + 1) & (replay->table_size - 1);
     }
@@ -139,14 +142,14 @@ static size_t place_of(const struct replay *replay, uint64_t hash, struct entry_
 static int grow_table(struct replay *replay, struct error *error)
 {
     size_t size = 2 * replay->table_size;
-    size_t *table = calloc(size, sizeof(table[0]));
+    struct replay_record **table = calloc(size, sizeof(struct replay_record *));
     if (!table)
         return error_memory(error);
-    for (size_t i = 0; i < replay->record_count; i++) {
-        size_t place = replay->records[i].hash & (size - 1);
-        while (table[place] != 0)
+    for (struct replay_record *at = replay->records; at; at = at->next) {
+        size_t place = at->hash & (size - 1);
+        while (table[place] != NULL)
             place = (place + 1) & (size - 1);
-        table[place] = i + 1;
+        table[place] = at;
     }
     free(replay->table);
     replay->table = table;
@@ -154,46 +157,36 @@ static int grow_table(struct replay *replay, struct error *error)
     return 0;
 }
 
-static int add_record(struct replay *replay, uint64_t hash, struct entry_part name,
-                      struct entry_part version, struct replay_record **ret_record,
-                      struct error *error)
+/* A new one without anything in it but its key; NULL without memory. */
+static struct replay_record *add_record(struct replay *replay, uint64_t hash,
+                                        struct entry_part name, struct entry_part version,
+                                        struct error *error)
 {
     if (2 * replay->record_count >= replay->table_size && grow_table(replay, error) < 0)
-        return -1;
-    if (make_room((void **)&replay->records, replay->record_count, &replay->record_room,
-                  sizeof(replay->records[0]), error) < 0)
-        return -1;
-    char *key = malloc(name.size + 1 + version.size + 1);
-    if (!key)
-        return error_memory(error);
-    memcpy(key, name.text, name.size);
-    key[name.size] = ' ';
-    memcpy(key + name.size + 1, version.text, version.size);
-    key[name.size + 1 + version.size] = '\0';
-    replay->records[replay->record_count] = (struct replay_record){.key = key, .hash = hash};
-    replay->table[place_of(replay, hash, name, version)] = ++replay->record_count;
-    *ret_record = &replay->records[replay->record_count - 1];
-    return 0;
+        return NULL;
+    struct replay_record *record = calloc(1, sizeof(*record));
+    if (!record || asprintf(&record->key, "%.*s %.*s", (int)name.size, name.text, (int)version.size,
+                            version.text) < 0) {
+        free(record);
+        error_memory(error);
+        return NULL;
+    }
+    record->hash = hash;
+    replay->table[place_of(replay, hash, name, version)] = record;
+    if (replay->last_record)
+        replay->last_record->next = record;
+    else
+        replay->records = record;
+    replay->last_record = record;
+    replay->record_count++;
+    return record;
 }
 
 struct replay_record *replay_find_record(struct replay *replay, const char *name, int64_t version)
 {
     struct number_text number = replay_number(version);
     struct entry_part parts[] = {{name, strlen(name)}, {number.text, strlen(number.text)}};
-    size_t place = place_of(replay, hash_of(replay, parts[0], parts[1]), parts[0], parts[1]);
-    return replay->table[place] ? &replay->records[replay->table[place] - 1] : NULL;
-}
-
-static int keep_part(char **kept, struct entry_part part, struct error *error)
-{
-    if (*kept && entry_part_is(part, *kept))
-        return 0;
-    char *copy = strndup(part.text, part.size);
-    if (!copy)
-        return error_memory(error);
-    free(*kept);
-    *kept = copy;
-    return 0;
+    return replay->table[place_of(replay, hash_of(replay, parts[0], parts[1]), parts[0], parts[1])];
 }
 
 static void keep_short(char *kept, size_t room, struct entry_part part)
@@ -210,21 +203,23 @@ static int note_record(struct replay *replay, uint64_t index, const struct entry
     struct entry_part version = entry_view_get(view, "version");
     struct entry_part digest = entry_view_text(view, "digest");
     uint64_t hash = hash_of(replay, name, version);
-    size_t place = replay->table[place_of(replay, hash, name, version)];
-    struct replay_record *record = place ? &replay->records[place - 1] : NULL;
+    struct replay_record *record = replay->table[place_of(replay, hash, name, version)];
     if (view->type == ENTRY_STATE && !record)
         return error_set(error, CODE_LOG, "it is about a record that was never sealed");
     if (view->type == ENTRY_STATE && !entry_part_is(digest, record->digest))
         return error_set(error, CODE_LOG, "it names another digest than was sealed");
-    if (!record && add_record(replay, hash, name, version, &record, error) < 0)
+    if (!record)
+        record = add_record(replay, hash, name, version, error);
+    if (!record)
         return -1;
     record->index = index;
     keep_short(record->digest, sizeof(record->digest), digest);
     keep_short(record->state, sizeof(record->state), entry_view_text(view, "state"));
-    if (view->type == ENTRY_SEAL &&
-        keep_part(&record->kid, entry_view_text(view, "kid"), error) < 0)
-        return -1;
-    return keep_part(&record->columns, entry_view_get(view, "columns"), error);
+    if (view->type == ENTRY_SEAL)
+        keep_short(record->kid, sizeof(record->kid), entry_view_text(view, "kid"));
+    struct entry_part columns = entry_view_get(view, "columns");
+    record->columns = digest_of_public(&(struct digest_part){columns.text, columns.size}, 1);
+    return 0;
 }
 
 /* ---- what grants trust, and what takes it back ---- */
@@ -253,10 +248,12 @@ static int note_outcome(struct replay *replay, uint64_t index, const struct entr
     int64_t size = entry_view_number(view, "checkpoint", -1);
     if (size < 0)
         return 0;
-    if (make_room((void **)&replay->promises, replay->promise_count, &replay->promise_room,
-                  sizeof(replay->promises[0]), error) < 0)
+    struct replay_promise *promises = with_room(replay->promises, replay->promise_count,
+                                                &replay->promise_room, sizeof(promises[0]), error);
+    if (!promises)
         return -1;
-    replay->promises[replay->promise_count++] = (struct replay_promise){(uint64_t)size, index};
+    replay->promises = promises;
+    promises[replay->promise_count++] = (struct replay_promise){(uint64_t)size, index};
     return 0;
 }
 

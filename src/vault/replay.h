@@ -18,14 +18,15 @@
 
 /* What the log says of one version of a record: the newest entry about it. */
 struct replay_record {
-    char *key; /* "NAME VERSION" */
+    struct replay_record *next; /* in the order in which they were sealed */
+    char *key;                  /* "NAME VERSION" */
     uint64_t hash;
     uint64_t index; /* of that entry */
     char digest[DIGEST_HEX_SIZE];
     char state[16];
-    char *columns; /* canonical JSON */
-    char *kid;     /* of the app key that it is sealed to */
-    bool found;    /* a row was compared with it */
+    struct digest columns; /* SHA-256 of the clear columns as they are written */
+    char kid[64];          /* of the app key that it is sealed to */
+    bool found;            /* a row was compared with it */
 };
 
 struct replay_signed {
@@ -50,9 +51,9 @@ struct replay {
     struct replay_promise *promises;
     size_t promise_count, promise_room;
 
-    struct replay_record *records;
-    size_t record_count, record_room;
-    size_t *table; /* 1 + place in `records`, by hash */
+    struct replay_record *records, *last_record;
+    size_t record_count;
+    struct replay_record **table; /* by hash */
     size_t table_size;
     uint64_t seed;
 

@@ -149,9 +149,11 @@ class Task:
         if said is None:
             require(room.code == 0, f"ended with {room.code} and no word: {room.said}")
             return "done"
-        code, text, _ = self.last = said
+        code, text, hint = self.last = said
         require(room.code == code, f"ended with {room.code} but said {code}")
-        require(code in CODES, f"code {code}: {text}")
+        # A card that computes wrongly cannot be told from a record that was sealed wrongly: both are said.
+        wrong = plan.endswith(":garbage") and "cannot be opened" in text and "the card may" in hint
+        require(code in CODES or wrong, f"code {code}: {text}")
         require(text and len(text) < 1024, "no words")
         return f"code {code}"
 

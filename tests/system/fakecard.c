@@ -51,12 +51,19 @@ static CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
     return CKR_OK;
 }
 
+static CK_RV get_mechanism_list(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
+{
+    (void)slot, (void)list, (void)count;
+    return CKR_FUNCTION_NOT_SUPPORTED;
+}
+
 static CK_FUNCTION_LIST functions = {
     .version = {2, 40},
     .C_Initialize = initialize,
     .C_Finalize = finalize,
     .C_GetSlotList = get_slot_list,
     .C_GetTokenInfo = get_token_info,
+    .C_GetMechanismList = get_mechanism_list,
 };
 
 __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list);

@@ -1,4 +1,4 @@
-"""Logins and what follows them: an app the stand-in knows, a person, a browser; and what must hold after each."""
+"""Logins and what follows them: an app, a person, a browser; and what must hold after each."""
 
 import json
 import re
@@ -123,6 +123,11 @@ class Flow:
         return self.give(name, **{"expires_in": SIXTY_DAYS, "issued_at": 1700000000,
                                   "scopes": ["public_profile", "pages_show_list"], **facts})
 
+    def mend_pin(self):
+        """A run that was killed while the card took its PIN counts as a wrong one: a person."""
+        for mark in self.vault.trust.parent.glob("pin-rejected.*"):
+            mark.unlink()
+
     # ---- looking ----
 
     @property
@@ -172,7 +177,7 @@ class Flow:
         vault.done("audit", "verify")
 
     def _watch_issued(self):
-        """Of an id token only the signature, as it begins like every JOSE object; of an app token not the app's id."""
+        """Of an id token only the signature, not the usual head; of an app token not its id."""
         for number, one in enumerate(self.graph.tell("issued")["issued"]):
             self.canaries.add(f"issued {one['what']} {number}", re.split("[.|]", one["value"])[-1])
 

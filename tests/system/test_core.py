@@ -164,7 +164,7 @@ def test_a_card_does_not_steer_the_terminal(vault, how):
     """What a module puts into a label is shown, but for what a terminal would obey."""
     vault.done("init", "--soft")
     script = CARD + ("hear()\n"
-                     "say('found', '77', 'a\\x1b[2J\\x9b2Jb', 'm', 'm', 'PIN ok')\n"
+                     "say('found', '77', 'a\\x1b[2J\\x9b2Jb', 'm', 'm', 'PIN ok', '')\n"
                      "say('listed', 1)\nhear()\n")
     with FakeRoom(vault.programs, "card", script) as directory:
         result = with_programs(vault, directory, "card", "list", *how)

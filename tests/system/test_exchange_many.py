@@ -37,7 +37,7 @@ def signed(flow):
 
 
 def test_together(flow):
-    """One login, one signature over all intents, which name their batch; the outcomes are their own."""
+    """One login, one signature over all intents, which name their batch."""
     spy, before = SoftCard(flow.vault).spy(), flow.facts
     count = spy.calls("C_Sign")
     result = flow.done("exchange", *ALL)
@@ -123,7 +123,8 @@ def test_two_apps(flow, canaries):
 def test_what_is_said_of_the_purpose(flow):
     """The PIN's prompt says how many grants of which app it is for."""
     pin = (SoftCard(flow.vault).directory / "pin").read_text()
-    flow.done("exchange", *ALL, "--ask-pin", pty=[(r"PIN for .* \(exchange 3 grants of ads, ", pin)])
+    prompt = r"PIN for .* \(exchange 3 grants of ads, "
+    flow.done("exchange", *ALL, "--ask-pin", pty=[(prompt, pin)])
 
 
 @pytest.mark.parametrize("names, words", [
@@ -152,7 +153,7 @@ def test_the_connection_ends_in_between(flow):
 
 
 def test_killed(flow):
-    """At any message: each grant is as it was or renewed, and the next run brings all to the end."""
+    """At any message: each grant is as it was or renewed, and the next run ends all."""
     snapshot, victim = Snapshot(flow.vault), Victim(flow.vault, "front")
     try:
         count = victim.count(["sendto"], "exchange", GRANT, BOB)["sendto"]
@@ -160,6 +161,7 @@ def test_killed(flow):
             snapshot.restore()
             victim.kill("sendto", number, "exchange", GRANT, BOB)
             facts = flow.facts
+            flow.mend_pin()
             flow.graph.clock(60)
             flow.done("exchange", GRANT, BOB)
             flow.graph.clock(0)

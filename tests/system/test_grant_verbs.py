@@ -1,4 +1,4 @@
-"""`grant list`, `grant show` and `grant forget`: what is known here, without a card and without asking anybody."""
+"""`grant list`, `grant show` and `grant forget`: what is known here; no card is needed."""
 
 import json
 import sqlite3

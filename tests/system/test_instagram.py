@@ -1,4 +1,4 @@
-"""Instagram Login: an app of its own, a code at one host, everything else at another; no debugger."""
+"""Instagram Login: an app of its own, a host for codes, another for all else, no debugger."""
 
 import json
 import re
@@ -64,7 +64,7 @@ def test_what_the_dialog_does_not_know(flow, options):
 
 
 def test_two_origins(flow, graph):
-    """The code goes to the code's own origin, in a room of its own; the login to the card serves both."""
+    """The code goes to its own origin, in a room of its own; one login to the card serves both."""
     spy = SoftCard(flow.vault).spy()
     other = graph.origin.replace("localhost", "127.0.0.1")
     flow.vault.configure(f"[origin {other}]\nca = {graph.ca}\n")
@@ -128,7 +128,7 @@ def test_another_account(flow):
 
 @pytest.mark.parametrize("same", [False, True])
 def test_refresh(flow, same):
-    """Sixty days more for one that is a day old, with a new string or the old one; no secret goes along."""
+    """Sixty days more for one that is a day old, with a new string or the old one."""
     flow.rules(refresh_same_token=same)
     old(flow)
     try:
@@ -180,7 +180,8 @@ def test_a_wrong_secret(flow):
 
 
 @pytest.mark.parametrize("verb", [("pages", ANN), ("permissions", ANN), ("revoke", ANN, "--yes"),
-                                  ("issue", "photos/app/x"), ("issue", "photos/user/x", "--from", ANN)])
+                                  ("issue", "photos/app/x"),
+                                  ("issue", "photos/user/x", "--from", ANN)])
 def test_what_the_family_does_not_have(flow, verb):
     """Said before anybody is asked."""
     old(flow)

@@ -73,7 +73,7 @@ def test_session_info(flow):
 
 
 def test_a_client_of_its_own(flow):
-    """Code and redemption in one go: the code stays in the exchange room, the client sends no secret."""
+    """Code and redemption in one go; the client sends no secret."""
     columns, said = made(flow, PHONE, "--from", ALICE, "--redirect", flow.redirect,
                          steps=["client_code", "redeem"], opens=[ALICE])
     assert columns["subject"] == PERSON and "(60 days)" in said

@@ -1,4 +1,4 @@
-"""`login` in a browser: a person logs in at the provider, and the grant that comes of it is kept."""
+"""`login` in a browser: a person logs in, and the grant that comes of it is kept."""
 
 import functools
 import json
@@ -96,7 +96,7 @@ def test_one_login_to_the_card(flow):
 
 
 def test_what_others_see(flow):
-    """While a person is asked, for the PIN and for the account: no code, token or PIN in any process's listing."""
+    """While a person is asked for PIN and account: no code, token or PIN in any listing."""
     pin = (SoftCard(flow.vault).directory / "pin").read_text()
     flow.vault.environment = functools.partial(flow.vault.environment, **flow.browser())
     program = Watched(flow.vault, ["login", BOB, "--port", flow.port, "--ask-pin"], [
@@ -253,7 +253,7 @@ def test_names_that_cannot_be(flow, name, words):
 
 
 def test_another_account(flow):
-    """Without a terminal it does not take the place of the one that was there; with --yes it does."""
+    """Without a terminal it does not take the old one's place; with --yes it does."""
     flow.done("exchange", ALICE)
     flow.person(OTHER)
     with grant_untouched(flow.vault) as before:
@@ -309,7 +309,8 @@ def test_the_code_is_not_taken(flow, kind, options, code):
 
 
 @pytest.mark.parametrize("kind, options", [
-    ("wrong_app", {}), ("fields", {"set": {"is_valid": False}}), ("fields", {"set": {"type": "PAGE"}})],
+    ("wrong_app", {}), ("fields", {"set": {"is_valid": False}}),
+    ("fields", {"set": {"type": "PAGE"}})],
     ids=["app", "invalid", "kind"])
 def test_the_provider_denies_it(flow, kind, options):
     """What the debugger says of the new grant decides; the old one stays."""

@@ -1,6 +1,6 @@
 """`login --device`: a code is typed at the provider's page on another device.
 
-The program waits as long as the provider asks for, five seconds at least: so each test has one poll or two.
+The program waits as long as the provider asks for, five seconds at least.
 """
 
 import re
@@ -79,7 +79,7 @@ def test_pending(flow):
 
 
 def test_declined(flow):
-    """The person says no; the log says that the secret may have been opened, and the old grant stays."""
+    """The person says no: that is in the log, and the old grant stays."""
     before = flow.facts
     program = start(flow, name=ALICE)
     flow.graph.device_answer("decline")

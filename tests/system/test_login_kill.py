@@ -1,4 +1,4 @@
-"""A login with one of its programs killed at a message: what came of it is taken up by the next run, or replaced.
+"""A login with a program killed at a message: the next run goes on from there, or replaces it.
 
 A run of these tests takes samples; with P11VAULT_CAMPAIGN=1 in the environment it takes every call.
 """
@@ -37,6 +37,7 @@ def killed(flow, program, step, name):
                 where = f"{program} at {call} {number} of {count}: {result}"
                 assert flow.steps().count("code") - before <= 1, where
                 flow.check(result)
+                flow.mend_pin()
                 yield where
     finally:
         victim.remove()

@@ -21,7 +21,7 @@ URL = re.compile(rb"^  (https://\S+)$", re.MULTILINE)
 
 
 class Pasting(Program):
-    """Reads the dialog's address off the screen, logs in there, and types what the test makes of it."""
+    """Reads the address off the screen, logs in there, types what the test makes of it."""
 
     def __init__(self, flow, arguments, make, terminal=True, dialogue=()):
         self.flow, self.make, self.url, self.rooms = flow, make, None, set()

@@ -183,8 +183,10 @@ def test_readers_agree(ready_vault, graph):
         return lines_of(plain), [json.loads(line) for line in lines_of(data)]
 
     plain, [cards] = both("card", "list")
-    assert plain == ["  ".join(card[key] for key in ("module", "serial", "label", "model", "pin"))
-                     for card in cards] and cards[0]["pin"] == "PIN ok"
+    keys = ("module", "serial", "label", "model", "pin", "can")
+    assert plain == ["  ".join(card[key] for key in keys) for card in cards]
+    assert cards[0]["pin"] == "PIN ok"
+    assert cards[0]["can"] == "unwraps ECDH RSA-OAEP, signs ECDSA RSA, makes EC RSA to 16384"
     plain, [apps] = both("app", "list")
     assert plain == [f"ads  meta  {ready_vault.app_id}"]
     assert apps == [{"app": "ads", "provider": "meta", "id": ready_vault.app_id}]

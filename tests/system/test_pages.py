@@ -144,7 +144,8 @@ def test_it_cannot_be_asked_any_more(flow):
     (1, "http_error", {"code": 190, "subcode": 460}, LOGIN), (1, "quota", {}, WAIT),
     (1, "html_503", {}, RETRY), (2, "http_error", {"code": 2, "status": 500}, RETRY),
     (1, "garbage", {}, STOP), (2, "cut", {}, RETRY),
-    (1, "fields", {"set": {"id": "no id"}}, STOP), (1, "fields", {"set": {"access_token": "a b"}}, STOP),
+    (1, "fields", {"set": {"id": "no id"}}, STOP),
+    (1, "fields", {"set": {"access_token": "a b"}}, STOP),
 ], ids=["dead", "quota", "html", "second", "garbage", "cut", "id", "token"])
 def test_the_list_fails(flow, which, kind, options, code):
     """What came before it is kept; nothing else is."""
@@ -186,6 +187,7 @@ def test_killed(flow):
             snapshot.restore()
             victim.kill("sendto", number, "pages", ALICE)
             flow.vault.done("audit", "verify")
+            flow.mend_pin()
             flow.vault.done("pages", ALICE)
             flow.vault.done("audit", "verify")
             assert not [grant for grant in flow.facts.grants if grant["pending"]], number

@@ -94,7 +94,7 @@ def test_another_users_grant_comes_back(flow):
 
 @pytest.mark.parametrize("method", ["post", "get"])
 def test_app_token(flow, method):
-    """By POST unless the configuration says GET, which is what is documented; never one after the other."""
+    """By POST unless the configuration says GET; never one after the other."""
     if method == "get":
         text = flow.vault.config.read_text()
         flow.vault.config.write_text(text.replace("[threads]\n", "[threads]\napp-token = get\n"))

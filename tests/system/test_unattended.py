@@ -84,11 +84,11 @@ def test_the_pin_as_a_credential(ready_vault):
     pin = ready_vault.directory / "soft/pin"
     credential = ready_vault.write("credentials/pin", pin.read_text(), 0o440)
     text = ready_vault.config.read_text()
-    ready_vault.config.write_text(re.sub(r"(?m)^pin-source = .*$", f"pin-source = {credential}",
-                                         text))
-    ready_vault.done("refresh", "--all")
+    ready_vault.config.write_text(re.sub(r"(?m)^pin-source = .*$", "pin-source = credential:pin", text))
+    env = {"CREDENTIALS_DIRECTORY": str(credential.parent)}
+    ready_vault.done("refresh", "--all", env=env)
     credential.chmod(0o444)
-    assert ready_vault.run("refresh", "--all").code == 14
+    assert ready_vault.run("refresh", "--all", env=env).code == 14
 
 
 def test_no_card(mailing, sink):

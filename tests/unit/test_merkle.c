@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "p11vault/audit/merkle.h"
@@ -426,9 +427,95 @@ static void test_longest_carry(void **state)
     assert_true(digest_equal(&nodes[63].hash, &expected));
 }
 
+/* ---- consistency ---- */
+
+/* PROOF and SUBPROOF, word for word. */
+static void naive_subproof(size_t first, const struct digest *leaves, size_t count, bool whole,
+                           struct merkle_proof *proof)
+{
+    if (first == count) {
+        if (!whole)
+            proof->hashes[proof->count++] = naive_root(leaves, count);
+        return;
+    }
+    size_t split = 1;
+    while (split * 2 < count)
+        split *= 2;
+    if (first <= split) {
+        naive_subproof(first, leaves, split, whole, proof);
+        proof->hashes[proof->count++] = naive_root(leaves + split, count - split);
+    } else {
+        naive_subproof(first - split, leaves + split, count - split, false, proof);
+        proof->hashes[proof->count++] = naive_root(leaves, split);
+    }
+}
+
+/* Every pair of sizes: the proof of the definition, it holds, and with one bit changed it does not. */
+static void test_consistency(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    for (size_t second = 1; second <= LEAVES; second += second < 40 ? 1 : 9) {
+        struct digest second_root = naive_root(kept.leaves, second);
+        for (size_t first = 0; first <= second; first++) {
+            struct digest first_root = naive_root(kept.leaves, first);
+            struct merkle_proof proof, expected = {.count = 0};
+            assert_int_equal(
+                merkle_prove_consistency(first, second, read_kept, &kept, &proof, &error), 0);
+            if (first > 0)
+                naive_subproof(first, kept.leaves, second, true, &expected);
+            assert_int_equal(proof.count, expected.count);
+            assert_memory_equal(proof.hashes, expected.hashes, proof.count * DIGEST_SIZE);
+            assert_int_equal(
+                merkle_verify_consistency(first, second, &proof, &first_root, &second_root, &error),
+                0);
+            for (size_t i = 0; i < proof.count; i++) {
+                proof.hashes[i].bytes[i] ^= 1;
+                assert_int_equal(merkle_verify_consistency(first, second, &proof, &first_root,
+                                                           &second_root, &error),
+                                 -1);
+                assert_int_equal(error.code, CODE_LOG);
+                proof.hashes[i].bytes[i] ^= 1;
+            }
+        }
+    }
+}
+
+/* Other roots, other sizes, proofs that are too short or too long. */
+static void test_inconsistency(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    for (size_t first = 1; first < 20; first++) {
+        struct digest roots[] = {naive_root(kept.leaves, first), naive_root(kept.leaves + 1, first),
+                                 naive_root(kept.leaves, 20), naive_root(kept.leaves + 1, 20)};
+        struct merkle_proof proof;
+        assert_int_equal(merkle_prove_consistency(first, 20, read_kept, &kept, &proof, &error), 0);
+        assert_int_equal(merkle_verify_consistency(first, 20, &proof, &roots[1], &roots[2], &error),
+                         -1);
+        assert_int_equal(merkle_verify_consistency(first, 20, &proof, &roots[0], &roots[3], &error),
+                         -1);
+        proof.count--;
+        assert_int_equal(merkle_verify_consistency(first, 20, &proof, &roots[0], &roots[2], &error),
+                         -1);
+        proof.count += 2;
+        proof.hashes[proof.count - 1] = roots[0];
+        assert_int_equal(merkle_verify_consistency(first, 20, &proof, &roots[0], &roots[2], &error),
+                         -1);
+    }
+    struct merkle_proof none = {.count = 0};
+    struct digest root = naive_root(kept.leaves, 5);
+    assert_int_equal(merkle_prove_consistency(6, 5, read_kept, &kept, &none, &error), -1);
+    assert_int_equal(merkle_verify_consistency(6, 5, &none, &root, &root, &error), -1);
+    none.count = MERKLE_LEVELS + 1;
+    assert_int_equal(merkle_verify_consistency(4, 5, &none, &root, &root, &error), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_consistency),
+        cmocka_unit_test(test_inconsistency),
         cmocka_unit_test(test_known_roots),
         cmocka_unit_test(test_hashes_have_their_prefix),
         cmocka_unit_test(test_roots),

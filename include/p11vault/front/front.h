@@ -28,12 +28,15 @@ struct front {
 /* ---- cards ---- */
 
 struct front_card {
-    const char *serial, *label, *model, *manufacturer, *pin;
+    const char *serial, *label, *model, *manufacturer, *pin, *can;
 };
-/* Every card the module has; the texts are valid during the call. */
+/* Every card the module has, within five seconds; the texts are valid during the call. */
 int front_list_cards(const struct config_module *module,
                      int (*each)(void *context, const struct front_card *), void *context,
                      struct error *error);
+
+/* True when the PIN of the card's pin-source was rejected, so that it is not tried unattended. */
+bool front_pin_rejected(const struct config *config, const char *serial);
 
 /* Makes a SoftHSM card in DIRECTORY: its PIN files stand there (0600).  The module's profile must be in the config. */
 int front_format_card(const struct config_module *module, const char *directory, const char *label,

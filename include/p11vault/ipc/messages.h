@@ -74,11 +74,11 @@ enum message_type {
     MESSAGE_TRY,        /* go on: the PIN may be tried */
     MESSAGE_CARD_END,
     /* card → front */
-    MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN */
+    MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN, what it says it can do */
     MESSAGE_LISTED,     /* how many */
     MESSAGE_FORMATTED,  /* serial, label */
     MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
-    MESSAGE_READY,      /* serial, label */
+    MESSAGE_READY,      /* serial, label, what the person should know ("": nothing) */
     MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
     MESSAGE_SIGNED,     /* note, tree size */
     MESSAGE_HANDED,     /* n */

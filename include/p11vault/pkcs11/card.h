@@ -19,6 +19,8 @@
 struct module; /* a loaded, initialised PKCS#11 module */
 struct card;   /* an open session with one card of it */
 
+#define CARD_CAN_MAX 128
+
 /* What C_GetTokenInfo says; texts without their padding, control characters replaced by '?'. */
 struct card_info {
     char label[CARD_FIELD_MAX];
@@ -34,6 +36,7 @@ struct card_info {
     bool pin_default; /* must be changed */
     bool pin_pad;     /* the PIN is typed at the reader */
     unsigned long pin_min, pin_max;
+    char can[CARD_CAN_MAX]; /* what it says it can do, in words; only told by module_each_card() */
 };
 
 /* What the module is told at C_Initialize, where it wants to be told (NSS); part of its profile. */

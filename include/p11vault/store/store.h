@@ -85,14 +85,6 @@ int store_entry_each(struct store *store, uint64_t first,
                                  struct error *error),
                      void *context, struct error *error);
 
-/*
- * Calls `each` with the subject of every entry of type `asked` that has no entry of type `answered` about the same
- * subject, oldest first; at most 1000.
- */
-int store_entry_unanswered(struct store *store, const char *asked, const char *answered,
-                           int (*each)(void *context, const char *subject, struct error *error),
-                           void *context, struct error *error);
-
 int store_node_put(struct store *store, unsigned level, uint64_t position,
                    const struct digest *hash, struct error *error);
 int store_node_get(struct store *store, unsigned level, uint64_t position, struct digest *ret_hash,

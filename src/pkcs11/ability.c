@@ -1,0 +1,65 @@
+/*
+ * ability.c: what a card says it can do for us, from its list of mechanisms: no login is needed, and no proof is given.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MECHANISMS_MAX 512
+
+struct offer {
+    struct module *module;
+    CK_SLOT_ID slot;
+    CK_MECHANISM_TYPE list[MECHANISMS_MAX];
+    CK_ULONG count;
+};
+
+static bool asks(const struct offer *offer, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *ret_info)
+{
+    for (CK_ULONG i = 0; i < offer->count; i++) {
+        if (offer->list[i] == type)
+            return offer->module->calls->C_GetMechanismInfo(offer->slot, type, ret_info) == CKR_OK;
+    }
+    return false;
+}
+
+static bool can(const struct offer *offer, CK_MECHANISM_TYPE type, CK_FLAGS flags)
+{
+    CK_MECHANISM_INFO info = {0};
+
+    return asks(offer, type, &info) && (info.flags & flags) != 0;
+}
+
+/* "unwraps ECDH RSA": a verb and what it is done with; nothing when there is nothing. */
+static void put(char *text, size_t room, const char *verb, bool ec, const char *ec_name, bool rsa,
+                const char *rsa_name)
+{
+    size_t size = strlen(text);
+
+    if (ec || rsa)
+        snprintf(text + size, room - size, "%s%s%s%s%s%s", size > 0 ? ", " : "", verb,
+                 ec ? " " : "", ec ? ec_name : "", rsa ? " " : "", rsa ? rsa_name : "");
+}
+
+void module_abilities(struct module *module, CK_SLOT_ID slot, char *ret_text, size_t room)
+{
+    struct offer offer = {.module = module, .slot = slot, .count = MECHANISMS_MAX};
+    CK_MECHANISM_INFO rsa = {0};
+    char rsa_sizes[32];
+    CK_RV rv = module->calls->C_GetMechanismList(slot, offer.list, &offer.count);
+
+    ret_text[0] = '\0';
+    if (rv != CKR_OK || offer.count > MECHANISMS_MAX)
+        return;
+    put(ret_text, room, "unwraps", can(&offer, CKM_ECDH1_DERIVE, CKF_DERIVE), "ECDH",
+        can(&offer, CKM_RSA_PKCS_OAEP, CKF_DECRYPT | CKF_UNWRAP), "RSA-OAEP");
+    put(ret_text, room, "signs", can(&offer, CKM_ECDSA, CKF_SIGN), "ECDSA",
+        can(&offer, CKM_RSA_PKCS, CKF_SIGN) || can(&offer, CKM_SHA256_RSA_PKCS, CKF_SIGN), "RSA");
+    if (!asks(&offer, CKM_RSA_PKCS_KEY_PAIR_GEN, &rsa))
+        rsa.flags = 0;
+    snprintf(rsa_sizes, sizeof(rsa_sizes), "RSA to %lu", rsa.ulMaxKeySize);
+    put(ret_text, room, "makes", can(&offer, CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR), "EC",
+        (rsa.flags & CKF_GENERATE_KEY_PAIR) != 0 && rsa.ulMaxKeySize >= KEY_RSA_BITS_MIN,
+        rsa_sizes);
+}

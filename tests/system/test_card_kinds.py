@@ -1,0 +1,72 @@
+"""Keys that were on the card before: of each kind, and with each wish of their own."""
+
+import pytest
+
+from cards import GRANT, Facts, SoftCard, refused
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_soft_vault)
+from vaulttool import Vault
+
+ASKED = (0, 11)
+
+
+@pytest.fixture(name="blank")
+def _blank(programs, processes):
+    """A vault with a SoftHSM card on which nothing is yet."""
+    made = Vault(programs, processes)
+    made.done("init", "--soft")
+    yield made
+    made.remove()
+
+
+def make_key(vault, *options):
+    """Key 07, as somebody else's tool makes it."""
+    SoftCard(vault).tool("--keypairgen", *options, "--id", "07", "--label", "mine")
+
+
+def enrol_and_exchange(vault, graph, canaries):
+    """All that a card is for; what the enrolment says."""
+    said = vault.done("card", "enroll", "pkcs11:id=%07").err
+    vault.make_ready(graph, canaries.app_secret)
+    assert vault.run("exchange", GRANT).code in ASKED
+    Facts(vault)
+    return said
+
+
+@pytest.mark.parametrize("kind, usage, proved", [
+    ("EC:prime256v1", "--usage-derive", "ECDH-ES+A256KW"),
+    ("EC:secp384r1", "--usage-derive", "ECDH-ES+A256KW"),
+    ("rsa:2048", "--usage-decrypt", "RSA-OAEP"),
+    ("rsa:2048", "--usage-wrap", "RSA-OAEP"),  # CKA_UNWRAP and no CKA_DECRYPT
+])
+def test_kinds(blank, graph, canaries, kind, usage, proved):
+    """Each opens what is sealed to it."""
+    make_key(blank, "--key-type", kind, usage)
+    assert f"proved {proved};" in enrol_and_exchange(blank, graph, canaries)
+
+
+def test_a_key_that_asks_each_time(blank, graph, canaries):
+    """One entry: a login, and once more the same PIN for the one decryption."""
+    make_key(blank, "--key-type", "rsa:2048", "--usage-decrypt", "--always-auth")
+    enrol_and_exchange(blank, graph, canaries)
+    spy = SoftCard(blank).spy()
+    assert blank.run("exchange", GRANT).code in ASKED
+    assert (spy.logins, spy.calls("C_Decrypt"), spy.calls("C_Sign")) == (2, 1, 1)
+    assert blank.run("exchange", GRANT, "--ask-pin", pty=[
+        (r"1 use\): $", SoftCard(blank).pin.read_text())]).code in ASKED
+    assert spy.logins == 4
+
+
+def test_an_ec_key_that_asks_each_time(blank):
+    """An agreement has no place for a second login."""
+    make_key(blank, "--key-type", "EC:prime256v1", "--usage-derive", "--always-auth")
+    refused(blank.run("card", "enroll", "pkcs11:id=%07"), 14, "which only RSA keys can be given")
+
+
+@pytest.mark.parametrize("kind, curve", [("ec:P-256", "P-256"), ("ec:P-384", "P-384")])
+def test_curves(blank, kind, curve):
+    """Both keys are made on that curve, and the log is signed by one of it."""
+    blank.done("card", "enroll", "--key", kind)
+    card = next(entry for entry in Facts(blank).entries if entry["type"] == "card")
+    assert card["jwk"]["crv"] == curve
+    assert len(blank.trust.read_text().split("+", 2)[2]) > (130 if curve == "P-384" else 100)
