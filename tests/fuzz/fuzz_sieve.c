@@ -116,8 +116,8 @@ static void look(const struct buffer *out)
         char hex[HEX + 1];
         for (size_t at = 0; at < PLAIN; at++)
             (void)sprintf(hex + 2 * at, "%02x", (unsigned)VALUE[i + at]);
-        base64((const uint8_t *)VALUE + i, 18, &text);
-        must(!memmem(buffer_text(out), out->size, VALUE + i, PLAIN));
+        base64((const uint8_t *)&VALUE[i], 18, &text);
+        must(!memmem(buffer_text(out), out->size, &VALUE[i], PLAIN));
         must(!memmem(buffer_text(&lower), lower.size, hex, HEX));
         must(!memmem(buffer_text(out), out->size, text.data, text.size));
     }

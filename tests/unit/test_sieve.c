@@ -212,6 +212,7 @@ static void test_layers(void **state)
         to += sprintf(to, *at == '/' ? "\\/" : "%c", *at);
     struct sieve_found found;
     auto_free char *out = sift(escaped, 5, &found);
+    assert_non_null(strstr(out, MARK));
     assert_int_equal(found.known, 1);
     as_hex(VALUE, text);
     as_percent(text, escaped);
@@ -250,6 +251,7 @@ static void test_paging(void **state)
     check(list, expected, 0, 0);
     struct sieve_found found;
     auto_free char *out = sift(list, 9, &found);
+    assert_string_equal(out, expected);
     assert_string_equal(found.cursor, "Q0==");
     check("{\"next\":\"http://x/" VALUE, "{\"next\":\"" MARK, 0, 0);
     check("{\"paging\":{\"next\":\"https://x/?limit=5\\u0026until=7\"}}",
