@@ -13,6 +13,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/p11vault
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/p11vault
 SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
 PYTHON     ?= /usr/bin/python3
@@ -26,11 +27,11 @@ CARD_LIBS     := p11-kit-1 libcrypto jansson libseccomp
 EXCHANGE_LIBS := libcurl libssl libcrypto jansson libseccomp
 EVERY_LIB     := $(sort $(FRONT_LIBS) $(CARD_LIBS) $(EXCHANGE_LIBS))
 
-MODULES  := base ipc pin confine config pkcs11 store http seal audit oauth inside vault front
+MODULES  := base ipc pin confine config pkcs11 store http seal audit oauth inside sieve vault front
 PROGRAMS := p11vault p11vault-card p11vault-exchange
 
 # A missing library is one clear line.  Some targets work without any: they may have to install them.
-WITHOUT_LIBS := check demo deps clean help uninstall floors
+WITHOUT_LIBS := check demo deps clean help uninstall install-units floors
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(WITHOUT_LIBS),$(MAKECMDGOALS)),all),)
 MISSING := $(foreach lib,$(EVERY_LIB),$(shell $(PKG_CONFIG) --exists $(lib) 2>/dev/null || echo $(lib)))
 ifneq ($(strip $(MISSING)),)
@@ -73,6 +74,7 @@ UNITS   := $(patsubst tests/unit/%.c,$B/unit/%,$(sort $(wildcard tests/unit/test
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 HEADERS := $(sort $(wildcard include/p11vault/*/*.h src/*/*.h))
 SOURCES := $(sort $(wildcard src/*/*.c))
+UNITS_OF_SYSTEMD := $(notdir $(sort $(wildcard conf/systemd/*)))
 MANUALS := $(sort $(wildcard docs/man/*.[1-8]))
 
 # `make V=1` shows the commands instead of one short line each.
@@ -251,7 +253,7 @@ deps:
 	@DEPS='$(DEPS)' tests/checks/deps.sh check
 
 # Mode 0711: a program that its user cannot read starts non-dumpable.
-install: all
+install: all install-units
 ifneq ($(SANITIZE),)
 	@echo 'a build with sanitizers runs without walls and is not installed' >&2; exit 1
 endif
@@ -263,7 +265,16 @@ endif
 	    $(INSTALL) -D -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; \
 	done
 
+# The units name the program by its place.
+install-units:
+	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)'
+	for unit in $(UNITS_OF_SYSTEMD); do \
+	    sed 's|@BINDIR@|$(BINDIR)|' conf/systemd/$$unit >'$(DESTDIR)$(UNITDIR)'/$$unit && \
+	    chmod 0644 '$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; \
+	done
+
 uninstall:
+	rm -f $(foreach unit,$(UNITS_OF_SYSTEMD),'$(DESTDIR)$(UNITDIR)/$(unit)')
 	rm -f '$(DESTDIR)$(BINDIR)/p11vault' $(patsubst %,'$(DESTDIR)$(LIBEXECDIR)/%',$(filter-out p11vault,$(PROGRAMS)))
 	rm -f $(foreach page,$(MANUALS),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))')
 	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf' '$(DESTDIR)$(DOCDIR)/opensc.conf'
@@ -292,7 +303,7 @@ help:
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
 .PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench batch-bench audit-bench audit-proof fuzz \
-        fuzz-seeds fuzz-run headers floors links analyze check demo deps install uninstall clean help FORCE
+        fuzz-seeds fuzz-run headers floors links analyze check demo deps install install-units uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -157,6 +157,8 @@ static const struct schema schemas[] = {
         MAY("trace", TEXT),
         MUST("request_us", COUNT), /* in clear before the request was sent */
         MUST("answer_us", COUNT),  /* in clear of the answer */
+        MAY("call", TEXT),         /* method and path, when the caller chose them */
+        MAY("scrubbed", COUNT),    /* places of the answer that held a token and were not passed on */
         END
     }},
     [ENTRY_OUTCOME] = {"outcome", false, {
@@ -180,6 +182,13 @@ static const struct schema schemas[] = {
     [ENTRY_VOID] = {"void", false, {
         MUST("entry", COUNT), /* its index */
         MUST("reason", TEXT),
+        END
+    }},
+    [ENTRY_NOTICE] = {"notice", false, {
+        MUST("name", TEXT),
+        MUST("reason", TEXT),
+        MAY("to", TEXT),   /* addresses of a mail */
+        MAY("hook", TEXT), /* a program */
         END
     }},
 };

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +22,13 @@ static int check_rule(const struct stat *status, enum file_rule rule, const char
     if (status->st_uid != 0 && status->st_uid != geteuid())
         return error_set(error, CODE_CONFIG, "%s belongs to user %u, neither to root nor to you",
                          what, status->st_uid);
-    if (rule == FILE_PRIVATE && (status->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    /*
+     * A credential of systemd: root's, for reading alone; an access list lets one service's user read it, and the mask of
+     * that list stands in the place of the group's bits.
+     */
+    bool is_credential =
+        status->st_uid == 0 && status->st_gid == 0 && (status->st_mode & 07777U) == 0440;
+    if (rule == FILE_PRIVATE && !is_credential && (status->st_mode & (S_IRWXG | S_IRWXO)) != 0) {
         error_set(error, CODE_CONFIG, "%s is open to others (mode %04o)", what,
                   status->st_mode & 07777U);
         return error_hint(error, "chmod %s %s", S_ISDIR(status->st_mode) ? "700" : "600", what);

@@ -9,8 +9,8 @@
 
 struct option {
     const char *name;
-    const char *value; /* NULL: a switch */
-    size_t place;      /* in struct arguments */
+    const char *value; /* NULL: a switch; with "…" behind it may be given several times */
+    size_t place;      /* in struct arguments: bool, const char *, or struct texts */
     unsigned bit;      /* 0: every verb takes it */
     const char *does;
 };
@@ -73,6 +73,10 @@ static const struct option options[] = {
     {"--due", NULL, PLACE(due), OPTION_DUE,
      "what has 20 days left, and what was not checked today"},
     {"--all", NULL, PLACE(all), OPTION_DUE, "every grant"},
+    {"-F", "NAME=VALUE…", PLACE(fields), OPTION_CALL, "a parameter of the call; may be repeated"},
+    {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list, by cursors"},
+    {"--monitored", NULL, PLACE(monitored), OPTION_MONITORED,
+     "tell of a refresh that failed, too: started by systemd after it"},
     {"--lost", NULL, PLACE(lost), OPTION_LOST, "somebody else may have it"},
     {"--yes", NULL, PLACE(yes), OPTION_YES, "do not ask whether that is right"},
     {"--soft", NULL, PLACE(soft), OPTION_SOFT, "make a SoftHSM card for it: for tests and CI"},
@@ -95,6 +99,15 @@ static const struct option *find_option(const char *word)
     return NULL;
 }
 
+static int add_text(struct texts *texts, const char *value, const struct option *option,
+                    struct error *error)
+{
+    if (texts->count == TEXTS_MAX)
+        return usage_error(error, "too many of", option->name);
+    texts->items[texts->count++] = value;
+    return 0;
+}
+
 /* Takes one option and its value; *at moves past them. */
 static int take_option(int count, char **words, int *at, struct arguments *arguments,
                        unsigned *given, struct error *error)
@@ -114,6 +127,8 @@ static int take_option(int count, char **words, int *at, struct arguments *argum
     const char *value = equals ? equals + 1 : (*at < count ? words[(*at)++] : NULL);
     if (!value || !*value)
         return usage_error(error, "a value is missing behind", option->name);
+    if (strstr(option->value, "…"))
+        return add_text(place, value, option, error);
     *(const char **)place = value;
     return 0;
 }

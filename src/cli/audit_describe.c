@@ -22,6 +22,30 @@ static void describe_outcome(const json_t *entry, const json_t *intent, char *re
                    message ? ": " : "", message ? message : "");
 }
 
+/* The call, what the provider answered, how long anything stood in clear, and what of the answer was not shown. */
+static void describe_step(const json_t *entry, char *ret_text, size_t room)
+{
+    char scrubbed[48] = "";
+    const char *call = json_text(entry, "call");
+    int64_t places = json_number(entry, "scrubbed", 0);
+    if (places > 0)
+        (void)snprintf(scrubbed, sizeof(scrubbed), ", %lld scrubbed", (long long)places);
+    (void)snprintf(ret_text, room, "%s%s%s (use %.8s), %s, HTTP %lld, %lld + %lld µs in clear%s",
+                   json_text(entry, "step"), call ? " " : "", call ? call : "",
+                   json_text(entry, "use"), json_text(entry, "code"),
+                   (long long)json_number(entry, "http", 0),
+                   (long long)json_number(entry, "request_us", 0),
+                   (long long)json_number(entry, "answer_us", 0), scrubbed);
+}
+
+/* Who was told of what. */
+static void describe_notice(const json_t *entry, char *ret_text, size_t room)
+{
+    const char *to = json_text(entry, "to");
+    (void)snprintf(ret_text, room, "%s: %s, told %s", json_text(entry, "name"),
+                   json_text(entry, "reason"), to ? to : json_text(entry, "hook"));
+}
+
 void audit_describe(enum entry_type type, const json_t *entry, const json_t *intent,
                     char ret_text[AUDIT_ABOUT_SIZE])
 {
@@ -51,11 +75,7 @@ void audit_describe(enum entry_type type, const json_t *entry, const json_t *int
                        json_text(entry, "use"));
         break;
     case ENTRY_STEP:
-        (void)snprintf(ret_text, room, "%s (use %.8s), %s, HTTP %lld, %lld + %lld µs in clear",
-                       json_text(entry, "step"), json_text(entry, "use"), json_text(entry, "code"),
-                       (long long)json_number(entry, "http", 0),
-                       (long long)json_number(entry, "request_us", 0),
-                       (long long)json_number(entry, "answer_us", 0));
+        describe_step(entry, ret_text, room);
         break;
     case ENTRY_OUTCOME:
         describe_outcome(entry, intent, ret_text, room);
@@ -63,6 +83,9 @@ void audit_describe(enum entry_type type, const json_t *entry, const json_t *int
     case ENTRY_VOID:
         (void)snprintf(ret_text, room, "entry %lld: %s", (long long)json_number(entry, "entry", -1),
                        json_text(entry, "reason"));
+        break;
+    case ENTRY_NOTICE:
+        describe_notice(entry, ret_text, room);
         break;
     case ENTRY_VAULT:
         (void)snprintf(ret_text, room, "%s", json_text(entry, "vault"));

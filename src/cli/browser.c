@@ -1,8 +1,6 @@
 /*
- * Starting a browser.  It must not inherit this program's walls, so a process is made before they are built and waits for a
- * page; and the address goes by way of a page that only this user can read, because arguments can be read by everybody.
+ * Opening an address in a browser: by way of a page that only this user can read, because arguments can be read by everybody.
  */
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,69 +12,19 @@
 #define PAGE_MAX ((size_t)64 * 1024)
 #define NAME_BYTES 8
 
-static int opener = -1; /* the pipe to the waiting process */
-
-__attribute__((noreturn)) static void become_browser(const char *page)
+/* The person's own, else the desktop's.  None is no failure: the person is told of the page. */
+static int start(const char *page, struct error *error)
 {
-    const char *browser = getenv("BROWSER");
-    if (browser && *browser)
-        execlp(browser, browser, page, NULL);
-    execlp("xdg-open", "xdg-open", page, NULL);
-    dprintf(STDERR_FILENO, "p11vault: no browser could be started\n");
-    _exit(1);
-}
-
-/* Up to the line's end, or to that of the pipe; false when there was nothing. */
-static bool read_page(int pipe_end, char *ret_page, size_t room)
-{
-    size_t size = 0;
-    while (size < room - 1 && read(pipe_end, ret_page + size, 1) == 1 && ret_page[size] != '\n')
-        size++;
-    ret_page[size] = '\0';
-    return size > 0;
-}
-
-/*
- * One page, one browser; the pipe's end without a page means that none is wanted.  Its end behind one means that the login is
- * over, however it ended: a killed program leaves no page.
- */
-__attribute__((noreturn)) static void wait_for_page(int pipe_end)
-{
-    static const char scheme[] = "file://";
-    char page[PATH_MAX + sizeof(scheme)];
-    char rest;
-    if (!read_page(pipe_end, page, sizeof(page)))
-        _exit(0);
-    if (fork() == 0)
-        become_browser(page);
-    /* It must not hold the output that somebody may be reading to its end. */
-    (void)dup2(pipe_end, STDIN_FILENO);
-    (void)dup2(pipe_end, STDOUT_FILENO);
-    (void)dup2(pipe_end, STDERR_FILENO);
-    while (read(pipe_end, &rest, 1) > 0) {
-    }
-    (void)unlink(page + sizeof(scheme) - 1);
-    _exit(0);
-}
-
-int browser_prepare(struct error *error)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_errno(error, CODE_FAULT, "make a pipe for the browser");
-    pid_t child = fork();
-    if (child < 0) {
-        close(ends[0]);
-        close(ends[1]);
-        return error_errno(error, CODE_FAULT, "make a process for the browser");
-    }
-    if (child == 0) {
-        close(ends[1]);
-        setsid();
-        wait_for_page(ends[0]);
-    }
-    close(ends[0]);
-    opener = ends[1];
+    const char *chosen = getenv("BROWSER");
+    const char *const own[] = {chosen, page, NULL}, *const common[] = {"xdg-open", page, NULL};
+    int status;
+    if (chosen && *chosen && outside_run(own, 0, "", 0, &status, error) == 0)
+        return 0;
+    if (outside_run(common, 0, "", 0, &status, error) == 0)
+        return 0;
+    if (error->code != CODE_CONFIG)
+        return -1;
+    say("p11vault: no browser could be started");
     return 0;
 }
 
@@ -116,7 +64,7 @@ int browser_open(const char *directory, const char *address, char **ret_page, st
     auto_buffer struct buffer page = BUFFER_UP_TO(PAGE_MAX);
     auto_free char *path = NULL;
     uint8_t bytes[NAME_BYTES];
-    char name[2 * NAME_BYTES + 1];
+    char name[2 * NAME_BYTES + 1], page_address[PATH_MAX + 8];
     if (random_bytes(bytes, sizeof(bytes), error) < 0)
         return -1;
     hex_encode(bytes, sizeof(bytes), name);
@@ -125,9 +73,10 @@ int browser_open(const char *directory, const char *address, char **ret_page, st
     if (compose(address, &page, error) < 0 ||
         buffer_write_file(path, page.data, page.size, 0600, error) < 0)
         return -1;
-    if (dprintf(opener, "file://%s\n", path) < 0) {
+    (void)snprintf(page_address, sizeof(page_address), "file://%s", path);
+    if (outside_remove(path, error) < 0 || start(page_address, error) < 0) {
         (void)unlink(path);
-        return error_errno(error, CODE_FAULT, "tell the browser of the page");
+        return -1;
     }
     *ret_page = TAKE(path);
     return 0;
@@ -137,6 +86,4 @@ void browser_forget(const char *page)
 {
     if (page)
         (void)unlink(page);
-    if (opener >= 0)
-        close(TAKE_FD(opener));
 }

@@ -8,6 +8,13 @@
 
 #define POSITIONAL_MAX 1024
 
+/* The values of an option that may be given several times. */
+#define TEXTS_MAX 64
+struct texts {
+    const char *items[TEXTS_MAX];
+    size_t count;
+};
+
 struct arguments {
     const char *vault, *config, *module, *card;
     const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
@@ -16,6 +23,8 @@ struct arguments {
     const char *app, *grant, *user, *since, *until, *verb;
     bool failures, follow, lines;
     bool json, verbose, ask_pin, soft, help, version;
+    struct texts fields;
+    bool paginate, monitored;
     bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost;
     const char *positional[POSITIONAL_MAX];
     size_t count;
@@ -24,11 +33,12 @@ struct arguments {
 /* What a verb needs is set up once, before it runs. */
 enum {
     NEEDS_CONFIG = 1,
-    NEEDS_VAULT = 2,    /* open for writing */
-    READS_VAULT = 4,    /* open for reading */
-    NEEDS_MODULE = 8,   /* the PKCS#11 module of the configuration or of --module */
-    NEEDS_BROWSER = 16, /* a process that can start one is made before the walls are */
-    WRITES_NAMED = 32,  /* in or beside what the first positional argument names, too */
+    NEEDS_VAULT = 2,  /* open for writing */
+    READS_VAULT = 4,  /* open for reading */
+    NEEDS_MODULE = 8, /* the PKCS#11 module of the configuration or of --module */
+    NEEDS_OUTSIDE =
+        16, /* starts programs that are none of ours: outside_prepare() before the walls */
+    WRITES_NAMED = 32, /* in or beside what the first positional argument names, too */
 };
 
 struct cli {
@@ -67,6 +77,8 @@ enum {
     OPTION_FILTER = 1 << 20, /* which entries of the log */
     OPTION_FOLLOW = 1 << 21,
     OPTION_LINES = 1 << 22,
+    OPTION_CALL = 1 << 23, /* what a call of one's own has */
+    OPTION_MONITORED = 1 << 24,
 };
 
 struct verb {
@@ -93,18 +105,30 @@ void cli_tell_absent_walls(const struct cli *cli);
 
 /* The verbs. */
 verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
-    cli_app_set_secret, cli_app_reseal, cli_app_rekey, cli_grant_rename, cli_card_remove, cli_import, cli_exchange, cli_refresh,
-    cli_login, cli_issue, cli_pages, cli_inspect, cli_permissions, cli_revoke, cli_grant_list,
-    cli_grant_show, cli_grant_forget, cli_backup, cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key,
-    cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_doctor;
+    cli_app_set_secret, cli_app_reseal, cli_app_rekey, cli_grant_rename, cli_card_remove,
+    cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages, cli_inspect,
+    cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget, cli_backup,
+    cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key, cli_audit_checkpoint,
+    cli_audit_prove, cli_audit_export, cli_doctor, cli_call, cli_notify;
 
 /*
- * The browser (browser.c): a process made before this one builds its walls, which the browser must not inherit, waits to
- * be told of a page.  CODE_FAULT without processes.
+ * Programs that are none of ours (outside.c): a process made before this one builds its walls, which they must not inherit,
+ * starts them.  CODE_FAULT without processes.
  */
-int browser_prepare(struct error *error);
+int outside_prepare(struct error *error);
 /*
- * Opens an address: through a page with mode 0600 in `directory`, so that it stands in no argument.  *ret_page (caller frees)
+ * Runs one: its name or path and its arguments, which end with NULL, and what it reads.  *ret_status is its exit code, or
+ * 128 and the signal that ended it, as its deadline does; with 0 seconds it is started and not waited for.  What it
+ * writes goes to standard error.  CODE_CONFIG when it cannot be started.
+ */
+int outside_run(const char *const *arguments, unsigned seconds, const void *input, size_t size,
+                int *ret_status, struct error *error);
+/* A file that is removed when this program ends, also when it is killed; one at most. */
+int outside_remove(const char *path, struct error *error);
+void outside_end(void);
+
+/*
+ * Opens an address in a browser (browser.c): through a page with mode 0600 in `directory`, so that it stands in no argument.  *ret_page (caller frees)
  * is where that is; it is removed with browser_forget().
  */
 int browser_open(const char *directory, const char *address, char **ret_page, struct error *error);

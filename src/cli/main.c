@@ -41,7 +41,7 @@ static const struct verb verbs[] = {
      USES_CARD | OPTION_DUE | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_refresh},
     {"login", "NAME", "log in at the provider, in a browser", 1, 1,
      USES_CARD | OPTION_LOGIN | OPTION_SCOPES | OPTION_REDIRECT | OPTION_YES | OPTION_JSON,
-     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE | NEEDS_BROWSER, cli_login},
+     NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE | NEEDS_OUTSIDE, cli_login},
     {"issue", "NAME", "make another grant: of an app, a system user, a session, a client", 1, 1,
      USES_CARD | OPTION_FROM | OPTION_ISSUE | OPTION_SCOPES | OPTION_REDIRECT | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_issue},
@@ -51,6 +51,8 @@ static const struct verb verbs[] = {
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_inspect},
     {"permissions", "NAME", "what a person has granted and declined", 1, 1, USES_CARD | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_permissions},
+    {"call", "NAME METHOD PATH", "one call with a grant; the answer is scrubbed", 3, 3,
+     USES_CARD | OPTION_CALL | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_call},
     {"revoke", "NAME", "end a grant at the provider, then here", 1, 1,
      USES_CARD | OPTION_PERMISSION | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_revoke},
     {"grant list", "", "the grants", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_list},
@@ -59,6 +61,8 @@ static const struct verb verbs[] = {
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_grant_rename},
     {"grant forget", "NAME", "forget one that is dead at the provider", 1, 1, OPTION_YES,
      NEEDS_CONFIG | NEEDS_VAULT, cli_grant_forget},
+    {"notify", "[NAME…]", "tell by mail or hook which grants need their person", 0, POSITIONAL_MAX,
+     OPTION_JSON | OPTION_MONITORED, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_OUTSIDE, cli_notify},
     {"backup", "FILE", "the whole vault as one file, still sealed", 1, 1, 0,
      NEEDS_CONFIG | READS_VAULT | WRITES_NAMED, cli_backup},
     {"restore", "FILE", "a vault from such a file", 1, 1, 0, NEEDS_CONFIG, cli_restore},
@@ -131,8 +135,8 @@ static int run(int count, char **words, struct cli *cli, struct error *error)
     const struct verb *verb;
     if (confine_descriptors(STDERR_FILENO + 1, error) < 0 ||
         arguments_parse(count, words, verbs, VERB_COUNT, &cli->arguments, &verb, error) < 0 ||
-        (verb && (verb->needs & NEEDS_BROWSER) != 0 && !cli->arguments.help &&
-         browser_prepare(error) < 0) ||
+        (verb && (verb->needs & NEEDS_OUTSIDE) != 0 && !cli->arguments.help &&
+         outside_prepare(error) < 0) ||
         confine_process(false, error) < 0)
         return -1;
     if (cli->arguments.help) {
@@ -158,6 +162,7 @@ int main(int count, char **words)
     int result = run(count, words, &cli, &error);
     if (result < 0)
         say_error(&error);
+    outside_end();
     vault_free(cli.vault);
     config_free(cli.config);
     free(cli.directory);

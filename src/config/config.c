@@ -40,6 +40,10 @@ void config_free(struct config *config)
     free(config->log_journal);
     free(config->log_syslog);
     free(config->user_file);
+    free(config->notify_sendmail);
+    free(config->notify_from);
+    free(config->notify_to);
+    free(config->notify_hook);
     const struct config_provider *families[] = {&config->meta, &config->instagram,
                                                 &config->threads};
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {

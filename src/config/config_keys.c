@@ -101,6 +101,37 @@ static int set_method(struct config_reading *reading, const char *value, void *f
     return 0;
 }
 
+/* user@host, of letters that need no quoting in a header or an argument; *ret_size of them. */
+static bool is_mailbox(const char *text, size_t *ret_size)
+{
+    size_t user = strspn(text, LETTERS DIGITS "._%+-");
+    if (user == 0 || text[0] == '-' || text[user] != '@')
+        return false;
+    size_t host = strspn(text + user + 1, LETTERS DIGITS ".-");
+    *ret_size = user + 1 + host;
+    return host > 0 && text[user + 1] != '-' && text[user + 1] != '.';
+}
+
+static int set_mailbox(struct config_reading *reading, const char *value, void *field)
+{
+    size_t size;
+    if (!is_mailbox(value, &size) || value[size] != '\0')
+        return config_refuse(reading, "this must be an address of the form USER@HOST");
+    return set_text(reading, value, field);
+}
+
+static int set_mailboxes(struct config_reading *reading, const char *value, void *field)
+{
+    size_t size;
+    for (const char *at = value;; at += size + 1) {
+        at += strspn(at, " ");
+        if (!is_mailbox(at, &size) || (at[size] != ',' && at[size] != '\0'))
+            return config_refuse(reading, "this must be USER@HOST, or several with commas");
+        if (at[size] == '\0')
+            return set_text(reading, value, field);
+    }
+}
+
 /* clang-format off */
 #define PROVIDER_KEYS(section, family)                                                             \
     {section, "api-version", set_version, offsetof(struct config, family.api_version)},            \
@@ -161,6 +192,10 @@ static const struct key keys[] = {
     PROVIDER_KEYS("meta", meta),
     PROVIDER_KEYS("instagram", instagram),
     PROVIDER_KEYS("threads", threads),
+    {"notify", "sendmail", set_path, offsetof(struct config, notify_sendmail)},
+    {"notify", "from", set_mailbox, offsetof(struct config, notify_from)},
+    {"notify", "to", set_mailboxes, offsetof(struct config, notify_to)},
+    {"notify", "hook", set_path, offsetof(struct config, notify_hook)},
     {"memory", "unlocked", set_unlocked, offsetof(struct config, unlocked_memory)},
 };
 
@@ -300,8 +335,8 @@ static int enter_origin(struct config_reading *reading, const char *url)
 
 int config_enter_section(struct config_reading *reading, const char *text)
 {
-    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",    "log",
-                                        "memory", "meta",     "instagram", "threads"};
+    static const char *const plain[] = {"vault",  "exchange", "login",     "tls",     "log",
+                                        "memory", "meta",     "instagram", "threads", "notify"};
     reading->kind = NULL;
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
         if (strcmp(text, plain[i]) == 0) {

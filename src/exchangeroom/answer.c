@@ -15,6 +15,7 @@ static void wipe(struct step *step)
 {
     http_response_free(TAKE(step->response));
     secret_free(TAKE(step->key.secret));
+    passage_clear(&step->passage);
     scrub_stack_and_registers();
 }
 
@@ -33,7 +34,8 @@ static int receive_some(struct exchangeroom *room, struct step *step, struct err
         step->began = now;
     if (step->began == 0)
         secret_free(TAKE(step->key.secret));
-    else if (http_response_read(step->response, error) < 0)
+    else if (http_response_read(step->response, error) < 0 ||
+             (step->passage.sieve && passage_take(room, step, error) < 0))
         return -1;
     /* What has come stands in locked memory, and nowhere else while the rest is awaited. */
     scrub_stack_and_registers();
@@ -173,12 +175,14 @@ static int take_pages(struct exchangeroom *room, const struct step *step,
 static int read_answer(const struct step *step, struct oauth_answer *ret_answer,
                        struct error *error)
 {
-    const struct oauth_reply reply = {.step = step->step,
-                                      .status = http_response_status(step->response),
-                                      .header = look_up,
-                                      .context = step->response,
-                                      .body = http_response_body(step->response),
-                                      .api_version = step->parameters.api_version};
+    struct oauth_reply reply = {.step = step->step,
+                                .status = http_response_status(step->response),
+                                .header = look_up,
+                                .context = step->response,
+                                .body = http_response_body(step->response),
+                                .api_version = step->parameters.api_version};
+    if (step->passage.sieve)
+        return passage_judge(step, &reply, ret_answer, error);
     return oauth_answer_read(step->provider, &reply, ret_answer, error);
 }
 
@@ -200,7 +204,9 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
     auto_answer struct oauth_answer answer = {0};
     auto_sealed struct sealed sealed = {0};
     bool lives = http_response_keeps_connection(step->response);
-    if (read_answer(step, &answer, error) < 0 ||
+    if ((step->passage.sieve && passage_end(room, step, error) < 0) ||
+        read_answer(step, &answer, error) < 0 ||
+        (step->passage.sieve && passage_tell(room, step, answer.verdict.action, error) < 0) ||
         seal_grant(room, step, &answer, &sealed, error) < 0)
         return -1;
     secret_free(TAKE(answer.grant));

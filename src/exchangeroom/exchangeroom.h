@@ -18,6 +18,7 @@
 #include "p11vault/oauth/call.h"
 #include "p11vault/seal/jwe.h"
 #include "p11vault/seal/record.h"
+#include "p11vault/sieve/sieve.h"
 
 #define ROOM_RECORDS_MAX 64
 
@@ -120,6 +121,14 @@ int exchangeroom_tell_issued(struct exchangeroom *room, const struct sealed *sea
 int exchangeroom_shut(struct exchangeroom *room, struct error *error);
 int exchangeroom_reseal(struct exchangeroom *room, const struct message *order,
                         struct error *error);
+/* What is passed on of an answer (passage.c); empty for the steps whose answer is read here. */
+struct passage {
+    struct sieve *sieve; /* NULL: the answer is read here */
+    struct secret *kept; /* scrubbed, and not with the front yet */
+    bool has_looked;     /* at the head of the answer */
+    bool is_passed_on;   /* the front has the beginning */
+};
+void passage_clear(struct passage *passage);
 
 /* A step while it is carried out. */
 struct step {
@@ -131,6 +140,7 @@ struct step {
     uint64_t secret, grant, slot; /* numbers, or MESSAGE_NO_RECORD */
 
     struct http_response *response;
+    struct passage passage;
     struct slot_key key; /* for what is issued: asked for when an answer begins to come */
     int64_t
         began; /* since when the request or, later, the answer has stood in clear; 0: it has not */
@@ -144,6 +154,16 @@ int exchangeroom_step(struct exchangeroom *room, const struct message *order, st
 /* Its request (send.c). */
 int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,
                       struct error *error);
+/* Of STEP_CALL (passage.c): before its request goes out, with the values that must not come back. */
+int passage_begin(struct step *step, const struct secret *app_secret, const struct secret *grant,
+                  struct error *error);
+/* What has come of the answer; its end; the verdict; and the rest to the front, once that is known. */
+int passage_take(struct exchangeroom *room, struct step *step, struct error *error);
+int passage_end(struct exchangeroom *room, struct step *step, struct error *error);
+int passage_judge(const struct step *step, struct oauth_reply *reply,
+                  struct oauth_answer *ret_answer, struct error *error);
+int passage_tell(struct exchangeroom *room, struct step *step, enum code action,
+                 struct error *error);
 /* Its answer (answer.c): receiving it, and what becomes of it; or of one that did not come. */
 int exchangeroom_receive(struct exchangeroom *room, struct step *step, struct deadline deadline,
                          struct error *error);

@@ -13,6 +13,7 @@ void step_clear(struct step *step)
     json_decref(step->held);
     http_response_free(step->response);
     secret_free(step->key.secret);
+    passage_clear(&step->passage);
     *step = (struct step){0};
 }
 
@@ -53,6 +54,8 @@ static int carry_out(struct exchangeroom *room, struct step *step, struct error 
     struct deadline deadline = deadline_in(room->step_ms);
     if (http_response_new(HTTP_BODY_MAX, &step->response, error) < 0)
         return -1;
+    if (step->step == STEP_CALL)
+        http_response_stream(step->response, HTTP_STREAM_MAX);
     if (exchangeroom_send(room, step, deadline, error) < 0 ||
         exchangeroom_receive(room, step, deadline, error) < 0)
         return exchangeroom_tell_broken(room, step, error);

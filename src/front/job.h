@@ -66,6 +66,8 @@ struct work {
     size_t issued_count;
 
     struct oauth_facts input, result;
+    char call[640];   /* "GET me/feed": what is asked for, when the caller chose it; else "" */
+    int64_t scrubbed; /* places of the last answer that were not passed on */
     struct oauth_verdict verdict; /* of the last step or judgement */
     enum oauth_step step;
     bool has_stepped;
@@ -138,6 +140,9 @@ struct order {
     /* For a list: names the slot for what is offered, or passes (*ret_take false). */
     int (*offer)(void *context, const json_t *offered, struct name *ret_name, bool *ret_take,
                  struct error *error);
+    /* For a call whose answer is passed on: scrubbed bytes of it, or (`is_answer` false) of an error. */
+    int (*content)(void *context, bool is_answer, const void *bytes, size_t size,
+                   struct error *error);
     void *context;
 };
 

@@ -111,6 +111,9 @@ void work_note_step(struct work *work, int64_t request_us, int64_t answer_us)
     set_number(members, "subcode", verdict->subcode, 0);
     if (*verdict->trace)
         json_object_set_new(members, "trace", json_string(verdict->trace));
+    if (*work->call)
+        json_object_set_new(members, "call", json_string(work->call));
+    set_number(members, "scrubbed", work->scrubbed, 0);
     json_array_append_new(work->steps, members);
     work->request_us += request_us;
     work->answer_us += answer_us;

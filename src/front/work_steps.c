@@ -226,11 +226,12 @@ static int take_outcome(struct work *work, const struct message *outcome, json_t
     (void)snprintf(verdict->trace, sizeof(verdict->trace), "%s", message_text(outcome, 5));
     (void)snprintf(verdict->message, sizeof(verdict->message), "%s", message_text(outcome, 6));
     (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", message_text(outcome, 7));
-    work_note_step(work, (int64_t)message_number(outcome, 9), (int64_t)message_number(outcome, 10));
-    work->job->connection_lives = message_number(outcome, 11) != 0;
     if (json_parse(text, strlen(text), "what the provider told", &told, error) < 0 ||
         note_usage(work->job, verdict, told, error) < 0)
         return -1;
+    work->scrubbed = json_number(told, "scrubbed", 0);
+    work_note_step(work, (int64_t)message_number(outcome, 9), (int64_t)message_number(outcome, 10));
+    work->job->connection_lives = message_number(outcome, 11) != 0;
     if (ret_told)
         *ret_told = TAKE(told);
     return 0;
@@ -261,6 +262,15 @@ static int take_offer(struct work *work, struct order *order, const struct messa
     return session_tell(work->job->exchange, sent, error);
 }
 
+static int take_content(const struct order *order, const struct message *content,
+                        struct error *error)
+{
+    if (!order->content)
+        return error_set(error, CODE_FAULT, "the exchange room passes on what nobody asked for");
+    return order->content(order->context, message_number(content, 0) != 0, content->fields[1].bytes,
+                          content->fields[1].size, error);
+}
+
 /* Serves the room's wishes until it tells the outcome. */
 static int follow(struct work *work, struct order *order, json_t **ret_told, struct error *error)
 {
@@ -279,6 +289,8 @@ static int follow(struct work *work, struct order *order, json_t **ret_told, str
             result = session_hand(&job->session, message_number(&message, 0), error);
         else if (message.type == MESSAGE_OFFER)
             result = take_offer(work, order, &message, error);
+        else if (message.type == MESSAGE_CONTENT)
+            result = take_content(order, &message, error);
         else if (message.type == MESSAGE_ISSUED)
             result = work_keep_issued(work, &message, error);
         else

@@ -38,11 +38,15 @@ struct http_response {
     size_t spare;   /* bytes that the head, later extensions and trailers, may still take */
     size_t pending; /* bytes of the body or chunk still to come */
     size_t length;  /* Content-Length */
+    size_t gone;    /* bytes of the body that were let go */
     int minor;      /* of HTTP/1.minor */
     int status;     /* 0 until the status line is read */
     int skipped;    /* 1xx answers */
-    bool has_length, is_chunked, keeps_connection;
+    bool has_length, is_chunked, keeps_connection, is_stream;
 };
+
+/* How much of the body has come. */
+size_t http_body_size(const struct http_response *response);
 
 /* Bytes of the inbox or of a line that are still to be read. */
 struct http_span {

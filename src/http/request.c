@@ -50,10 +50,10 @@ static int check(const struct http_request *request, struct error *error)
 {
     const struct secret *target = request->target;
     bool is_post = strcmp(request->method, "POST") == 0;
-    if (!is_post && strcmp(request->method, "GET") != 0)
-        return error_set(error, CODE_FAULT, "a request's method must be GET or POST");
+    if (!is_post && strcmp(request->method, "GET") != 0 && strcmp(request->method, "DELETE") != 0)
+        return error_set(error, CODE_FAULT, "a request's method must be GET, POST or DELETE");
     if (!is_post && request->form != NULL)
-        return error_set(error, CODE_FAULT, "a GET request must not have a body");
+        return error_set(error, CODE_FAULT, "a %s request must not have a body", request->method);
     if (secret_size(target) == 0 || secret_data(target)[0] != '/')
         return error_set(error, CODE_STOP, "a request's target must begin with '/'");
     /* '#' is visible, but it would end the target: a fragment is never sent. */

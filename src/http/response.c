@@ -47,6 +47,35 @@ void http_response_free(struct http_response *response)
     free(response);
 }
 
+void http_response_stream(struct http_response *response, size_t body_max)
+{
+    response->is_stream = true;
+    response->body_max = body_max < HTTP_STREAM_MAX ? body_max : HTTP_STREAM_MAX;
+}
+
+const struct secret *http_response_window(const struct http_response *response)
+{
+    return response->body;
+}
+
+void http_response_let_go(struct http_response *response)
+{
+    if (!response->body)
+        return;
+    response->gone += secret_size(response->body);
+    secret_clear(response->body);
+}
+
+int http_response_head_status(const struct http_response *response)
+{
+    return response->state == HTTP_HEAD || response->state == HTTP_BROKEN ? 0 : response->status;
+}
+
+const struct secret *http_response_fields(const struct http_response *response)
+{
+    return response->fields;
+}
+
 struct secret *http_response_inbox(struct http_response *response)
 {
     return response->inbox;
@@ -102,9 +131,9 @@ int http_response_end(struct http_response *response, struct error *error)
     }
     if (state == HTTP_LENGTH_DATA)
         return error_set(error, CODE_RETRY, "answer cut off after %zu of %zu bytes",
-                         secret_size(response->body), response->length);
+                         http_body_size(response), response->length);
     return error_set(error, CODE_RETRY, "answer cut off after %zu bytes, before its last chunk",
-                     secret_size(response->body));
+                     http_body_size(response));
 }
 
 bool http_response_complete(const struct http_response *response)

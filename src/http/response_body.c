@@ -1,7 +1,8 @@
 /*
  * response_body.c: the body, delimited by length, by chunks or by the end of the connection (RFC
  * 9112, sections 6 and 7).  Its secret is as large as its length says.  Without a length it begins
- * small and moves to one of twice the size when it is full, since a secret never grows.
+ * small and moves to one of twice the size when it is full, since a secret never grows.  Of a stream it is a window as
+ * large as the inbox, emptied between two reads.
  */
 #include <string.h>
 
@@ -15,6 +16,11 @@
 static int make_body(struct http_response *response, size_t capacity, struct error *error)
 {
     return secret_new(capacity > 0 ? capacity : 1, &response->body, error);
+}
+
+size_t http_body_size(const struct http_response *response)
+{
+    return response->gone + secret_size(response->body);
 }
 
 /* Makes room for `more` bytes, which the caller has compared with the limit. */
@@ -69,7 +75,8 @@ int http_body_begin(struct http_response *response, struct error *error)
             return too_large(response, error);
         response->state = response->length > 0 ? HTTP_LENGTH_DATA : HTTP_DONE;
         response->pending = response->length;
-        return make_body(response, response->length, error);
+        return response->is_stream ? make_first_body(response, error)
+                                   : make_body(response, response->length, error);
     }
     response->state = HTTP_CLOSE_DATA;
     response->keeps_connection = false;
@@ -81,7 +88,7 @@ static int move(struct http_response *response, struct http_span *input, size_t 
                 struct error *error)
 {
     size_t moved = size < input->size ? size : input->size;
-    if (moved > response->body_max - secret_size(response->body))
+    if (moved > response->body_max - http_body_size(response))
         return too_large(response, error);
     if (make_room(response, moved, error) < 0 ||
         secret_append(response->body, input->bytes, moved, error) < 0)
@@ -144,7 +151,7 @@ static int read_chunk_size(struct http_response *response, struct error *error)
     if (rest.size > response->spare)
         return error_set(error, CODE_STOP, "the answer's chunk extensions are too long");
     response->spare -= rest.size;
-    if (size > response->body_max - secret_size(response->body))
+    if (size > response->body_max - http_body_size(response))
         return too_large(response, error);
     response->pending = (size_t)size;
     response->state = size > 0 ? HTTP_CHUNK_DATA : HTTP_TRAILER;

@@ -79,6 +79,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_ISSUED,    "issued",    EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING) | IN(EXCHANGE_SEALING),
                                                                                  STATE_SAME,      "uss"},
     {MESSAGE_RESEALED,  "resealed",  EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "u"},
+    {MESSAGE_CONTENT,   "content",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   STATE_SAME,      "ub"},
     {MESSAGE_OUTCOME,   "outcome",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "uuuuussssuuu"},
     {MESSAGE_EXCHANGE_FAIL, "fail",  EXCHANGE_TO_FRONT, EXCHANGE_BUSY,           STATE_OVER,      "uss"},
 };

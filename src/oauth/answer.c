@@ -150,7 +150,7 @@ static int read_step(const struct oauth_family *family, const struct oauth_reply
         return permissions_answer_read(root, answer, error);
     if (reply->step == STEP_INSPECT_INPUT || reply->step == STEP_INSPECT_RESULT)
         family->inspect(reply, root, answer);
-    else if (!json_is_true(json_object_get(root, "success")))
+    else if (reply->step != STEP_CALL && !json_is_true(json_object_get(root, "success")))
         (void)answer_wrong(&answer->verdict, "the provider did not say that it was done");
     return 0;
 }
@@ -159,6 +159,10 @@ static int judge_root(const struct oauth_family *family, const struct oauth_repl
                       const json_t *root, struct oauth_answer *answer, struct error *error)
 {
     const json_t *fault = find_error(root);
+    /* What a caller asked for may have members of such names: only the one shape counts there. */
+    if (reply->step == STEP_CALL && reply->status == STATUS_FINE &&
+        !json_is_object(json_object_get(root, "error")))
+        fault = NULL;
     if (fault != NULL) {
         struct oauth_verdict verdict;
         meta_error_judge(&family->provider, reply->step, reply->status, fault, &verdict);
@@ -202,6 +206,9 @@ static int read_bare(const struct oauth_family *family, const struct oauth_reply
                  reply->step == STEP_APP_TOKEN || reply->step == STEP_SESSION_INFO ||
                  reply->step == STEP_REDEEM;
     *ret_read = true;
+    /* It is passed on as it is. */
+    if (reply->status == STATUS_FINE && reply->step == STEP_CALL)
+        return 0;
     if (reply->status == STATUS_FINE && ends && is_word(reply->body, "true"))
         return 0;
     if (reply->status == STATUS_FINE && ends && is_word(reply->body, "false")) {

@@ -53,6 +53,8 @@ json_t *oauth_answer_to_json(const struct oauth_answer *answer)
         return NULL;
     if (answer->interval > 0 && facts_put_number(object, "interval", answer->interval) < 0)
         return NULL;
+    if (answer->scrubbed > 0 && facts_put_number(object, "scrubbed", answer->scrubbed) < 0)
+        return NULL;
     if (answer->usage.wait > 0 && facts_put_number(object, "wait", answer->usage.wait) < 0)
         return NULL;
     if (answer->pages != NULL && json_object_set_new(object, "pages", pages_to_json(answer)) < 0)
@@ -161,6 +163,8 @@ static int take_texts(const json_t *json, struct oauth_answer *answer, struct er
         return facts_refuse("expires_in", error);
     if (!facts_take_number(json, "interval", TIME_MAX, &answer->interval))
         return facts_refuse("interval", error);
+    if (!facts_take_number(json, "scrubbed", TIME_MAX, &answer->scrubbed))
+        return facts_refuse("scrubbed", error);
     return 0;
 }
 
@@ -180,7 +184,7 @@ int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, 
     static const char *const keys[] = {"facts",      "expires_in",       "cursor",   "user_code",
                                        "machine_id", "verification_uri", "interval", "api_version",
                                        "pages",      "permissions",      "usage",    "wait",
-                                       NULL};
+                                       "scrubbed",   NULL};
     auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
                                               .usage.percent = USAGE_UNKNOWN};
     if (!json_is_object(json) || !json_only(json, keys))

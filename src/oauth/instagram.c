@@ -87,6 +87,8 @@ static int make(const struct pattern *pattern, enum oauth_step step,
         return make_exchange(pattern->exchange, parameters, values, call, error);
     case STEP_REFRESH:
         return make_refresh(pattern->refresh, parameters, values, call, error);
+    case STEP_CALL:
+        return graph_call_make(parameters, values, call, error);
     case STEP_APP_TOKEN:
         return make_app_token(parameters, values, call, error);
     default:

@@ -143,6 +143,7 @@ int meta_call_make(enum oauth_step step, const struct oauth_parameters *paramete
         [STEP_PERMISSIONS] = make_permissions,
         [STEP_TAKE_BACK] = make_take_back,
         [STEP_REVOKE] = make_revocation,
+        [STEP_CALL] = graph_call_make,
     };
     return makers[step](parameters, values, call, error);
 }

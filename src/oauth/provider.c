@@ -44,6 +44,7 @@ static const struct oauth_family families[] = {
                 [STEP_PERMISSIONS] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_TAKE_BACK] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_REVOKE] = NEEDS_APP_SECRET | NEEDS_GRANT,
+                [STEP_CALL] = NEEDS_APP_SECRET | NEEDS_GRANT,
             },
         .make = meta_call_make,
         .inspect = meta_inspection_read,
@@ -67,6 +68,7 @@ static const struct oauth_family families[] = {
                 [STEP_INSPECT_RESULT] = NEEDS_GRANT,
                 [STEP_CODE] = NEEDS_APP_SECRET | NEEDS_CODE | ISSUES_GRANT | ONCE_ONLY,
                 [STEP_REFRESH] = NEEDS_GRANT | ISSUES_GRANT,
+                [STEP_CALL] = NEEDS_GRANT,
             },
         .make = instagram_call_make,
         .inspect = profile_inspection_read,
@@ -90,6 +92,7 @@ static const struct oauth_family families[] = {
                 [STEP_CODE] = NEEDS_APP_SECRET | NEEDS_CODE | ISSUES_GRANT | ONCE_ONLY,
                 [STEP_REFRESH] = NEEDS_GRANT | ISSUES_GRANT,
                 [STEP_APP_TOKEN] = NEEDS_APP_SECRET | ISSUES_GRANT,
+                [STEP_CALL] = NEEDS_GRANT,
             },
         .make = threads_call_make,
         .inspect = profile_inspection_read,
@@ -189,6 +192,7 @@ const char *oauth_step_name(enum oauth_step step)
         [STEP_PERMISSIONS] = "permissions",
         [STEP_TAKE_BACK] = "take-back",
         [STEP_REVOKE] = "revoke",
+        [STEP_CALL] = "call",
     };
     return (unsigned)step < STEP_COUNT ? names[step] : "unknown";
 }

@@ -29,7 +29,7 @@ static size_t room_for(const struct oauth_parameters *parameters, const struct o
            text_room(parameters->scopes) + text_room(parameters->cursor) +
            text_room(parameters->subject) + text_room(parameters->permission) +
            text_room(parameters->machine_id) + text_room(parameters->client_token) +
-           text_room(parameters->assets) + value_room(values->app_secret) +
+           text_room(parameters->assets) + text_room(parameters->fields) + value_room(values->app_secret) +
            value_room(values->grant) + value_room(values->code) + value_room(values->verifier);
 }
 
@@ -51,7 +51,7 @@ int request_begin(const char *method, const char *version, const char *const *pa
                   const struct oauth_parameters *parameters, const struct oauth_values *values,
                   struct oauth_call *call, struct error *error)
 {
-    bool get = strcmp(method, "GET") == 0;
+    bool get = strcmp(method, "POST") != 0;
     size_t room = room_for(parameters, values);
     call->method = method;
     if (secret_new(get ? room : FIXED_ROOM, &call->target, error) < 0 ||
@@ -81,6 +81,14 @@ int request_text(struct oauth_call *call, const char *name, const char *text, st
     struct secret *into;
     if (!text_given(text))
         return 0;
+    if (put_name(call, name, &into, error) < 0)
+        return -1;
+    return http_form_encode(into, text, strlen(text), error);
+}
+
+int request_field(struct oauth_call *call, const char *name, const char *text, struct error *error)
+{
+    struct secret *into;
     if (put_name(call, name, &into, error) < 0)
         return -1;
     return http_form_encode(into, text, strlen(text), error);

@@ -40,6 +40,8 @@ int request_begin(const char *method, const char *version, const char *const *pa
 
 /* A field in the form, or in the query where there is no form.  A text that is not given is left out. */
 int request_text(struct oauth_call *call, const char *name, const char *text, struct error *error);
+/* The same for a name of the caller's own, and a text that may be empty. */
+int request_field(struct oauth_call *call, const char *name, const char *text, struct error *error);
 int request_secret(struct oauth_call *call, const char *name, const struct secret *value,
                    struct error *error);
 

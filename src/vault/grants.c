@@ -208,23 +208,23 @@ int vault_next_version(struct vault *vault, const char *name, int64_t *ret_versi
 
 /* ---- uses ---- */
 
-static int append_use(struct vault *vault, enum entry_type type, const char *use, json_t *members,
-                      struct error *error)
+static int append_use(struct vault *vault, enum entry_type type, const char *member,
+                      const char *subject, json_t *members, struct error *error)
 {
     auto_json json_t *owned = members;
     uint64_t index;
-    if (!owned || json_object_set_new(owned, "use", json_string(use)) < 0)
+    if (!owned || json_object_set_new(owned, member, json_string(subject)) < 0)
         return error_memory(error);
-    return vault_append(vault, type, use, TAKE(owned), &index, error);
+    return vault_append(vault, type, subject, TAKE(owned), &index, error);
 }
 
-static int append_alone(struct vault *vault, enum entry_type type, const char *use, json_t *members,
-                        struct error *error)
+static int append_alone(struct vault *vault, enum entry_type type, const char *member,
+                        const char *subject, json_t *members, struct error *error)
 {
     auto_json json_t *owned = members;
     if (store_begin(vault->store, error) < 0)
         return -1;
-    if (append_use(vault, type, use, TAKE(owned), error) < 0 ||
+    if (append_use(vault, type, member, subject, TAKE(owned), error) < 0 ||
         store_commit(vault->store, error) < 0) {
         store_rollback(vault->store);
         return -1;
@@ -234,17 +234,22 @@ static int append_alone(struct vault *vault, enum entry_type type, const char *u
 
 int vault_intent(struct vault *vault, const char *use, json_t *members, struct error *error)
 {
-    return append_alone(vault, ENTRY_INTENT, use, members, error);
+    return append_alone(vault, ENTRY_INTENT, "use", use, members, error);
 }
 
 int vault_append_intent(struct vault *vault, const char *use, json_t *members, struct error *error)
 {
-    return append_use(vault, ENTRY_INTENT, use, members, error);
+    return append_use(vault, ENTRY_INTENT, "use", use, members, error);
 }
 
 int vault_outcome(struct vault *vault, const char *use, json_t *members, struct error *error)
 {
-    return append_alone(vault, ENTRY_OUTCOME, use, members, error);
+    return append_alone(vault, ENTRY_OUTCOME, "use", use, members, error);
+}
+
+int vault_notice(struct vault *vault, const char *name, json_t *members, struct error *error)
+{
+    return append_alone(vault, ENTRY_NOTICE, "name", name, members, error);
 }
 
 #define DEAD_MAX 256 /* that are closed in one change */

@@ -282,6 +282,7 @@ static int note_entry(struct replay *replay, uint64_t index, const struct entry_
                    : 0;
     case ENTRY_INTENT:
     case ENTRY_STEP:
+    case ENTRY_NOTICE:
         return 0;
     }
     return 0;

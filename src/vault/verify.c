@@ -72,7 +72,7 @@ static int check_filing(const struct store_filed *filed, const struct entry_view
         [ENTRY_VAULT] = "vault",  [ENTRY_CARD] = "card", [ENTRY_APP] = "app",
         [ENTRY_APP_KEY] = "app",  [ENTRY_SEAL] = "name", [ENTRY_STATE] = "name",
         [ENTRY_INTENT] = "use",   [ENTRY_STEP] = "use",  [ENTRY_OUTCOME] = "use",
-        [ENTRY_REMOVAL] = "card", [ENTRY_VOID] = NULL};
+        [ENTRY_REMOVAL] = "card", [ENTRY_VOID] = NULL,   [ENTRY_NOTICE] = "name"};
     const char *subject = subjects[view->type];
     if (strcmp(filed->type, entry_type_name(view->type)) == 0 &&
         (!subject || is_subject(filed, subject, view)))

@@ -8,7 +8,7 @@ cd "${1:-.}" || exit 2
 floors='
     base=0
     pkcs11=1 store=1 http=1 config=1 confine=1 pin=1 ipc=1
-    seal=2 audit=2 oauth=2 inside=2
+    seal=2 audit=2 oauth=2 inside=2 sieve=2
     vault=3
     front=4 cardroom=4 exchangeroom=4
     cli=5'

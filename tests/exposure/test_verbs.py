@@ -24,6 +24,8 @@ WRONG_DEVICE = ("ads/user/bob", "--device", "--client-token", "0" * 32)
 # What each form is given behind the verb, and whose ends must be among what was seen.
 FORMS = {
     "init": [((), ENDS), (("--soft",), WITH_CARD)],
+    "call": [((GRANT, "GET", "me"), WITH_BOTH), ((GRANT, "GET", "me", JSON), WITH_BOTH)],
+    "notify": [((), ENDS), ((JSON,), ENDS)],
     "doctor": [((), WITH_CARD), ((JSON,), WITH_CARD)],
     "card list": [((), WITH_CARD), ((JSON,), WITH_CARD)],
     "card enroll": [((), WITH_CARD)],
@@ -60,7 +62,7 @@ FORMS = {
 }
 NEW_VAULT = ("init", "restore")
 # A good login needs a person: test_flows.py.
-CODES = {"login": 14}
+CODES = {"login": 14, "notify": 14}  # nobody is to be told here: no [notify] is configured
 CASES = [(verb, *form) for verb, forms in FORMS.items() for form in forms]
 
 

@@ -26,7 +26,9 @@ MANUALS = {f"share/man/man{path.suffix[1:]}/{path.name}"
 FILES = {"bin/p11vault": 0o711, "libexec/p11vault/p11vault-card": 0o711,
          "libexec/p11vault/p11vault-exchange": 0o711,
          "share/doc/p11vault/p11vault.conf": 0o644, "share/doc/p11vault/opensc.conf": 0o644,
-         **dict.fromkeys(MANUALS, 0o644)}
+         **dict.fromkeys(MANUALS, 0o644),
+         **{f"lib/systemd/system/{path.name}": 0o644
+            for path in (ROOT / "conf/systemd").iterdir()}}
 
 
 class Staged:

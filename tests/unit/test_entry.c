@@ -14,7 +14,7 @@
 #include "p11vault/audit/entry.h"
 #include "p11vault/base/json.h"
 
-#define TYPES (ENTRY_VOID + 1)
+#define TYPES (ENTRY_NOTICE + 1)
 #define ID "\"0123456789abcdef0123456789abcdef\""
 #define HASH "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\""
 #define COLUMNS                                                                                    \
@@ -72,9 +72,11 @@ static const struct {
     [ENTRY_STEP] = {"step",
                     "{\"use\":" ID ",\"step\":\"exchange\",\"origin\":\"https://graph.example\","
                     "\"code\":\"login\",\"http\":400,\"provider_code\":190,\"subcode\":463,"
-                    "\"trace\":\"AbC\",\"request_us\":150,\"answer_us\":20}",
+                    "\"trace\":\"AbC\",\"request_us\":150,\"answer_us\":20,"
+                    "\"call\":\"GET me/feed\",\"scrubbed\":2}",
                     {"S use", "S step", "S origin", "S code", "I http", "i provider_code",
-                     "i subcode", "s trace", "I request_us", "I answer_us"}},
+                     "i subcode", "s trace", "I request_us", "I answer_us", "s call",
+                     "i scrubbed"}},
     [ENTRY_OUTCOME] = {"outcome",
                        "{\"use\":" ID ",\"result\":\"not-extended\",\"code\":\"pin-locked\","
                        "\"step\":\"exchange\",\"http\":200,\"provider_code\":-1,\"subcode\":463,"
@@ -85,6 +87,10 @@ static const struct {
                         "i subcode", "s trace", "s message", "i expires_before", "i expires_after",
                         "i plaintext_us", "i request_us", "i answer_us", "i checkpoint"}},
     [ENTRY_VOID] = {"void", "{\"entry\":0,\"reason\":\"never signed\"}", {"I entry", "S reason"}},
+    [ENTRY_NOTICE] = {"notice",
+                      "{\"name\":\"ads/user/alice\",\"reason\":\"expired\","
+                      "\"to\":\"ann@example.org\",\"hook\":\"/usr/local/bin/tell\"}",
+                      {"S name", "S reason", "s to", "s hook"}},
 };
 
 static json_t *parsed(const char *text)

@@ -113,7 +113,7 @@ static void test_rules_of_trust(void **state)
         {0666, FILE_PLAIN, 0},    {0644, FILE_TRUSTED, 0},  {0600, FILE_TRUSTED, 0},
         {0664, FILE_TRUSTED, -1}, {0646, FILE_TRUSTED, -1}, {0600, FILE_PRIVATE, 0},
         {0400, FILE_PRIVATE, 0},  {0640, FILE_PRIVATE, -1}, {0604, FILE_PRIVATE, -1},
-        {0601, FILE_PRIVATE, -1}, {0620, FILE_PRIVATE, -1},
+        {0601, FILE_PRIVATE, -1}, {0620, FILE_PRIVATE, -1}, {0444, FILE_PRIVATE, -1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct error error = {0};
@@ -127,6 +127,20 @@ static void test_rules_of_trust(void **state)
             assert_non_null(strstr(error.hint, "chmod"));
         }
     }
+}
+
+static void test_a_credential_of_systemd(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root has files of root */
+    auto_buffer struct buffer buffer = BUFFER_UP_TO(10);
+    struct error error;
+    make_file("x", 0440);
+    assert_int_equal(chown(path, 0, 0), 0);
+    assert_int_equal(buffer_read_file(path, 10, FILE_PRIVATE, &buffer, &error), 0);
+    assert_int_equal(chown(path, 0, 65534), 0);
+    assert_unreadable(path, 10, FILE_PRIVATE);
 }
 
 static void test_a_file_of_somebody_else(void **state)
@@ -197,6 +211,7 @@ int main(void)
         cmocka_unit_test_teardown(test_empty_and_large_files, remove_file),
         cmocka_unit_test_teardown(test_refused_files, remove_file),
         cmocka_unit_test_teardown(test_rules_of_trust, remove_file),
+        cmocka_unit_test_teardown(test_a_credential_of_systemd, remove_file),
         cmocka_unit_test_teardown(test_a_file_of_somebody_else, remove_file),
         cmocka_unit_test_teardown(test_a_failed_write_leaves_nothing_behind, remove_file),
         cmocka_unit_test_teardown(test_a_reader_keeps_the_old_content, remove_file),

@@ -644,6 +644,52 @@ static void errors_do_not_quote_the_answer(void **state)
     }
 }
 
+/* Ten times what a body may have: the window passes all of it, and the limit counts what was let go. */
+static void a_stream_passes_through_a_window(void **state)
+{
+    static const char *const heads[] = {"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n",
+                                        "HTTP/1.1 200 OK\r\n\r\n"};
+    (void)state;
+    for (size_t limit = 299999; limit <= 300000; limit++) {
+        for (size_t i = 0; i < 2; i++) {
+            auto_of(http_response_free) struct http_response *response = new_response(1000);
+            struct error error = {0};
+            uint8_t piece[1000];
+            size_t passed = 0;
+            int result = 0;
+            memset(piece, 'x', sizeof(piece));
+            http_response_stream(response, limit);
+            assert_int_equal(http_response_head_status(response), 0);
+            put(response, (const uint8_t *)heads[i], strlen(heads[i]));
+            result = http_response_read(response, &error);
+            for (int times = 0; result == 0 && times < 300; times++) {
+                assert_int_equal(http_response_head_status(response), 200);
+                put(response, piece, sizeof(piece));
+                result = http_response_read(response, &error);
+                passed += secret_size(http_response_window(response));
+                http_response_let_go(response);
+                assert_int_equal(secret_size(http_response_window(response)), 0);
+            }
+            assert_int_equal(result, limit == 300000 ? 0 : -1);
+            if (result < 0)
+                assert_int_equal(error.code, CODE_STOP);
+            else
+                assert_int_equal(http_response_end(response, &error), 0);
+            assert_true(result < 0 || passed == 300000);
+        }
+    }
+    auto_of(http_response_free) struct http_response *cut = new_response(1000);
+    struct error error = {0};
+    http_response_stream(cut, 300000);
+    put(cut, (const uint8_t *)heads[0], strlen(heads[0]));
+    assert_int_equal(http_response_read(cut, &error), 0);
+    put(cut, (const uint8_t *)"abc", 3);
+    assert_int_equal(http_response_read(cut, &error), 0);
+    http_response_let_go(cut);
+    assert_int_equal(http_response_end(cut, &error), -1);
+    assert_string_equal(error.text, "answer cut off after 3 of 300000 bytes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -664,6 +710,7 @@ int main(void)
         cmocka_unit_test(a_broken_response_stays_broken),
         cmocka_unit_test(the_end_of_a_complete_response_is_no_fault),
         cmocka_unit_test(errors_do_not_quote_the_answer),
+        cmocka_unit_test(a_stream_passes_through_a_window),
     };
     return cmocka_run_group_tests_name("response", tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ enum entry_type {
     ENTRY_STEP,    /* a provider's answer to one step of a use */
     ENTRY_OUTCOME, /* what came of a use */
     ENTRY_VOID,    /* an entry that grants trust and was never signed does not count */
+    ENTRY_NOTICE,  /* somebody was told that a grant needs its person */
 };
 
 const char *entry_type_name(enum entry_type type);

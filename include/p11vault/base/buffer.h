@@ -38,7 +38,7 @@ char *buffer_take_text(struct buffer *buffer);
 
 /*
  * Reads a whole file of at most `maximum` bytes.  CODE_CONFIG when it is missing, not a regular file or too long.
- * With FILE_PRIVATE it must belong to root or this user and grant nothing to group and others (a PIN file);
+ * With FILE_PRIVATE it must belong to root or this user and grant nothing to group and others (a PIN file), or be root's with mode 0440 (a credential of systemd);
  * with FILE_TRUSTED nobody but those two may be able to write it (configuration, trust file).
  */
 enum file_rule { FILE_PLAIN, FILE_TRUSTED, FILE_PRIVATE };

@@ -18,6 +18,7 @@
  *     [meta] [instagram] [threads]
  *                          api-version = v26.0, dialog = ORIGIN, debug-token, client-code, revoke, app-token = post|get
  *     [memory]             unlocked = refuse|allow
+ *     [notify]             sendmail = PROGRAM, from = ADDRESS, to = ADDRESSES, hook = PROGRAM
  */
 #ifndef P11VAULT_CONFIG_CONFIG_H
 #define P11VAULT_CONFIG_CONFIG_H
@@ -68,6 +69,8 @@ struct config {
     char *tls_ca;         /* NULL: the system's */
     char *user_file; /* where the user's configuration is or would be; with --config: that file */
     struct config_provider meta, instagram, threads;
+    char *notify_sendmail, *notify_from, *notify_to; /* of the mails of `notify`; NULL */
+    char *notify_hook;                               /* a program that is told instead; NULL */
     bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
     bool log_forward;               /* every entry also goes to the journal or syslog */
     char *log_journal, *log_syslog; /* their sockets; NULL: where they are on every system */

@@ -167,6 +167,27 @@ int front_inspect(struct front *front, const struct name *name, struct oauth_fac
 /* What the person has granted and declined.  The caller clears the answer. */
 int front_permissions(struct front *front, const struct name *name, struct oauth_answer *ret_answer,
                       struct error *error);
+
+/* One call of the caller's own choice: see oauth/graph.h. */
+struct front_call {
+    const char *method, *path, *fields; /* the fields are a form */
+    bool paginate;                      /* go on to the end of the list */
+    /* Takes scrubbed bytes of an answer as they come; then that it is whole. */
+    int (*write)(void *context, const void *bytes, size_t size, struct error *error);
+    int (*end)(void *context, struct error *error);
+    void *context;
+};
+struct front_called {
+    int http;         /* of the last answer; 0: there was none */
+    int64_t scrubbed; /* places in the answers that held a token or secret */
+};
+/*
+ * What only reads is asked for again when the provider has a passing fault; nothing else is.  The answer of a call that
+ * failed is written, too.
+ */
+int front_call(struct front *front, const struct name *name, const struct front_call *what,
+               struct front_called *ret_called, struct error *error);
+
 /*
  * Takes one permission back, or (NULL) ends the grant at the provider: a person's by de-authorising the app.  A grant that is
  * ended is forgotten here.

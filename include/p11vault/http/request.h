@@ -12,7 +12,7 @@
 #define HTTP_REQUEST_MAX ((size_t)128 * 1024)
 
 struct http_request {
-    const char *method;          /* "GET" or "POST" */
+    const char *method;          /* "GET", "POST" or "DELETE" */
     const struct secret *target; /* path and query, starts with '/', already percent-encoded */
     const struct secret *bearer; /* NULL: no Authorization header */
     const struct secret

@@ -27,6 +27,16 @@ void http_response_free(struct http_response *response);
 void http_response_reserve(void);
 DEFINE_CLEANUP(struct http_response, http_response_free);
 
+/*
+ * The body passes through a window instead of being kept: after each http_response_read() what has come of it is taken with
+ * http_response_window() and let go with http_response_let_go().  To be said before anything is read; then at most
+ * `body_max` bytes (up to HTTP_STREAM_MAX) may come.
+ */
+#define HTTP_STREAM_MAX ((size_t)64 * 1024 * 1024)
+void http_response_stream(struct http_response *response, size_t body_max);
+const struct secret *http_response_window(const struct http_response *response); /* or NULL */
+void http_response_let_go(struct http_response *response);
+
 /* Where the next received bytes go; after receiving into it call http_response_read(). */
 struct secret *http_response_inbox(struct http_response *response);
 
@@ -37,6 +47,10 @@ int http_response_read(struct http_response *response, struct error *error);
 int http_response_end(struct http_response *response, struct error *error);
 
 bool http_response_complete(const struct http_response *response);
+
+/* The status once the head has been read, before that 0; and the fields of the head: name, NUL, value, NUL, and so on. */
+int http_response_head_status(const struct http_response *response);
+const struct secret *http_response_fields(const struct http_response *response);
 
 /* Of a complete response.  The header's value is valid as long as the response; NULL when it is not there. */
 int http_response_status(const struct http_response *response);

@@ -11,7 +11,7 @@
  *   card → front       found listed formatted trying tried enrolled ready made signed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal login connect shut record slot step take pass reseal end
- *   exchange → front   typed dialog came connected want offer issued resealed outcome fail
+ *   exchange → front   typed dialog came connected want offer issued content resealed outcome fail
  *
  * One exchange:
  *
@@ -31,6 +31,8 @@
  *        ◀─────────────────────────── handed n
  *        ◀────────────────────────────────────────────────────────── issued, outcome      (then the next step)
  *   end ────────────────────────────▶ wipes the app key
+ *
+ * A call of the caller's own choice (STEP_CALL) has content before its outcome: what the server answered, scrubbed.
  *
  * Records and slots are told for one step and forgotten at its outcome.  A step that lists grants offers each of them;
  * the front names a slot for it (take) or lets it go (pass).  A login comes before connecting: the room makes the dialog's
@@ -108,6 +110,7 @@ enum message_type {
     MESSAGE_OFFER,      /* a grant of a list: id, label, tasks (JSON) */
     MESSAGE_ISSUED,     /* n, JWE, facts */
     MESSAGE_RESEALED,   /* us in clear */
+    MESSAGE_CONTENT,    /* whether the call succeeded, scrubbed bytes of its answer */
     MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES

@@ -100,6 +100,7 @@ struct oauth_answer {
         [OAUTH_CURSOR_MAX]; /* of the list's next page, "" at its end; an empty page may have one */
     struct oauth_permission *permissions; /* STEP_PERMISSIONS */
     size_t permission_count;
+    int64_t scrubbed;   /* STEP_CALL: places of the answer that were not passed on */
     char user_code[32]; /* device login: what the person types at verification_uri */
     char verification_uri[FACT_TEXT_MAX];
     int64_t interval; /* seconds between polls, at least 5 */

@@ -39,6 +39,9 @@ int vault_intent(struct vault *vault, const char *use, json_t *members, struct e
 int vault_append_intent(struct vault *vault, const char *use, json_t *members, struct error *error);
 int vault_outcome(struct vault *vault, const char *use, json_t *members, struct error *error);
 
+/* That somebody was told of a grant. */
+int vault_notice(struct vault *vault, const char *name, json_t *members, struct error *error);
+
 /*
  * Closes the intents of processes that died: every use with an intent and no outcome, and no living process behind it,
  * gets the outcome `unknown`.  *ret_count says how many.

@@ -1,0 +1,156 @@
+/*
+ * `call`: what the provider answers goes to standard output as it comes, scrubbed.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "p11vault/oauth/graph.h"
+
+struct showing {
+    bool as_json;
+    bool is_open; /* an answer has begun */
+    size_t answers;
+    char last; /* byte that was written */
+    bool at_terminal;
+};
+
+static int write_all(const void *bytes, size_t size, struct error *error)
+{
+    const char *from = bytes;
+    while (size > 0) {
+        ssize_t written = write(STDOUT_FILENO, from, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_errno(error, CODE_FAULT, "write the answer");
+        from += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+static int write_text(const char *text, struct error *error)
+{
+    return write_all(text, strlen(text), error);
+}
+
+/* A terminal obeys control characters, and the server chooses them: JSON has none, so nothing is lost. */
+static int write_plain(const char *bytes, size_t size, char before, struct error *error)
+{
+    char plain[512];
+    size_t to = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)bytes[i];
+        bool is_c1 = (unsigned char)before == 0xc2 && byte >= 0x80 && byte <= 0x9f;
+        bool obeyed = (byte < ' ' && byte != '\n' && byte != '\t') || byte == 0x7f || is_c1;
+        before = bytes[i];
+        plain[to++] = obeyed ? '?' : before;
+        if (to == sizeof(plain) || i + 1 == size) {
+            if (write_all(plain, to, error) < 0)
+                return -1;
+            to = 0;
+        }
+    }
+    return 0;
+}
+
+static int show(void *context, const void *bytes, size_t size, struct error *error)
+{
+    struct showing *showing = context;
+    if (size == 0)
+        return 0;
+    if (showing->as_json && !showing->is_open && showing->answers > 0 && write_text(",", error) < 0)
+        return -1;
+    char before = showing->is_open ? showing->last : '\0';
+    showing->is_open = true;
+    showing->last = ((const char *)bytes)[size - 1];
+    return showing->at_terminal ? write_plain(bytes, size, before, error)
+                                : write_all(bytes, size, error);
+}
+
+static int end(void *context, struct error *error)
+{
+    struct showing *showing = context;
+    if (!showing->is_open)
+        return 0;
+    showing->is_open = false;
+    showing->answers++;
+    return showing->as_json || showing->last == '\n' ? 0 : write_text("\n", error);
+}
+
+/* The frame around the answers: what they are is the provider's word. */
+static int show_end(const struct name *name, const struct front_called *called, struct error *error)
+{
+    char text[NAME_MAX_SIZE + 128];
+    (void)snprintf(text, sizeof(text), "],\"http\":%d,\"name\":\"%s\",\"scrubbed\":%lld}\n",
+                   called->http, name->full, (long long)called->scrubbed);
+    return write_text(text, error);
+}
+
+static int read_fields(const struct arguments *arguments, struct buffer *fields, char *ret_path,
+                       struct error *error)
+{
+    if (oauth_graph_split(arguments->positional[2], fields, ret_path, error) < 0)
+        return -1;
+    for (size_t i = 0; i < arguments->fields.count; i++)
+        if (oauth_graph_add(fields, arguments->fields.items[i], error) < 0)
+            return -1;
+    return 0;
+}
+
+static int read_method(const char *word, char ret_method[8], struct error *error)
+{
+    size_t size = strlen(word);
+    if (size >= 8)
+        return error_set(error, CODE_USAGE, "the method must be GET, POST or DELETE");
+    for (size_t i = 0; i <= size; i++)
+        ret_method[i] = (char)toupper((unsigned char)word[i]);
+    return 0;
+}
+
+int cli_call(struct cli *cli, struct error *error)
+{
+    const struct arguments *arguments = &cli->arguments;
+    auto_buffer struct buffer fields = BUFFER_UP_TO(GRAPH_FIELDS_MAX);
+    char path[GRAPH_PATH_MAX], method[8];
+    struct name name;
+    struct front_called called;
+    struct showing showing = {.as_json = arguments->json, .at_terminal = isatty(STDOUT_FILENO)};
+    if (name_parse_grant(arguments->positional[0], &name, error) < 0 ||
+        read_method(arguments->positional[1], method, error) < 0 ||
+        read_fields(arguments, &fields, path, error) < 0)
+        return -1;
+    const struct front_call what = {.method = method,
+                                    .path = path,
+                                    .fields = buffer_text(&fields),
+                                    .paginate = arguments->paginate,
+                                    .write = show,
+                                    .end = end,
+                                    .context = &showing};
+    if (what.paginate && !oauth_graph_repeats(method))
+        return error_set(error, CODE_USAGE, "--paginate is for GET");
+    if (oauth_graph_check(method, path, what.fields, error) < 0)
+        return -1;
+    /* Whoever reads may go: the log is still to say what came of it. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (showing.as_json && write_text("{\"answers\":[", error) < 0)
+        return -1;
+    int result = front_call(&cli->front, &name, &what, &called, error);
+    if (called.scrubbed > 0)
+        say("p11vault: note: %s: the answer held %lld access token%s or secret%s, not shown",
+            name.full, (long long)called.scrubbed, called.scrubbed == 1 ? "" : "s",
+            called.scrubbed == 1 ? "" : "s");
+    struct error ending;
+    if ((showing.is_open && end(&showing, &ending) < 0) ||
+        (showing.as_json && show_end(&name, &called, &ending) < 0)) {
+        if (result == 0)
+            *error = ending;
+        return -1;
+    }
+    return result;
+}

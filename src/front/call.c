@@ -1,0 +1,160 @@
+/*
+ * `call`: one call of the caller's own choice with a grant.  What the provider answers comes from the exchange room
+ * scrubbed, and goes on as it comes; nothing of it is kept here.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "job.h"
+#include "p11vault/base/log.h"
+#include "p11vault/oauth/graph.h"
+
+/* What only reads is asked for again, after so many milliseconds. */
+static const int again_ms[] = {1000, 3000};
+#define AGAIN (sizeof(again_ms) / sizeof(again_ms[0]))
+
+/* The answer of a call that failed is small; it is shown unless the call is made again. */
+#define FAILED_MAX ((size_t)64 * 1024)
+
+struct calling {
+    struct job job;
+    struct work work;
+    const struct front_call *what;
+    struct front_called *called;
+    struct buffer failed;
+    bool has_shown; /* some of the answer in hand: it cannot be asked for again */
+};
+
+static void calling_clear(struct calling *calling)
+{
+    work_clear(&calling->work);
+    job_clear(&calling->job);
+    buffer_clear(&calling->failed);
+}
+
+static int take_content(void *context, bool is_answer, const void *bytes, size_t size,
+                        struct error *error)
+{
+    struct calling *calling = context;
+    if (!is_answer)
+        return buffer_put(&calling->failed, bytes, size, error);
+    calling->has_shown = true;
+    return calling->what->write(calling->what->context, bytes, size, error);
+}
+
+static int begin(struct calling *calling, const struct name *name, struct error *error)
+{
+    struct job *job = &calling->job;
+    struct work *work = &calling->work;
+    if (session_prepare(job->front, false, NULL, error) < 0 ||
+        job_begin(job, name->app, error) < 0 || work_begin(work, job, name, 0, error) < 0)
+        return -1;
+    if (oauth_step_needs(job->provider, STEP_CALL) == 0)
+        return error_set(error, CODE_USAGE, "%s cannot be called", job->provider->name);
+    if (work_find(work, name->full, "current", true, &work->grant, error) < 0)
+        return -1;
+    (void)snprintf(work->call, sizeof(work->call), "%s %s", calling->what->method,
+                   calling->what->path);
+    return job_open(job, work, 1, NULL, error);
+}
+
+/* One answer; *ret_cursor "" at the end of a list. */
+static int call_once(struct calling *calling, const char *cursor, char *ret_cursor,
+                     struct error *error)
+{
+    struct work *work = &calling->work;
+    const struct front_call *what = calling->what;
+    auto_json json_t *told = NULL;
+    auto_answer struct oauth_answer answer = {0};
+    const struct order order = {.step = STEP_CALL,
+                                .grant = work->grant,
+                                .slot = NO_RECORD,
+                                .parameters = {.method = what->method,
+                                               .path = what->path,
+                                               .fields = what->fields,
+                                               .cursor = cursor},
+                                .content = take_content,
+                                .context = calling};
+    buffer_clear(&calling->failed);
+    if (work_step(work, &order, &told, error) < 0 ||
+        oauth_answer_from_json(told, &answer, error) < 0)
+        return -1;
+    calling->called->http = work->verdict.http;
+    calling->called->scrubbed += answer.scrubbed;
+    (void)snprintf(ret_cursor, OAUTH_CURSOR_MAX, "%s", answer.cursor);
+    return work->verdict.action == CODE_DONE ? 0 : work_verdict(work, error);
+}
+
+/* What only reads is asked for again when the provider has a passing fault, a few times. */
+static int call_again(struct calling *calling, const char *cursor, char *ret_cursor,
+                      struct error *error)
+{
+    for (size_t times = 0;; times++) {
+        int result = call_once(calling, cursor, ret_cursor, error);
+        if (result == 0)
+            return 0;
+        bool repeats = oauth_graph_repeats(calling->what->method) && !calling->has_shown &&
+                       calling->work.verdict.action == CODE_RETRY && error->code == CODE_RETRY;
+        if (error->code == CODE_RETRY && !oauth_graph_repeats(calling->what->method))
+            return error_hint(error,
+                              "it may have been done all the same: look before you call again");
+        if (!repeats || times == AGAIN)
+            return -1;
+        log_info("%s; asking again", error->text);
+        (void)poll(NULL, 0, again_ms[times]);
+    }
+}
+
+static int show_failed(struct calling *calling, struct error *error)
+{
+    const struct front_call *what = calling->what;
+    if (calling->failed.size == 0)
+        return 0;
+    if (what->write(what->context, calling->failed.data, calling->failed.size, error) < 0)
+        return -1;
+    return what->end(what->context, error);
+}
+
+static int call_all(struct calling *calling, const struct name *name, struct error *error)
+{
+    char cursor[OAUTH_CURSOR_MAX] = "";
+    const struct front_call *what = calling->what;
+    if (begin(calling, name, error) < 0)
+        return -1;
+    do {
+        char next[OAUTH_CURSOR_MAX] = "";
+        calling->has_shown = false;
+        if (call_again(calling, cursor, next, error) < 0) {
+            struct error showing;
+            if (show_failed(calling, &showing) < 0)
+                *error = showing;
+            return -1;
+        }
+        if (what->end(what->context, error) < 0)
+            return -1;
+        /* A list that goes round in a circle has no end. */
+        if (strcmp(next, cursor) == 0)
+            break;
+        memcpy(cursor, next, sizeof(cursor));
+    } while (what->paginate && *cursor);
+    return work_close(&calling->work, "done", NULL, error);
+}
+
+int front_call(struct front *front, const struct name *name, const struct front_call *what,
+               struct front_called *ret_called, struct error *error)
+{
+    *ret_called = (struct front_called){0};
+    __attribute__((cleanup(calling_clear))) struct calling calling = {
+        .job = {.front = front, .verb = "call", .session = SESSION_NONE},
+        .work = WORK_NONE,
+        .what = what,
+        .called = ret_called,
+        .failed = BUFFER_UP_TO(FAILED_MAX)};
+    if (oauth_graph_check(what->method, what->path, what->fields, error) < 0)
+        return -1;
+    if (call_all(&calling, name, error) == 0)
+        return 0;
+    work_fail(&calling.work, error);
+    return error_prefix(error, "%s", name->full);
+}

@@ -1,0 +1,317 @@
+/*
+ * test_sieve.c: known values and what looks like a token never come out, in any disguise and however they are cut; all
+ * the rest comes out as it is; URLs of lists become cursors.
+ */
+#include "p11vault/sieve/sieve.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../src/sieve/internal.h"
+#include "p11vault/base/buffer.h"
+
+/* Not of a form that is known: only the value itself can be found. */
+#define VALUE "qJ7canary-value_of.a+grant/0123456789ABCDEFxyz"
+#define SECRET_TEXT "0123456789abcdef0123456789abcdef"
+#define MARK "[scrubbed]"
+
+static int gather(void *context, const uint8_t *bytes, size_t size, struct error *error)
+{
+    return buffer_put(context, bytes, size, error);
+}
+
+static struct sieve *make(void)
+{
+    static const char *const values[] = {VALUE, SECRET_TEXT};
+    struct sieve *sieve;
+    struct error error;
+    assert_int_equal(sieve_new(200, &sieve, &error), 0);
+    for (size_t i = 0; i < 2; i++) {
+        auto_of(secret_free) struct secret *value = NULL;
+        assert_int_equal(secret_new(200, &value, &error), 0);
+        assert_int_equal(secret_append_text(value, values[i], &error), 0);
+        assert_int_equal(sieve_add(sieve, value, &error), 0);
+    }
+    return sieve;
+}
+
+/* What comes out of a text that comes in pieces of `piece` bytes; the caller frees it. */
+static char *sift(const char *text, size_t piece, struct sieve_found *ret_found)
+{
+    auto_of(sieve_free) struct sieve *sieve = make();
+    auto_buffer struct buffer out = BUFFER_UP_TO(1 << 20);
+    struct error error;
+    size_t size = strlen(text);
+    for (size_t at = 0; at < size; at += piece) {
+        size_t now = size - at < piece ? size - at : piece;
+        assert_int_equal(sieve_feed(sieve, text + at, now, gather, &out, &error), 0);
+    }
+    assert_int_equal(sieve_end(sieve, gather, &out, &error), 0);
+    *ret_found = *sieve_found(sieve);
+    return strdup(buffer_text(&out));
+}
+
+/* However it is cut. */
+static void check(const char *text, const char *expected, size_t known, size_t alike)
+{
+    static const size_t pieces[] = {1, 2, 3, 7, 16384};
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        struct sieve_found found;
+        auto_free char *out = sift(text, pieces[i], &found);
+        assert_string_equal(out, expected);
+        assert_int_equal(found.known, known);
+        assert_int_equal(found.alike, alike);
+    }
+}
+
+static void test_siphash(void **state)
+{
+    (void)state;
+    /* The paper's own example: key 00…0f, message 00…0e. */
+    uint8_t message[15];
+    for (size_t i = 0; i < sizeof(message); i++)
+        message[i] = (uint8_t)i;
+    const uint64_t key[2] = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
+    assert_true(siphash(key, message, sizeof(message)) == UINT64_C(0xa129ca6149be45e5));
+}
+
+static void test_plain(void **state)
+{
+    (void)state;
+    check("{\"said\":\"" VALUE "\",\"n\":1}", "{\"said\":\"" MARK "\",\"n\":1}", 1, 0);
+    check(VALUE, MARK, 1, 0);
+    check("x " SECRET_TEXT " y " VALUE " z", "x " MARK " y " MARK " z", 2, 0);
+    /* What stands before it in one word comes out, what stands behind it does not. */
+    check("before|" VALUE "behind after", "before|" MARK " after", 1, 0);
+    /* Nineteen of its characters are no secret's. */
+    check("{\"a\":\"0123456789abcdef012\"}", "{\"a\":\"0123456789abcdef012\"}", 0, 0);
+    check("{\"a\":\"9abcdef0123456789abc\"}", "{\"a\":\"" MARK "\"}", 1, 0);
+}
+
+static void test_all_the_rest_comes_out(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "{}",
+        "{\"id\":\"123_456\",\"message\":\"caf\\u00e9 \\\\ \\\" \\/ 100% %zz %4 \xc3\xa9\"}",
+        "{\"data\":[{\"code\":190,\"token\":\"EAAshort\"}],\"access_token\":null}",
+        "not JSON at all: a=b&c=d, \\u12 \\",
+        "{\"next\":\"tomorrow\",\"previous\":5}",
+        "{\"access_tokens\":3,\"fields\":\"id,access_token\",\"x\":1}",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        check(texts[i], texts[i], 0, 0);
+    auto_free char *longer = malloc(70001);
+    assert_non_null(longer);
+    for (size_t i = 0; i < 70000; i++)
+        longer[i] = "abcdefghijklmnopqrstuvwxyz+/"[i * 31 % 28];
+    longer[70000] = '\0';
+    check(longer, longer, 0, 0);
+}
+
+typedef void disguise(const char *text, char *ret_text);
+
+static void as_json(const char *text, char *ret)
+{
+    for (; *text; text++)
+        ret += sprintf(ret, "\\u%04X", (unsigned)*text);
+}
+
+static void as_json_twice(const char *text, char *ret)
+{
+    for (; *text; text++)
+        ret += sprintf(ret, "\\u005c\\u0075\\u0030\\u0030\\u003%x\\u00%02x", (unsigned)*text >> 4,
+                       (unsigned)("0123456789abcdef"[*text & 15]));
+}
+
+static void as_percent(const char *text, char *ret)
+{
+    for (; *text; text++)
+        ret += sprintf(ret, "%%%02x", (unsigned)*text);
+}
+
+static void as_percent_twice(const char *text, char *ret)
+{
+    for (; *text; text++)
+        ret += sprintf(ret, "%%25%02X", (unsigned)*text);
+}
+
+static void as_hex(const char *text, char *ret)
+{
+    for (size_t i = 0; text[i]; i++)
+        ret += sprintf(ret, i % 2 ? "%02x" : "%02X", (unsigned)text[i]);
+}
+
+static void base64(const char *text, size_t skip, bool for_urls, char *ret)
+{
+    const char *digits = for_urls
+                             ? "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+                             : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char whole[256];
+    (void)snprintf(whole, sizeof(whole), "%.*s%s", (int)skip, "x:", text);
+    while (strlen(whole) % 3 != 0)
+        strcat(whole, ".");
+    for (size_t i = 0; whole[i]; i += 3) {
+        unsigned group = (unsigned)whole[i] << 16 | (unsigned)whole[i + 1] << 8 | whole[i + 2];
+        for (int at = 18; at >= 0; at -= 6)
+            *ret++ = digits[group >> at & 63];
+    }
+    *ret = '\0';
+}
+
+static void as_base64(const char *text, char *ret)
+{
+    base64(text, 0, false, ret);
+}
+static void as_base64_one(const char *text, char *ret)
+{
+    base64(text, 1, true, ret);
+}
+static void as_base64_two(const char *text, char *ret)
+{
+    base64(text, 2, false, ret);
+}
+
+static void test_disguises(void **state)
+{
+    (void)state;
+    static disguise *const disguises[] = {as_json, as_json_twice, as_percent,    as_percent_twice,
+                                          as_hex,  as_base64,     as_base64_one, as_base64_two};
+    for (size_t i = 0; i < sizeof(disguises) / sizeof(disguises[0]); i++) {
+        char text[4096], whole[4200];
+        disguises[i](VALUE, text);
+        (void)snprintf(whole, sizeof(whole), "{\"said\":\"%s\"}", text);
+        for (size_t piece = 1; piece < 8; piece++) {
+            struct sieve_found found;
+            auto_free char *out = sift(whole, piece, &found);
+            assert_true(found.known >= 1);
+            char *mark = strstr(out, MARK);
+            assert_non_null(mark);
+            assert_memory_equal(out, "{\"said\":\"", 9);
+            assert_string_equal(mark, MARK "\"}");
+            /* Base64 and hexadecimal let the rest of a group go before the window begins. */
+            assert_true(mark - out <= 9 + 4);
+        }
+    }
+}
+
+static void test_layers(void **state)
+{
+    (void)state;
+    /* base64 in which the slash is escaped, and hexadecimal behind percent */
+    char text[512], escaped[1024], *to = escaped;
+    as_base64("?>?>?>" VALUE "?>?", text);
+    for (char *at = text; *at; at++)
+        to += sprintf(to, *at == '/' ? "\\/" : "%c", *at);
+    struct sieve_found found;
+    auto_free char *out = sift(escaped, 5, &found);
+    assert_int_equal(found.known, 1);
+    as_hex(VALUE, text);
+    as_percent(text, escaped);
+    auto_free char *other = sift(escaped, 5, &found);
+    assert_string_equal(other, MARK);
+}
+
+static void test_what_looks_like_one(void **state)
+{
+    (void)state;
+    check("{\"t\":\"EAABwzLixnjYBO0123456789012345678901234567\"}", "{\"t\":\"" MARK "\"}", 0, 1);
+    check("{\"t\":\"1234567890|abcdefghij_klmnopqrst\"}", "{\"t\":\"" MARK "\"}", 0, 1);
+    check("{\"access_token\":\"short\",\"id\":\"1\"}",
+          "{\"access_token\":\"" MARK "\",\"id\":\"1\"}", 0, 1);
+    check("{\"page_access_token\" : \"x\"}", "{\"page_access_token\" : \"" MARK "\"}", 0, 1);
+    check("see https://a/b?access_token=x&y=z.", "see https://a/b?access_token=" MARK "&y=z.", 0,
+          1);
+    check("\"{\\\"client_secret\\\":\\\"abc\\\"}\"", "\"{\\\"client_secret\\\":\\\"" MARK "\\\"}\"",
+          0, 1);
+    check("a%26access_token%3Dabc%26b c", "a%26access_token%3D" MARK " c", 0, 1);
+    check("1234|abcdefghijklmnopqrstuvw", "1234|abcdefghijklmnopqrstuvw", 0, 0);
+}
+
+static void test_paging(void **state)
+{
+    (void)state;
+    const char *list =
+        "{\"data\":[{\"comments\":{\"paging\":{\"next\":\"https:\\/\\/g\\/x?after=inner\"}}}],"
+        "\"paging\":{\"cursors\":{\"after\":\"AB\"},\"next\":\"https:\\/\\/g.example\\/v26.0\\/1\\/"
+        "feed"
+        "?access_token=" VALUE "&limit=25&after=Q0%3D%3D\",\"previous\":\"https://g/?before=B\"}}";
+    const char *expected =
+        "{\"data\":[{\"comments\":{\"paging\":{\"next\":\"after=inner\"}}}],"
+        "\"paging\":{\"cursors\":{\"after\":\"AB\"},\"next\":\"limit=25&after=Q0%3D%3D\","
+        "\"previous\":\"before=B\"}}";
+    check(list, expected, 0, 0);
+    struct sieve_found found;
+    auto_free char *out = sift(list, 9, &found);
+    assert_string_equal(found.cursor, "Q0==");
+    check("{\"next\":\"http://x/" VALUE, "{\"next\":\"" MARK, 0, 0);
+    check("{\"paging\":{\"next\":\"https://x/?limit=5\\u0026until=7\"}}",
+          "{\"paging\":{\"next\":\"limit=5&until=7\"}}", 0, 0);
+}
+
+static void test_a_value_cut_off(void **state)
+{
+    (void)state;
+    struct sieve_found found;
+    for (size_t size = 1; size < sizeof(VALUE); size++) {
+        char text[sizeof(VALUE)] = "";
+        memcpy(text, VALUE, size);
+        auto_free char *out = sift(text, 4, &found);
+        assert_true(strlen(out) < 20);
+        assert_int_equal(found.known, size >= 20);
+    }
+}
+
+static void test_headers(void **state)
+{
+    (void)state;
+    auto_of(sieve_free) struct sieve *sieve = make();
+    auto_buffer struct buffer out = BUFFER_UP_TO(4096);
+    struct error error;
+    static const char fields[] = "x-echo\0" VALUE "\0x-next\0{\"half";
+    assert_int_equal(sieve_look(sieve, fields, sizeof(fields), &error), 0);
+    assert_int_equal(sieve_found(sieve)->known, 1);
+    assert_int_equal(sieve_feed(sieve, "{\"a\":1}", 7, gather, &out, &error), 0);
+    assert_int_equal(sieve_end(sieve, gather, &out, &error), 0);
+    assert_string_equal(buffer_text(&out), "{\"a\":1}");
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    auto_of(sieve_free) struct sieve *sieve = make();
+    auto_of(secret_free) struct secret *value = NULL;
+    struct error error;
+    assert_int_equal(secret_new(4096, &value, &error), 0);
+    assert_int_equal(secret_append_text(value, "1234567890123456789", &error), 0);
+    assert_int_equal(sieve_add(sieve, value, &error), -1);
+    assert_int_equal(error.code, CODE_STOP);
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(secret_append(value, &i, sizeof(i), &error), 0);
+    assert_int_equal(sieve_add(sieve, value, &error), -1);
+    assert_int_equal(error.code, CODE_FAULT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_siphash),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_all_the_rest_comes_out),
+        cmocka_unit_test(test_disguises),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_what_looks_like_one),
+        cmocka_unit_test(test_paging),
+        cmocka_unit_test(test_a_value_cut_off),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests_name("sieve", tests, NULL, NULL);
+}
