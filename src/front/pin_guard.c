@@ -1,26 +1,32 @@
 /*
- * The files that remember a rejected PIN, without anything of the PIN.
+ * The files that remember how a PIN was tried, without anything of the PIN.
  */
 #include "pin_guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/log.h"
 
-#define MARK_MAX 4096
+#define MARK_MAX 8192
 #define SERIAL_MAX 65
+#define CUT_OFF_MAX 1 /* tries whose end nobody knows, before a person is asked for */
 
-/* Which state the source is in: another inode or another time, and its content may be another. */
 struct mark {
+    /* Which state the source is in: another inode or another time, and its content may be another. */
     char source[PATH_MAX];
     json_int_t inode, seconds, nanoseconds;
-    bool vouched; /* a person has logged in since */
+    bool accepted;      /* the card has accepted it in this state */
+    bool rejected;      /* and here not */
+    bool vouched;       /* a person has logged in since */
+    json_int_t cut_off; /* tries since that, whose end nobody knows */
 };
 
 static int path_of(const struct config *config, const char *serial, char **ret_path,
@@ -31,8 +37,8 @@ static int path_of(const struct config *config, const char *serial, char **ret_p
     char hex[2 * SERIAL_MAX + 1];
     size_t size = strnlen(serial, SERIAL_MAX);
     hex_encode((const uint8_t *)serial, size, hex);
-    if (asprintf(ret_path, "%.*spin-rejected.%s", slash ? (int)(slash - trust + 1) : 0, trust,
-                 hex) < 0)
+    if (asprintf(ret_path, "%.*spin-tried.%s", slash ? (int)(slash - trust + 1) : 0, trust, hex) <
+        0)
         return error_memory(error);
     return 0;
 }
@@ -54,43 +60,90 @@ static bool same_state(const struct mark *a, const struct mark *b)
            a->nanoseconds == b->nanoseconds;
 }
 
-static int write_mark(const char *path, const struct mark *mark, struct error *error)
+/* ---- the file ---- */
+
+/* In place, for the lock is the file's; one that was written by half cannot be read, and stops as a rejection does. */
+static int write_mark(int descriptor, const struct mark *mark, struct error *error)
 {
     auto_free char *text = NULL;
-    auto_json json_t *json = json_pack("{s:s, s:I, s:I, s:I, s:b}", "source", mark->source, "inode",
-                                       mark->inode, "seconds", mark->seconds, "nanoseconds",
-                                       mark->nanoseconds, "vouched", (int)mark->vouched);
+    auto_json json_t *json = json_pack(
+        "{s:s, s:I, s:I, s:I, s:b, s:b, s:b, s:I}", "source", mark->source, "inode", mark->inode,
+        "seconds", mark->seconds, "nanoseconds", mark->nanoseconds, "accepted", (int)mark->accepted,
+        "rejected", (int)mark->rejected, "vouched", (int)mark->vouched, "cutoff", mark->cut_off);
     if (!json)
         return error_memory(error);
     if (json_canonical(json, &text, error) < 0)
         return -1;
-    return buffer_write_file(path, text, strlen(text), 0600, error);
+    size_t size = strlen(text);
+    errno = ENOSPC; /* of a write that was shorter */
+    if (ftruncate(descriptor, 0) < 0 || pwrite(descriptor, text, size, 0) != (ssize_t)size ||
+        fdatasync(descriptor) < 0)
+        return error_errno(error, CODE_LOG, "note that a PIN is tried");
+    return 0;
 }
 
-/* One that cannot be read counts as one of a state that no source is in any more. */
-static bool read_mark(const char *path, struct mark *ret_mark)
+/* False for a file that is empty: nothing was ever tried. */
+static bool read_mark(int descriptor, struct mark *ret_mark)
 {
     struct error ignored;
-    auto_buffer struct buffer text = BUFFER_UP_TO(MARK_MAX);
+    char text[MARK_MAX];
     auto_json json_t *json = NULL;
-    if (access(path, F_OK) < 0)
+    ssize_t size = pread(descriptor, text, sizeof(text), 0);
+    if (size == 0)
         return false;
-    *ret_mark = (struct mark){.inode = -1};
-    if (buffer_read_file(path, MARK_MAX, FILE_PRIVATE, &text, &ignored) < 0 ||
-        json_parse(buffer_text(&text), text.size, "rejected PIN", &json, &ignored) < 0)
+    *ret_mark = (struct mark){.inode = -1, .rejected = true};
+    if (size < 0 || json_parse(text, (size_t)size, "note of a PIN", &json, &ignored) < 0)
         return true;
     const char *source = json_text(json, "source");
+    *ret_mark =
+        (struct mark){.inode = json_number(json, "inode", -1),
+                      .seconds = json_number(json, "seconds", -1),
+                      .nanoseconds = json_number(json, "nanoseconds", -1),
+                      .accepted = json_is_true(json_object_get(json, "accepted")),
+                      .rejected = !json_is_false(json_object_get(json, "rejected")),
+                      .vouched = json_is_true(json_object_get(json, "vouched")),
+                      .cut_off = json_number(json, "cutoff", CUT_OFF_MAX + 1)};
     (void)snprintf(ret_mark->source, sizeof(ret_mark->source), "%s", source ? source : "");
-    ret_mark->inode = json_number(json, "inode", -1);
-    ret_mark->seconds = json_number(json, "seconds", -1);
-    ret_mark->nanoseconds = json_number(json, "nanoseconds", -1);
-    ret_mark->vouched = json_is_true(json_object_get(json, "vouched"));
     return true;
 }
+
+static int open_mark(const struct config *config, const char *serial, int flags,
+                     int *ret_descriptor, struct error *error)
+{
+    auto_free char *path = NULL;
+    if (path_of(config, serial, &path, error) < 0)
+        return -1;
+    auto_close int descriptor = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (descriptor < 0)
+        return error_errno(error, CODE_LOG, "open '%s'", path);
+    if (file_check(descriptor, FILE_PRIVATE, path, error) < 0)
+        return -1;
+    *ret_descriptor = TAKE_FD(descriptor);
+    return 0;
+}
+
+/* Whoever holds it is at the card, which has a deadline. */
+static int lock_mark(int descriptor, struct error *error)
+{
+    int locked;
+    do
+        locked = flock(descriptor, LOCK_EX);
+    while (locked < 0 && errno == EINTR);
+    return locked == 0 ? 0 : error_errno(error, CODE_LOG, "wait for another login to the card");
+}
+
+/* ---- may it be tried? ---- */
 
 static int refuse(const char *serial, const struct mark *mark, const char *source, bool changed,
                   struct error *error)
 {
+    if (!mark->rejected) {
+        error_set(error, CODE_PIN_LOCKED,
+                  "card '%s': the last try of its PIN was cut off before the card had answered, and "
+                  "nobody is at the terminal, so it is not tried",
+                  serial);
+        return error_hint(error, "run the same command at a terminal with --ask-pin");
+    }
     if (!mark->vouched) {
         error_set(error, CODE_PIN_LOCKED,
                   "card '%s': a wrong PIN was given before and nobody is at the terminal, so it is "
@@ -107,50 +160,68 @@ static int refuse(const char *serial, const struct mark *mark, const char *sourc
     return error_hint(error, "write the right PIN to %s", source);
 }
 
-int pin_guard_begin(const struct front *front, const char *serial, const char *source,
-                    struct error *error)
+static bool may_try(const struct mark *before, bool changed)
 {
-    auto_free char *path = NULL;
-    struct mark now = {.vouched = false}, before;
-    if (path_of(front->config, serial, &path, error) < 0)
+    if (before->rejected)
+        return before->vouched && changed;
+    return before->cut_off == 0 || before->vouched ||
+           (before->accepted && !changed && before->cut_off <= CUT_OFF_MAX);
+}
+
+int pin_guard_begin(const struct front *front, const char *serial, const char *source,
+                    int *ret_descriptor, struct error *error)
+{
+    struct mark now = {.cut_off = 1}, before;
+    auto_close int descriptor = -1;
+    if (vault_make_trust_directory(front->vault, error) < 0 ||
+        open_mark(front->config, serial, O_RDWR | O_CREAT, &descriptor, error) < 0 ||
+        lock_mark(descriptor, error) < 0)
         return -1;
     look_at(source, &now);
-    if (read_mark(path, &before)) {
+    if (read_mark(descriptor, &before)) {
         bool changed = !same_state(&before, &now);
-        if (!before.vouched || !changed)
+        if (!may_try(&before, changed))
             return refuse(serial, &before, source, changed, error);
+        now.accepted = before.accepted && !changed;
+        now.cut_off = before.vouched ? 1 : before.cut_off + 1;
     }
-    if (vault_make_trust_directory(front->vault, error) < 0 || write_mark(path, &now, error) < 0)
-        return error_prefix(error, "note that a PIN is tried");
+    if (write_mark(descriptor, &now, error) < 0)
+        return -1;
+    *ret_descriptor = TAKE_FD(descriptor);
     return 0;
 }
 
-void pin_guard_clear(const struct front *front, const char *serial)
+int pin_guard_end(int descriptor, enum pin_verdict verdict, struct error *error)
 {
-    struct error error;
-    auto_free char *path = NULL;
-    if (path_of(front->config, serial, &path, &error) < 0)
-        return;
-    if (unlink(path) < 0 && errno != ENOENT)
-        log_info("%s cannot be removed", path);
+    struct mark mark;
+    if (!read_mark(descriptor, &mark))
+        return error_set(error, CODE_LOG, "the note of a PIN that is tried was emptied");
+    mark.cut_off = 0;
+    mark.accepted = mark.accepted || verdict == PIN_ACCEPTED;
+    mark.rejected = verdict == PIN_REJECTED;
+    return write_mark(descriptor, &mark, error);
 }
 
 void pin_guard_vouch(const struct front *front, const char *serial)
 {
     struct error error;
-    auto_free char *path = NULL;
     struct mark mark;
-    if (path_of(front->config, serial, &path, &error) < 0 || !read_mark(path, &mark) ||
-        mark.vouched)
+    auto_close int descriptor = -1;
+    if (open_mark(front->config, serial, O_RDWR, &descriptor, &error) < 0)
+        return; /* nothing was tried unattended */
+    if (lock_mark(descriptor, &error) < 0 || !read_mark(descriptor, &mark) || mark.vouched ||
+        (!mark.rejected && mark.cut_off == 0))
         return;
     mark.vouched = true;
-    if (write_mark(path, &mark, &error) < 0)
+    if (write_mark(descriptor, &mark, &error) < 0)
         log_info("%s", error.text);
 }
 
 bool front_pin_rejected(const struct config *config, const char *serial)
 {
     struct error error;
-    auto_free char *path = NULL;
-    return path_of(config, serial, &path, &error) == 0 && access(path, F_OK) == 0;
+    struct mark mark;
+    auto_close int descriptor = -1;
+    return open_mark(config, serial, O_RDONLY, &descriptor, &error) == 0 &&
+           read_mark(descriptor, &mark) && mark.rejected;
 }

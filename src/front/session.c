@@ -117,19 +117,18 @@ static int let_try(struct session *session, const char *source, struct error *er
     struct message message;
     char serial[PIN_SOURCE_MAX];
     struct room *card = session->card;
+    auto_close int guard = -1;
     struct deadline deadline = session_deadline(session->front->module);
     if (session_expect(card, MESSAGE_TRYING, deadline, &message, error) < 0)
         return -1;
     (void)snprintf(serial, sizeof(serial), "%s", message_text(&message, 0));
-    if (pin_guard_begin(session->front, serial, source, error) < 0)
+    if (pin_guard_begin(session->front, serial, source, &guard, error) < 0)
         return -1;
     int sent = channel_send_empty(room_channel(card), MESSAGE_TRY, error);
     if (session_tell(card, sent, error) < 0 ||
         session_expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
         return -1;
-    if (message_number(&message, 0) != 0)
-        pin_guard_clear(session->front, serial);
-    return 0;
+    return pin_guard_end(guard, (enum pin_verdict)message_number(&message, 0), error);
 }
 
 int session_await_login(struct session *session, const char *source, enum message_type type,

@@ -123,11 +123,6 @@ class Flow:
         return self.give(name, **{"expires_in": SIXTY_DAYS, "issued_at": 1700000000,
                                   "scopes": ["public_profile", "pages_show_list"], **facts})
 
-    def mend_pin(self):
-        """A run that was killed while the card took its PIN counts as a wrong one: a person."""
-        for mark in self.vault.trust.parent.glob("pin-rejected.*"):
-            mark.unlink()
-
     # ---- looking ----
 
     @property

@@ -38,9 +38,16 @@ class Snapshot:
         shutil.copytree(self._base, self._stash / "base", symlinks=True)
 
     def restore(self):
-        """The vault as it was, at the same path, because its configuration names it."""
+        """The vault as it was, at the same path, because its configuration names it.
+
+        The PIN's file stays the one it is: another would be a PIN that was never accepted.
+        """
+        pins = {path: path.rename(self._stash / f"pin{number}")
+                for number, path in enumerate(self._base.rglob("pin"))}
         shutil.rmtree(self._base)
         shutil.copytree(self._stash / "base", self._base, symlinks=True)
+        for path, pin in pins.items():
+            pin.replace(path)
 
     def remove(self):
         """The stash, not the vault."""

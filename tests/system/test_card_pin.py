@@ -19,8 +19,9 @@ def _card(ready_vault):
 
 
 def marks(vault):
-    """What is remembered."""
-    return sorted(vault.trust.parent.glob("pin-rejected.*"))
+    """What is remembered of PINs that were not accepted."""
+    notes = [json.loads(path.read_text()) for path in vault.trust.parent.glob("pin-tried.*")]
+    return [note for note in notes if note["rejected"] or note["cutoff"]]
 
 
 def exchange(vault, *arguments, **how):
@@ -32,7 +33,7 @@ def exchange(vault, *arguments, **how):
 # ---- what is remembered ----
 
 def test_nothing_is_remembered_of_a_right_pin(ready_vault):
-    """The note is gone when the card has accepted."""
+    """The note says that the card has accepted."""
     exchange(ready_vault)
     assert not marks(ready_vault)
 
@@ -43,9 +44,10 @@ def test_what_is_remembered(ready_vault, card):
     for pin in (WRONG_PIN, "1111222"):
         card.pin.write_text(pin)
         refused(ready_vault.run("exchange", GRANT), 21 if not notes else 22)
-        notes.append(json.loads(marks(ready_vault)[0].read_text()))
+        notes.append(marks(ready_vault)[0])
     assert notes[0] == notes[1]
-    assert set(notes[0]) == {"source", "inode", "seconds", "nanoseconds", "vouched"}
+    assert set(notes[0]) == {"source", "inode", "seconds", "nanoseconds", "accepted", "rejected",
+                             "vouched", "cutoff"}
     assert notes[0]["source"] == str(card.pin) and notes[0]["vouched"] is False
 
 
@@ -82,13 +84,50 @@ def test_a_wrong_pin_after_that_begins_again(ready_vault, card):
     exchange(ready_vault, "--ask-pin", pty=[(PROMPT, right)])
     card.pin.write_text(WRONG_PIN[::-1] + "1")
     refused(ready_vault.run("exchange", GRANT), 21)
-    assert json.loads(marks(ready_vault)[0].read_text())["vouched"] is False
+    assert marks(ready_vault)[0]["vouched"] is False
+
+
+def cut_off(vault, card, **changes):
+    """As if a run had died while the card looked at the PIN."""
+    mark = vault.trust.with_name(f"pin-tried.{card.serial.encode().hex()}")
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "cutoff": 1, **changes}))
+
+
+def test_a_try_that_was_cut_off(ready_vault, card):
+    """The PIN was right before and is the same: a restart at the wrong moment stops no timer."""
+    exchange(ready_vault)
+    cut_off(ready_vault, card)
+    exchange(ready_vault)
+    assert not marks(ready_vault)
+
+
+@pytest.mark.parametrize("changes", [{"cutoff": 2}, {"accepted": False}, {"inode": 1}])
+def test_a_try_that_was_cut_off_and_may_have_been_wrong(ready_vault, card, changes):
+    """Twice in a row, or of a PIN the card had not accepted: a person logs in, which fills the counter again."""
+    exchange(ready_vault)
+    cut_off(ready_vault, card, **changes)
+    logins = card.spy()
+    with grant_untouched(ready_vault):
+        refused(ready_vault.run("exchange", GRANT), 22, "was cut off", "with --ask-pin")
+    assert logins.logins == 0
+    exchange(ready_vault, "--ask-pin", pty=[(PROMPT, card.pin.read_text())])
+    exchange(ready_vault)
+    assert not marks(ready_vault)
+
+
+def test_two_logins_at_once(ready_vault):
+    """One waits for what the card says of the other's PIN, and takes no offence at it."""
+    for _ in range(3):
+        runs = [ready_vault.start("audit", "checkpoint") for _ in range(3)]
+        for run in runs:
+            result = run.finish(60)
+            assert result.code == 0, result
 
 
 def test_a_note_that_cannot_be_read(ready_vault, card):
     """It counts as one of a PIN that was rejected."""
     serial = card.serial.encode().hex()
-    mark = ready_vault.trust.with_name(f"pin-rejected.{serial}")
+    mark = ready_vault.trust.with_name(f"pin-tried.{serial}")
     mark.write_text("{")
     mark.chmod(0o600)
     with grant_untouched(ready_vault):

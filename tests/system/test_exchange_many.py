@@ -161,7 +161,6 @@ def test_killed(flow):
             snapshot.restore()
             victim.kill("sendto", number, "exchange", GRANT, BOB)
             facts = flow.facts
-            flow.mend_pin()
             flow.graph.clock(60)
             flow.done("exchange", GRANT, BOB)
             flow.graph.clock(0)

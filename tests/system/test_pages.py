@@ -187,7 +187,6 @@ def test_killed(flow):
             snapshot.restore()
             victim.kill("sendto", number, "pages", ALICE)
             flow.vault.done("audit", "verify")
-            flow.mend_pin()
             flow.vault.done("pages", ALICE)
             flow.vault.done("audit", "verify")
             assert not [grant for grant in flow.facts.grants if grant["pending"]], number

@@ -1,10 +1,8 @@
 """A batch killed in the middle and run again: no grant is lost, none is renewed twice in vain."""
 
-import os
-
 import pytest
 
-from cards import GRANT, Facts, SoftCard
+from cards import GRANT, Facts
 from killing import MESSAGES, Victim, points, was_killed
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
@@ -12,7 +10,6 @@ from renewing import Fleet, long_lived
 
 GRANTS = [GRANT, "ads/user/bob", "ads/user/eve", "more/user/ann"]
 CHANGES = "fdatasync"
-PIN_LOCKED = 22
 
 
 @pytest.fixture(name="fleet")
@@ -37,7 +34,6 @@ def kill_and_repeat(fleet, program, call, number):
     kept = [name for name, (version, pending) in known.versions.items()
             if pending or version > 1]
     asked = len(fleet.graph.requests())
-    vouch_for_the_pin(fleet.vault)
     repeated = fleet.vault.run("refresh", "--due")
     assert repeated.code == 0, (killed, repeated)
     fleet.vault.done("audit", "verify")
@@ -51,16 +47,6 @@ def kill_and_repeat(fleet, program, call, number):
     outcomes = [entry["use"] for entry in entries if entry["type"] == "outcome"]
     assert sorted(intents) == sorted(outcomes), "each use has one outcome"
     return killed
-
-
-def vouch_for_the_pin(vault):
-    """Of a PIN whose try was interrupted nobody knows whether it was right: a person sees to it first."""
-    checked = vault.run("audit", "checkpoint")
-    if checked.code == PIN_LOCKED:
-        assert "--ask-pin" in checked.err, checked
-        file = SoftCard(vault).pin
-        vault.done("audit", "checkpoint", "--ask-pin", pty=[(r"\): $", file.read_text())])
-        os.utime(file)
 
 
 @pytest.mark.parametrize("call", [*MESSAGES, CHANGES])
