@@ -82,9 +82,10 @@ def test_the_pin_as_a_credential(ready_vault):
     if os.geteuid() != 0:
         pytest.skip("only root has files of root")
     pin = ready_vault.directory / "soft/pin"
-    credential = ready_vault.write("credentials/pin", pin.read_text(), 0o440)
+    credential = ready_vault.write("credentials/card-pin", pin.read_text(), 0o440)
     text = ready_vault.config.read_text()
-    ready_vault.config.write_text(re.sub(r"(?m)^pin-source = .*$", "pin-source = credential:pin", text))
+    ready_vault.config.write_text(re.sub(r"(?m)^pin-source = .*$", "pin-source = credential:card-pin",
+                                         text))
     env = {"CREDENTIALS_DIRECTORY": str(credential.parent)}
     ready_vault.done("refresh", "--all", env=env)
     credential.chmod(0o444)
