@@ -61,12 +61,11 @@ struct cardroom {
     uint64_t count, slot_count;
 
     /* the log as told: the newest signed head, and what came behind it */
-    bool head_known, enrolling;
+    bool head_known, enrolling, intent_seen, use_closed;
     struct checkpoint head;
     struct merkle_frontier frontier;
     struct granting granting[GRANTING_MAX];
     size_t granting_count;
-    bool intent_seen, use_closed;
     size_t batch_count; /* intents of a batch; 0: the use has an intent of its own */
 
     /* enrolment */
@@ -76,11 +75,11 @@ struct cardroom {
     /* the app */
     char app[APP_NAME_SIZE];
     char app_kid[THUMBPRINT_SIZE];
+    bool app_made, app_rewrapped, app_rekeyed;
     char *app_record;
     struct appkey_card recipients[APPKEY_RECIPIENTS_MAX];
     char recipient_kids[APPKEY_RECIPIENTS_MAX][THUMBPRINT_SIZE];
     size_t recipient_count;
-    bool app_made, app_rewrapped, app_rekeyed;
     struct secret *app_private;
     struct ec_point app_public;
 

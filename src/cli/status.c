@@ -210,11 +210,11 @@ static void print_plain(const struct line *line, int64_t now)
 /* The same in 80 columns of a terminal, with the days as a bar. */
 static void print_wide(const struct line *line, int64_t now, bool has_colors)
 {
-    char days[24], bar[BAR_CELLS * 3 + 1] = "";
+    char days[24], bar[BAR_CELLS * 3 + 1] = "", *end = bar;
     days_text(line, now, days);
     size_t cells = *days ? (size_t)((line->expires - now) * BAR_CELLS / (BAR_DAYS * DAY)) : 0;
     for (size_t i = 0; *days && i < BAR_CELLS; i++)
-        strcat(bar, i < cells || i == 0 ? "█" : "░");
+        end = stpcpy(end, i < cells || i == 0 ? "█" : "░");
     int pad = *days ? 0 : BAR_CELLS;
     printf("%-38.38s %s%-19s%s %s%*s %6s\n", line->name,
            has_colors ? conditions[line->condition].color : "", conditions[line->condition].name,

@@ -21,10 +21,9 @@ static int retire(struct front *front, const char *name, const char *state, stru
     /* What the store says of it goes into the log again, so it must be what the log said before. */
     if (vault_find_record(front->vault, name, state, &row, error) < 0)
         return -1;
-    free(row.state);
-    row.state = strdup("previous");
-    int result =
-        row.state ? vault_change_record(front->vault, &row, NULL, error) : error_memory(error);
+    int result = store_text_set(&row.state, "previous", error);
+    if (result == 0)
+        result = vault_change_record(front->vault, &row, NULL, error);
     store_record_clear(&row);
     return result;
 }

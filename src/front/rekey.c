@@ -134,12 +134,9 @@ static int write_record(struct rekeying *rekeying, size_t number, struct error *
     int result = vault_put_record(vault, &row, rekeying->made.kid, job->session.use, error);
     store_record_clear(&row);
     free(TAKE(old->jwe));
-    free(old->state);
-    old->state = strdup("previous");
-    if (result < 0)
+    if (result < 0 || store_text_set(&old->state, "previous", error) < 0)
         return -1;
-    return old->state ? vault_change_record(vault, old, job->session.use, error)
-                      : error_memory(error);
+    return vault_change_record(vault, old, job->session.use, error);
 }
 
 static int write_all(struct rekeying *rekeying, struct error *error)

@@ -40,9 +40,7 @@ static int write_rows(struct transfer *transfer, struct error *error)
     if (transfer_row(transfer, 0, &row, error) < 0)
         return -1;
     free(TAKE(old->jwe));
-    free(old->state);
-    old->state = strdup("forgotten");
-    int result = old->state ? 0 : error_memory(error);
+    int result = store_text_set(&old->state, "forgotten", error);
     if (result == 0)
         result = vault_put_record(vault, &row, vault_app_kid(&job->app), job->session.use, error);
     store_record_clear(&row);

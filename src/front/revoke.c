@@ -97,10 +97,10 @@ static int forget(struct vault *vault, const struct name *name, const char *stat
     if (vault_find_record(vault, name->full, state, &row, error) < 0)
         return -1;
     free(TAKE(row.jwe));
-    free(row.state);
-    row.state = strdup("forgotten");
     *any = true;
-    int result = row.state ? vault_change_record(vault, &row, NULL, error) : error_memory(error);
+    int result = store_text_set(&row.state, "forgotten", error);
+    if (result == 0)
+        result = vault_change_record(vault, &row, NULL, error);
     if (result == 0)
         result = store_record_destroy_previous(vault->store, name->full, row.version, error);
     store_record_clear(&row);

@@ -131,8 +131,7 @@ static int take_issued(struct transfer *transfer, size_t number, const struct me
     if (!name || strcmp(name, moved->name.full) != 0 ||
         json_number(facts, "version", 0) != moved->version)
         return error_set(error, CODE_FAULT, "the exchange room sealed another record");
-    moved->jwe = strdup(message_text(issued, 1));
-    return moved->jwe ? 0 : error_memory(error);
+    return store_text_set(&moved->jwe, message_text(issued, 1), error);
 }
 
 int transfer_move(struct transfer *transfer, size_t number, struct error *error)

@@ -21,25 +21,17 @@ static int set_columns(struct store_record *row, const struct oauth_facts *facts
                        struct error *error)
 {
     auto_free char *scopes = NULL;
-    if (scopes_text(facts, &scopes, error) < 0)
+    if (scopes_text(facts, &scopes, error) < 0 ||
+        store_text_set(&row->subject, *facts->subject ? facts->subject : NULL, error) < 0)
         return -1;
     free(row->scopes);
     row->scopes = TAKE(scopes);
-    free(row->subject);
-    row->subject = *facts->subject ? strdup(facts->subject) : NULL;
     row->valid = facts->valid;
     row->expires = facts->expires;
     row->data_expires = facts->data_expires;
     row->issued = facts->issued;
     row->checked = clock_now();
     return 0;
-}
-
-static int set_state(struct store_record *row, const char *state, struct error *error)
-{
-    free(row->state);
-    row->state = strdup(state);
-    return row->state ? 0 : error_memory(error);
 }
 
 static void set_number(json_t *members, const char *key, int64_t number, int64_t missing)
@@ -205,7 +197,7 @@ int work_keep_issued(struct work *work, const struct message *message, struct er
 static int retire(struct work *work, struct store_record *row, const char *state,
                   struct error *error)
 {
-    if (set_state(row, state, error) < 0)
+    if (store_text_set(&row->state, state, error) < 0)
         return -1;
     free(TAKE(row->jwe));
     return vault_change_record(work->job->front->vault, row, work->use, error);
@@ -251,7 +243,8 @@ static int promote(struct work *work, void *context, struct error *error)
 {
     const struct promotion *promotion = context;
     struct store_record *grant = promotion->grant, *old = promotion->old;
-    if (set_columns(grant, &work->result, error) < 0 || set_state(grant, "current", error) < 0)
+    if (set_columns(grant, &work->result, error) < 0 ||
+        store_text_set(&grant->state, "current", error) < 0)
         return -1;
     if (old && ((work->input.valid != FACT_UNKNOWN && set_columns(old, &work->input, error) < 0) ||
                 retire(work, old, "previous", error) < 0))

@@ -34,6 +34,13 @@ void store_record_clear(struct store_record *record)
     store_row_clear(columns, COLUMN_COUNT, record);
 }
 
+int store_text_set(char **field, const char *text, struct error *error)
+{
+    free(*field);
+    *field = text ? strdup(text) : NULL;
+    return *field || !text ? 0 : error_memory(error);
+}
+
 static bool state_valid(const char *state)
 {
     static const char *const states[] = {"current", "pending", "previous", "rejected", "forgotten"};

@@ -159,6 +159,9 @@ void store_card_clear(struct store_card *card);
 void store_app_clear(struct store_app *app);
 void store_record_clear(struct store_record *record);
 
+/* One of a row's texts becomes a copy of `text`, or NULL.  CODE_FAULT without memory; it is NULL then. */
+int store_text_set(char **field, const char *text, struct error *error);
+
 int store_card_put(struct store *store, const struct store_card *card, struct error *error);
 int store_card_drop(struct store *store, uint64_t entry, struct error *error);
 int store_card_each(struct store *store,
