@@ -129,6 +129,7 @@ valgrind: $(UNITS)
 	    P11VAULT_UNDER_VALGRIND=1 $(VALGRIND) $$test || failed=1; \
 	done; exit $$failed
 
+SHIM := $B/faults/shim.so
 system: all $B/proof/flip $(SHIM)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadgroup tests/system
 
@@ -153,7 +154,6 @@ $B/exposure/without: $B/tests/exposure/without.o
 	$Qmkdir -p $(@D) && $(LINK) -o $@ $^
 
 # A module between p11vault and a real one that fails at the Nth call, as ordered.
-SHIM := $B/faults/shim.so
 $(SHIM): tests/faults/shim.c $B/flags
 	$(call say,LINK)
 	$Qmkdir -p $(@D) && $(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g $(filter-out -Wconversion,$(WARN)) -fPIC \

@@ -15,6 +15,7 @@ struct option {
     const char *does;
 };
 
+#define HEAD_COLUMNS 28 /* the longest: grant rename NAME NEW-NAME */
 #define PLACE(member) offsetof(struct arguments, member)
 
 static const struct option options[] = {
@@ -202,12 +203,14 @@ int arguments_parse(int count, char **words, const struct verb *verbs, size_t ve
     return 0;
 }
 
-static void print_option(const struct option *option)
+/* The second column begins at one place, also behind characters of several bytes. */
+static void print_line(const char *word, const char *values, const char *does)
 {
-    char head[64];
-    (void)snprintf(head, sizeof(head), "%s%s%s", option->name, option->value ? " " : "",
-                   option->value ? option->value : "");
-    printf("  %-22s %s\n", head, option->does);
+    int columns = 0;
+    for (const char *at = values; *at; at++)
+        columns += ((unsigned char)*at & 0xc0) != 0x80;
+    int pad = HEAD_COLUMNS - columns - (int)strlen(word) - 1;
+    printf("  %s %s%*s%s\n", word, values, pad > 1 ? pad : 1, "", does);
 }
 
 void arguments_usage(const struct verb *verbs, size_t verb_count, const struct verb *only)
@@ -216,14 +219,11 @@ void arguments_usage(const struct verb *verbs, size_t verb_count, const struct v
         printf("p11vault %s %s\n  %s\n\n", only->name, only->positional, only->does);
     } else {
         printf("p11vault VERB [NAME] [options]\n\n");
-        for (size_t i = 0; i < verb_count; i++) {
-            char head[64];
-            (void)snprintf(head, sizeof(head), "%s %s", verbs[i].name, verbs[i].positional);
-            printf("  %-22s %s\n", head, verbs[i].does);
-        }
+        for (size_t i = 0; i < verb_count; i++)
+            print_line(verbs[i].name, verbs[i].positional, verbs[i].does);
         printf("\n");
     }
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (options[i].bit == 0 || (only && (options[i].bit & only->options) != 0))
-            print_option(&options[i]);
+            print_line(options[i].name, options[i].value ? options[i].value : "", options[i].does);
 }

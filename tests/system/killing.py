@@ -40,14 +40,22 @@ class Snapshot:
     def restore(self):
         """The vault as it was, at the same path, because its configuration names it.
 
-        The PIN's file stays the one it is: another would be a PIN that was never accepted.
+        A PIN's file that nobody changed stays the one it is: another would be one never accepted.
         """
-        pins = {path: path.rename(self._stash / f"pin{number}")
-                for number, path in enumerate(self._base.rglob("pin"))}
+        kept = [path for path in self._base.rglob("pin") if self._is_unchanged(path)]
+        held = [path.rename(self._stash / f"pin{number}") for number, path in enumerate(kept)]
         shutil.rmtree(self._base)
         shutil.copytree(self._stash / "base", self._base, symlinks=True)
-        for path, pin in pins.items():
-            pin.replace(path)
+        for path, file in zip(kept, held):
+            file.replace(path)
+
+    def _is_unchanged(self, path):
+        before = self._stash / "base" / path.relative_to(self._base)
+        if path.is_symlink() or not path.is_file() or not before.is_file():
+            return False
+        now, then = path.stat(), before.stat()
+        return ((now.st_mtime_ns, now.st_mode, now.st_size)
+                == (then.st_mtime_ns, then.st_mode, then.st_size))
 
     def remove(self):
         """The stash, not the vault."""

@@ -88,7 +88,7 @@ def test_the_longest_value(ready_vault):
     ((*ADD, "--origin", "https://user@localhost"), "origin", ""),
     (("card", "enroll", "serial=1"), "PKCS#11 URI does not begin with 'pkcs11:'", ""),
     (("card", "enroll", "--key", "rsa:1024"), "there is no kind of key 'rsa:1024'",
-     "kinds of key: ec:P-256 rsa:2048 rsa:3072 rsa:4096"),
+     "kinds of key: ec:P-256 ec:P-384 rsa:2048 rsa:3072 rsa:4096"),
     ((), "no verb", "p11vault --help"),
     (("exchnage", GRANT), "there is no verb 'exchnage'", "p11vault --help"),
     (("card",), "there is no verb 'card'", "p11vault --help"),

@@ -34,7 +34,8 @@ def pasting(programs, text, seconds=20, ends=True):
         os.close(ours)
         login = Login(room, 0, seconds,
                       redirect_uri="https://www.facebook.com/connect/login_success.html").begin()
-        pipe.write((text(login) if callable(text) else text).encode())
+        with contextlib.suppress(BrokenPipeError):  # its time may have ended already
+            pipe.write((text(login) if callable(text) else text).encode())
         if ends:
             pipe.close()
         yield login

@@ -149,7 +149,6 @@ def test_killed(flow):
             flow.graph.set_token(flow.tokens[ROBOT], revoked=0)
             victim.kill("sendto", number, "revoke", ROBOT, "--yes")
             flow.vault.done("audit", "verify")
-            flow.mend_pin()
             result = flow.vault.run("revoke", ROBOT, "--yes")
             ended = flow.graph.token(flow.tokens[ROBOT])["revoked"]
             assert ended and result.code in (0, LOGIN, USAGE), (number, result)
