@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "p11vault/base/log.h"
+#include "tree.h"
 
 /* So many entries are read again at each use; more, and what was found is kept. */
 #define READ_AGAIN 4096
@@ -40,13 +41,6 @@ static int file_path(const struct vault *vault, char **ret_path, struct error *e
     return 0;
 }
 
-static int read_node(void *context, unsigned level, uint64_t position, struct digest *ret_hash,
-                     struct error *error)
-{
-    struct vault *vault = context;
-    return store_node_get(vault->store, level, position, ret_hash, error);
-}
-
 /* Fails when there is no file, or it is about another log than this: then everything is read. */
 static int read_file(struct vault *vault, const struct signed_head *head, struct vault_known *known)
 {
@@ -65,7 +59,7 @@ static int read_file(struct vault *vault, const struct signed_head *head, struct
     json_t *uses = json_object_get(file, "uses");
     if (json_number(file, "v", 0) != 1 || size < 1 || (uint64_t)size > head->checkpoint.size ||
         !hex || !digest_parse(hex, &kept) || !json_is_object(records) || !json_is_object(uses) ||
-        merkle_load((uint64_t)size, read_node, vault, &known->frontier, &ignored) < 0)
+        merkle_load((uint64_t)size, vault_read_node, vault, &known->frontier, &ignored) < 0)
         return -1;
     root = merkle_root(&known->frontier);
     if (!digest_equal(&root, &kept))
@@ -228,7 +222,7 @@ static int prove_entry(struct vault *vault, const struct signed_head *head, uint
     if (index >= size)
         return 0;
     struct digest leaf = merkle_leaf(text->data, text->size);
-    if (merkle_prove(index, size, read_node, vault, &proof, error) < 0)
+    if (merkle_prove(index, size, vault_read_node, vault, &proof, error) < 0)
         return -1;
     return merkle_verify(index, size, &leaf, &proof, &head->checkpoint.root, error) < 0
                ? changed(head, error)
