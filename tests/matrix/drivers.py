@@ -3,7 +3,6 @@
 A driver says how p11vault is to be configured for its card; nothing else of the matrix knows one card from another.
 """
 
-import os
 import select
 import shutil
 import signal
@@ -195,18 +194,13 @@ class OpenCryptoki(Card):
         for place in ("lib/opencryptoki/swtok/TOK_OBJ", "lock/opencryptoki/swtok",
                       "log/opencryptoki", "run", "tmp"):
             Path("/var", place).mkdir(parents=True)
-        run("pkcsslotd")
-        self.daemon = int(Path("/var/run/pkcsslotd.pid").read_text(encoding="ascii"))
+        # In the foreground: of its two processes, the other is not in the file with its number.
+        self.serve("pkcsslotd", "-f")
+        wait_until(Path("/var/run/pkcsslotd.socket").is_socket, "pkcsslotd does not listen")
         tool = ("pkcsconf", "-c", "3")
         run(*tool, "-I", "-S", "87654321", stdin=f"{self.label}\n")
         run(*tool, "-P", "-S", "87654321", "-n", "76543210")
         run(*tool, "-u", "-S", "76543210", "-n", self.pin)
-
-    def __exit__(self, *_):
-        daemon = getattr(self, "daemon", None)
-        if daemon:
-            os.kill(daemon, signal.SIGKILL)
-        super().__exit__()
 
     def profile(self):
         return {"writable": "/var"}
