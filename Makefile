@@ -141,7 +141,10 @@ $B/proof/flip: $B/tests/proof/flip.o $(LIBRARY)
 audit-proof: all $B/proof/flip
 	$QP11VAULT_BUILD='$(abspath $B)' PYTHON='$(PYTHON)' tests/proof/run.sh
 
-# Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
+# What takes hours, all of it; `check` takes samples.
+campaign: audit-proof faults matrix
+	$QP11VAULT_BUILD='$(abspath $B)' P11VAULT_CAMPAIGN=1 $(PYTHON) -m pytest -q tests/system/test_refresh_kill.py
+
 # The scanner of memory and registers, what it proves itself on, and what takes system calls away.
 $B/exposure/scan: $(call objects,tests/exposure/scan.c tests/exposure/needles.c tests/exposure/process.c)
 	$(call say,LINK)
@@ -181,6 +184,7 @@ exposure: all $(LOOKERS)
 rutoken: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/rutoken
 
+# Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
 
@@ -296,13 +300,14 @@ help:
 	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'audit-proof every attack on the log (an hour); check takes samples'
+	@echo 'campaign   this, faults and matrix, and a batch of 1,000 killed at 50 moments'
 	@echo 'batch-bench what BENCH_GRANTS=1000 grants of three apps cost in one refresh'
 	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
 	@echo 'deps       install what is needed (DEPS=no: never)'
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench batch-bench audit-bench audit-proof fuzz \
+.PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench batch-bench audit-bench audit-proof campaign fuzz \
         fuzz-seeds fuzz-run headers floors links analyze check demo deps install install-units uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

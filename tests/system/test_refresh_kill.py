@@ -1,15 +1,25 @@
 """A batch killed in the middle and run again: no grant is lost, none is renewed twice in vain."""
 
+import contextlib
+import os
+import random
+import signal
+from pathlib import Path
+
 import pytest
 
 from cards import GRANT, Facts
 from killing import MESSAGES, Victim, points, was_killed
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+from program import ended
 from renewing import Fleet, long_lived
 
 GRANTS = [GRANT, "ads/user/bob", "ads/user/eve", "more/user/ann"]
 CHANGES = "fdatasync"
+# `make campaign` takes all of it.
+WHOLE = os.environ.get("P11VAULT_CAMPAIGN") == "1"
+COUNT, KILLS, LONGEST = (1000, 50, 3.0) if WHOLE else (24, 4, 0.5)
 
 
 @pytest.fixture(name="fleet")
@@ -83,3 +93,46 @@ def again(prepared):
     fleet.give(*GRANTS[1:], **long_lived(10))
     fleet.forget_calls()
     return fleet
+
+
+def programs_of(session):
+    """The living processes of one run, by name."""
+    found = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            text = Path("/proc", entry, "stat").read_text(encoding="ascii", errors="replace")
+            name, facts = text[text.index("(") + 1:text.rindex(")")], text[text.rindex(")"):]
+            if int(facts.split()[4]) == session:
+                found.setdefault(name, []).append(int(entry))
+    return found
+
+
+def test_at_random_moments(ready_vault, graph):
+    """Many grants of three apps, one program or all of them killed again and again."""
+    fleet, chance = Fleet(ready_vault, graph), random.Random(20260101)
+    for app in ("more", "most"):
+        fleet.add_app(app)
+    names = [f"{('ads', 'more', 'most')[number % 3]}/user/n{number}" for number in range(COUNT)]
+    fleet.give(*names, **long_lived(10))
+    fleet.forget_calls()
+    killed = 0
+    for _ in range(KILLS):
+        run = ready_vault.start("refresh", "--due")
+        if not ended(run.pid, chance.uniform(0, LONGEST)):
+            there = programs_of(run.pid)
+            for name in chance.choice([*([name] for name in sorted(there)), sorted(there)]):
+                for pid in there[name]:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                        killed += 1
+        run.finish(120)
+        fleet.vault.done("audit", "verify")
+    result = ready_vault.run("refresh", "--due", timeout=300)
+    assert result.code == 0, result
+    assert killed
+    versions, entries = fleet.versions, Facts(ready_vault).entries
+    assert all(versions[name] > 1 for name in names)
+    assert 0 <= fleet.calls().count("exchange") - COUNT - 1 <= KILLS
+    intents = sorted(entry["use"] for entry in entries if entry["type"] == "intent")
+    assert intents == sorted(entry["use"] for entry in entries if entry["type"] == "outcome")
+    fleet.vault.done("audit", "verify")
