@@ -194,6 +194,8 @@ int pin_guard_begin(const struct front *front, const char *serial, const char *s
 int pin_guard_end(int descriptor, enum pin_verdict verdict, struct error *error)
 {
     struct mark mark;
+    if (verdict == PIN_UNCLEAR)
+        return 0; /* cut off, as it is written already */
     if (!read_mark(descriptor, &mark))
         return error_set(error, CODE_LOG, "the note of a PIN that is tried was emptied");
     mark.cut_off = 0;

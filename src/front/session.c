@@ -128,7 +128,10 @@ static int let_try(struct session *session, const char *source, struct error *er
     if (session_tell(card, sent, error) < 0 ||
         session_expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
         return -1;
-    return pin_guard_end(guard, (enum pin_verdict)message_number(&message, 0), error);
+    uint64_t verdict = message_number(&message, 0);
+    if (verdict > PIN_UNCLEAR)
+        return error_set(error, CODE_FAULT, "the card room said nothing of the PIN it tried");
+    return pin_guard_end(guard, (enum pin_verdict)verdict, error);
 }
 
 int session_await_login(struct session *session, const char *source, enum message_type type,

@@ -143,10 +143,10 @@ enum pin_verdict card_pin_verdict(const struct card *card)
     return card->verdict;
 }
 
-/* Return values that come before a card has looked at any PIN. */
-static bool is_before_pin(CK_RV rv)
+static enum pin_verdict verdict_of(CK_RV rv)
 {
-    static const CK_RV values[] = {
+    /* Return values that come before a card has looked at any PIN. */
+    static const CK_RV before[] = {
         CKR_TOKEN_NOT_PRESENT,        CKR_TOKEN_NOT_RECOGNIZED,
         CKR_SESSION_HANDLE_INVALID,   CKR_SESSION_CLOSED,
         CKR_SESSION_READ_ONLY_EXISTS, CKR_USER_PIN_NOT_INITIALIZED,
@@ -155,11 +155,19 @@ static bool is_before_pin(CK_RV rv)
         CKR_FUNCTION_NOT_SUPPORTED,   CKR_OPERATION_ACTIVE,
     };
 
-    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-        if (values[i] == rv)
-            return true;
+    static const CK_RV rejected[] = {
+        CKR_PIN_INCORRECT, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE, CKR_PIN_LOCKED, CKR_PIN_EXPIRED,
+    };
+
+    for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+        if (before[i] == rv)
+            return PIN_NOT_LOOKED_AT;
     }
-    return false;
+    for (size_t i = 0; i < sizeof(rejected) / sizeof(rejected[0]); i++) {
+        if (rejected[i] == rv)
+            return PIN_REJECTED;
+    }
+    return PIN_UNCLEAR;
 }
 
 /* Whether a key is there that will want the PIN again: only then is it kept, until the logout. */
@@ -229,7 +237,7 @@ int card_login(struct card *card, const struct secret *pin, struct error *error)
                                       pin == NULL ? NULL : module_bytes(secret_data(pin)),
                                       pin == NULL ? 0 : secret_size(pin));
     if (rv != CKR_OK && !(rv == CKR_USER_ALREADY_LOGGED_IN && is_user_session(card))) {
-        card->verdict = is_before_pin(rv) ? PIN_NOT_LOOKED_AT : PIN_REJECTED;
+        card->verdict = verdict_of(rv);
         return fail_login(card, rv, error);
     }
     card->verdict = PIN_ACCEPTED;

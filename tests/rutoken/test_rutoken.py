@@ -37,10 +37,12 @@ def exchanged(scene, *options, **how):
 def test_card_list(formatted):
     """Serial, label and PIN state; nothing of the card is changed, and nobody logs in."""
     result = formatted.vault.done("card", "list")
-    assert result.out == f"opensc  {SERIAL}  {LABEL}  PKCS#15  PIN ok\n"
+    assert result.out == (f"opensc  {SERIAL}  {LABEL}  PKCS#15  PIN ok  "
+                          "unwraps RSA-OAEP, signs RSA, makes RSA to 2048\n")
     cards = json.loads(formatted.vault.done("card", "list", "--json").out)
     assert cards == [{"module": "opensc", "serial": SERIAL, "label": LABEL, "model": "PKCS#15",
-                      "manufacturer": "Aktiv Co.", "pin": "PIN ok"}]
+                      "manufacturer": "Aktiv Co.", "pin": "PIN ok",
+                      "can": "unwraps RSA-OAEP, signs RSA, makes RSA to 2048"}]
     assert not {"verify", *NO_MODULE_CHANGES} & formatted.house.counts(
         formatted.mark).keys()
 

@@ -77,8 +77,8 @@ def test_follow(good):
             try:
                 lines = iter(run.stdout.readline, "")
                 assert any(" 56  " in line for line in lines)
-                vault.done("exchange", ALICE)
-                assert any(f"outcome  done: exchange {ALICE}" in line for line in lines)
+                vault.done("inspect", ALICE)
+                assert any(f"outcome  done: inspect {ALICE}" in line for line in lines)
                 before = cpu_seconds(run.pid)
                 vault.done("audit", "checkpoint")
                 assert any("signed now: all before " in line for line in lines)

@@ -83,7 +83,7 @@ enum message_type {
     MESSAGE_SIGNED,     /* note, tree size */
     MESSAGE_HANDED,     /* n */
     MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be tried */
-    MESSAGE_TRIED,      /* what the card said of it: 0 rejected or not known, 1 accepted, 2 it was not looked at */
+    MESSAGE_TRIED,      /* what the card said of it: enum pin_verdict */
     MESSAGE_CARD_FAIL,  /* code, text, hint */
     /* card → exchange */
     MESSAGE_APPKEY,     /* public JWK of the app key */

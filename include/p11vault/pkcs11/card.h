@@ -88,10 +88,9 @@ int card_keep_pin(struct card *card, const struct secret *pin, struct error *err
 int card_check_pin(const struct card *card, const struct secret *pin, struct error *error);
 
 /*
- * What the card said of the PIN at card_login().  PIN_REJECTED also when that is not known: a card that fails in the
- * middle of it may have counted a try.
+ * What the card said of the PIN at card_login().  PIN_UNCLEAR: it failed in the middle of it, and may have counted a try.
  */
-enum pin_verdict { PIN_REJECTED, PIN_ACCEPTED, PIN_NOT_LOOKED_AT };
+enum pin_verdict { PIN_REJECTED, PIN_ACCEPTED, PIN_NOT_LOOKED_AT, PIN_UNCLEAR };
 enum pin_verdict card_pin_verdict(const struct card *card);
 
 void card_logout(struct card *card);
