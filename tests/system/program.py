@@ -112,6 +112,12 @@ class Result:
     def __iter__(self):
         return iter((self.code, self.out, self.err))
 
+    @property
+    def said(self):
+        """The messages without the notes of sanitizer builds."""
+        return "".join(line for line in self.err.splitlines(keepends=True)
+                       if not line.startswith("sanitizer build"))
+
     def __repr__(self):
         return (f"exit code {self.code}\n-- stdout --\n{self.out}\n-- stderr --\n{self.err}"
                 f"\n-- terminal --\n{self.terminal}")

@@ -49,7 +49,7 @@ def test_an_object(ready_vault, graph, canaries):
     for arguments in (["GET", "me"], ["get", "/v26.0/me?fields=id,name"],
                       ["GET", "me", "-F", "fields=id"], ["GET", "%6de?fields=id", "-F", "limit=2"]):
         result = call(ready_vault, *arguments)
-        assert (result.code, result.err) == (0, ""), result
+        assert (result.code, result.said) == (0, ""), result
         assert json.loads(result.out)["id"] == ready_vault.user_id
         line = graph.requests()[-1]
         assert line["proof"] == "timed" and line["bearer"] and not line["form_names"]
@@ -92,7 +92,7 @@ def test_the_token_comes_back(ready_vault, canaries, how):
     """In every disguise: scrubbed, said, logged."""
     result = call(ready_vault, "GET", "me/echo", "-F", f"how={how}", "-F", "size=3")
     assert result.code == 0 and MARK in json.loads(result.out)["said"], result
-    assert result.err.startswith(SAID + "1 "), result
+    assert result.said.startswith(SAID + "1 "), result
     check_clean(ready_vault, canaries, result)
     assert last_step(ready_vault)["scrubbed"] == 1
 
@@ -102,7 +102,7 @@ def test_the_token_in_a_header(ready_vault, canaries):
     result = call(ready_vault, "GET", "me/echo?how=header", "--json")
     assert json.loads(result.out) == {"answers": [{"said": ""}], "http": 200, "name": GRANT,
                                       "scrubbed": 1}
-    assert result.err.startswith(SAID + "1 ")
+    assert result.said.startswith(SAID + "1 ")
     check_clean(ready_vault, canaries, result)
 
 

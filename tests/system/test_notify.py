@@ -88,14 +88,14 @@ def test_a_mail(mailing, graph, sink, canaries):
 
 def test_once_a_day(mailing, graph, sink):
     """And no grant that is well."""
-    assert mailing.done("notify").err == "no grant needs its person\n"
+    assert mailing.done("notify").said == "no grant needs its person\n"
     die(mailing, graph)
     mailing.done("notify")
     again = mailing.done("notify", GRANT)
-    assert (again.out, again.err) == ("", f"{GRANT}: revoked; told today already\n")
+    assert (again.out, again.said) == ("", f"{GRANT}: revoked; told today already\n")
     assert len(sink.mails) == 1
     end(mailing, graph, 50)
-    assert mailing.done("notify").err == "no grant needs its person\n"
+    assert mailing.done("notify").said == "no grant needs its person\n"
 
 
 @pytest.mark.parametrize("days, facts, reason, words", [
