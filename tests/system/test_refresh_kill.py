@@ -3,12 +3,13 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
-from cards import GRANT, Facts
+from cards import GRANT, Facts, SoftCard
 from killing import MESSAGES, Victim, points, was_killed
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
@@ -107,8 +108,24 @@ def programs_of(session):
     return found
 
 
+@contextlib.contextmanager
+def card_that_survives(vault):
+    """SoftHSM empties its file and writes it anew, twice at each login: killed there, the card is gone."""
+    tokens = SoftCard(vault).directory / "tokens"
+    stash = vault.base / "tokens"
+    shutil.copytree(tokens, stash)
+    yield lambda: shutil.copytree(stash, tokens, dirs_exist_ok=True)
+    shutil.rmtree(stash)
+
+
 def test_at_random_moments(ready_vault, graph):
     """Many grants of three apps, one program or all of them killed again and again."""
+    with card_that_survives(ready_vault) as mend:
+        kill_at_random(ready_vault, graph, mend)
+
+
+def kill_at_random(ready_vault, graph, mend):
+    """Each run goes on with what the one before has left."""
     fleet, chance = Fleet(ready_vault, graph), random.Random(20260101)
     for app in ("more", "most"):
         fleet.add_app(app)
@@ -119,6 +136,7 @@ def test_at_random_moments(ready_vault, graph):
     while killed < KILLS:
         if ended(run.pid, chance.uniform(0, LONGEST)):
             run.finish()
+            mend()
             fleet.vault.done("audit", "verify")
             versions = Facts(ready_vault).versions.values()
             run = None
@@ -135,6 +153,7 @@ def test_at_random_moments(ready_vault, graph):
             killed += 1
     if run:
         run.finish(300)
+        mend()
     result = ready_vault.run("refresh", "--due", timeout=300)
     assert result.code == 0, result
     assert killed == KILLS if WHOLE else killed
