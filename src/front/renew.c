@@ -10,6 +10,9 @@
 /* One slot: what the provider issues. */
 #define SLOTS 1
 
+/* Grants of one login: each has one record or two, and the app its secret.  More of them are another job. */
+#define WORKS_MAX ((JOB_RECORDS_MAX - 1) / 2)
+
 /* An app's calls beyond this share of its quota are left to those who need them more. */
 #define BUDGET_PERCENT 75
 
@@ -253,7 +256,8 @@ int front_renew(struct front *front, const char *verb, struct front_wanted *want
     qsort(wanted, count, sizeof(*wanted), compare_apps);
     for (size_t from = 0; from < count;) {
         size_t to = from + 1;
-        while (to < count && strcmp(wanted[to].name.app, wanted[from].name.app) == 0)
+        while (to < count && to - from < WORKS_MAX &&
+               strcmp(wanted[to].name.app, wanted[from].name.app) == 0)
             to++;
         struct run run = {.job = {.front = front, .verb = verb, .session = SESSION_NONE},
                           .told = told,
