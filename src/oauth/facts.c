@@ -79,13 +79,20 @@ bool facts_take_number(const json_t *object, const char *key, int64_t maximum, i
     return true;
 }
 
+int facts_take_words(const json_t *object, const struct facts_word *words, size_t count,
+                     struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const json_t *member = json_object_get(object, words[i].key);
+        if (member && !value_word(member, words[i].alphabet, words[i].room, words[i].into))
+            return facts_refuse(words[i].key, error);
+    }
+    return 0;
+}
+
 static int take_texts(const json_t *json, struct oauth_facts *facts, struct error *error)
 {
-    const struct {
-        const char *key, *alphabet;
-        char *into;
-        size_t room;
-    } texts[] = {
+    const struct facts_word words[] = {
         {"app_id", DIGITS, facts->app_id, FACT_TEXT_MAX},
         {"type", LETTERS "_", facts->type, FACT_TEXT_MAX},
         {"subject", DIGITS, facts->subject, FACT_TEXT_MAX},
@@ -95,11 +102,8 @@ static int take_texts(const json_t *json, struct oauth_facts *facts, struct erro
         {"auth_type", WORD, facts->auth_type, FACT_TEXT_MAX},
         {"auth_nonce", WORD, facts->auth_nonce, FACT_TEXT_MAX},
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        const json_t *member = json_object_get(json, texts[i].key);
-        if (member && !value_word(member, texts[i].alphabet, texts[i].room, texts[i].into))
-            return facts_refuse(texts[i].key, error);
-    }
+    if (facts_take_words(json, words, sizeof(words) / sizeof(words[0]), error) < 0)
+        return -1;
     return facts_take_label(json, "application", facts->application)
                ? 0
                : facts_refuse("application", error);

@@ -142,11 +142,7 @@ static int take_permissions(const json_t *json, struct oauth_answer *answer, str
 
 static int take_texts(const json_t *json, struct oauth_answer *answer, struct error *error)
 {
-    const struct {
-        const char *key, *alphabet;
-        char *into;
-        size_t room;
-    } texts[] = {
+    const struct facts_word words[] = {
         {"cursor", CURSOR_ALPHABET, answer->cursor, sizeof(answer->cursor)},
         {"user_code", USER_CODE_ALPHABET, answer->user_code, sizeof(answer->user_code)},
         {"verification_uri", URI_ALPHABET, answer->verification_uri,
@@ -154,11 +150,8 @@ static int take_texts(const json_t *json, struct oauth_answer *answer, struct er
         {"machine_id", MACHINE_ID_ALPHABET, answer->machine_id, sizeof(answer->machine_id)},
         {"api_version", "v." DIGITS, answer->api_version, sizeof(answer->api_version)},
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        const json_t *member = json_object_get(json, texts[i].key);
-        if (member && !value_word(member, texts[i].alphabet, texts[i].room, texts[i].into))
-            return facts_refuse(texts[i].key, error);
-    }
+    if (facts_take_words(json, words, sizeof(words) / sizeof(words[0]), error) < 0)
+        return -1;
     if (!facts_take_number(json, "expires_in", TIME_MAX, &answer->expires_in))
         return facts_refuse("expires_in", error);
     if (!facts_take_number(json, "interval", TIME_MAX, &answer->interval))
@@ -181,10 +174,10 @@ static int take_usage(const json_t *json, struct oauth_usage *usage, struct erro
 
 int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, struct error *error)
 {
-    static const char *const keys[] = {"facts",      "expires_in",       "cursor",   "user_code",
-                                       "machine_id", "verification_uri", "interval", "api_version",
-                                       "pages",      "permissions",      "usage",    "wait",
-                                       "scrubbed",   NULL};
+    static const char *const keys[] = {
+        "facts",    "expires_in",  "cursor", "user_code",   "machine_id", "verification_uri",
+        "interval", "api_version", "pages",  "permissions", "usage",      "wait",
+        "scrubbed", NULL};
     auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
                                               .usage.percent = USAGE_UNKNOWN};
     if (!json_is_object(json) || !json_only(json, keys))

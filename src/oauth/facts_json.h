@@ -20,4 +20,13 @@ bool facts_take_number(const json_t *object, const char *key, int64_t maximum, i
 /* CODE_FAULT; always returns -1. */
 int facts_refuse(const char *key, struct error *error);
 
+/* Words of an object, each of its own alphabet and shorter than its room; one that is missing leaves its place alone. */
+struct facts_word {
+    const char *key, *alphabet;
+    char *into;
+    size_t room;
+};
+int facts_take_words(const json_t *object, const struct facts_word *words, size_t count,
+                     struct error *error);
+
 #endif

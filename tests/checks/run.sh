@@ -6,6 +6,9 @@ cd "$(dirname "$0")/../.." || exit 2
 # Each stage states its own settings: nothing of the make that called us may leak in.
 unset MAKE MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL SANITIZE CC WERROR B DEPS
 
+# Every pytest says what it skipped, and why.
+export PYTEST_ADDOPTS=-rs
+
 logs=build/check
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -86,7 +89,7 @@ stage 'build with sanitizers' build 'gcc builds with sanitizers' CC=gcc "$saniti
 stage 'unit tests, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" unit
 stage 'fuzz seeds, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" fuzz-seeds
 # The stand-in is no program of ours: its own tests run once.
-stage 'system tests, sanitizers' env PYTEST_ADDOPTS='--ignore-glob=*/test_standin*' \
+stage 'system tests, sanitizers' env PYTEST_ADDOPTS='-rs --ignore-glob=*/test_standin*' \
     make CC=gcc WERROR=1 "$sanitize" system
 stage 'faults, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" FAULTS=101 faults
 stage 'unit tests, valgrind' make "$parallel" CC=gcc WERROR=1 valgrind
@@ -98,6 +101,10 @@ printf '\n'
 for name in "${stages_failed[@]}"; do
     echo "failed: $name (see $logs/${name//[^a-zA-Z0-9]/-})"
 done
-[ "$skipped" -eq 0 ] || echo "$skipped skipped"
+# "SKIPPED [3] file: why" is pytest's, "SKIP: why" our unit tests'.
+[ "$skipped" -eq 0 ] || echo "$skipped skipped:"
+sed -nE 's/^SKIPPED \[([0-9]+)\] [^ ]+ (.*)$/\1 \2/p; s/^SKIP: (.*)$/1 \1/p' "$logs"/* | awk '
+    { many = $1; sub(/^[0-9]+ /, ""); why[$0] += many }
+    END { for (one in why) printf "  %d  %s\n", why[one], one }' | sort -rn
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
