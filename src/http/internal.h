@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "p11vault/http/field.h"
 #include "p11vault/http/response.h"
 
 #define HTTP_FIRST_BODY HTTP_HEAD_MAX /* room for a body whose length is not told */
@@ -48,26 +49,13 @@ struct http_response {
 /* How much of the body has come. */
 size_t http_body_size(const struct http_response *response);
 
-/* Bytes of the inbox or of a line that are still to be read. */
-struct http_span {
-    const uint8_t *bytes;
-    size_t size;
-};
-
 /*
  * Moves bytes from `input` to response->line until the line is complete; its CRLF is then cut off.
  * CODE_STOP for a line of more than `limit` bytes with its CRLF, and for one that ends with a bare
- * LF.  What else stands in the line is for its reader to judge: see http_head_is_text().
+ * LF.  What else stands in the line is for its reader to judge: see http_is_text().
  */
 int http_head_collect_line(struct http_response *response, struct http_span *input, size_t limit,
                            bool *ret_complete, struct error *error);
-
-/* Checks one field line; the two spans are its parts without the white space around them. */
-int http_head_split_field(struct http_span line, struct http_span *ret_name,
-                          struct http_span *ret_value, struct error *error);
-
-/* True when there are only visible characters, spaces, tabs and bytes from 0x80: no CR, no NUL. */
-bool http_head_is_text(struct http_span span);
 
 /* Each takes from `input` what belongs to its part of the response. */
 int http_head_read(struct http_response *response, struct http_span *input, struct error *error);

@@ -128,7 +128,7 @@ static bool is_extension(struct http_span rest)
     size_t at = 0;
     while (at < rest.size && (rest.bytes[at] == ' ' || rest.bytes[at] == '\t'))
         at++;
-    return at < rest.size && rest.bytes[at] == ';' && http_head_is_text(rest);
+    return at < rest.size && rest.bytes[at] == ';' && http_is_text(rest);
 }
 
 static int read_chunk_size(struct http_response *response, struct error *error)
@@ -181,7 +181,7 @@ static int read_trailer(struct http_response *response, struct error *error)
     }
     struct http_span name, value;
     if (http_head_count_field(response, error) < 0 ||
-        http_head_split_field(line, &name, &value, error) < 0)
+        http_field_split(line, &name, &value, error) < 0)
         return -1;
     return 0;
 }

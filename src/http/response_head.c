@@ -36,57 +36,6 @@ int http_head_collect_line(struct http_response *response, struct http_span *inp
     return 0;
 }
 
-bool http_head_is_text(struct http_span span)
-{
-    for (size_t i = 0; i < span.size; i++) {
-        uint8_t c = span.bytes[i];
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
-}
-
-static bool is_token_character(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct http_span trim(struct http_span span)
-{
-    while (span.size > 0 && is_blank(span.bytes[0])) {
-        span.bytes++;
-        span.size--;
-    }
-    while (span.size > 0 && is_blank(span.bytes[span.size - 1]))
-        span.size--;
-    return span;
-}
-
-int http_head_split_field(struct http_span line, struct http_span *ret_name,
-                          struct http_span *ret_value, struct error *error)
-{
-    if (line.size > 0 && is_blank(line.bytes[0]))
-        return error_set(error, CODE_STOP, "a header field of the answer is folded");
-    size_t size = 0;
-    while (size < line.size && is_token_character(line.bytes[size]))
-        size++;
-    if (size == 0 || size == line.size || line.bytes[size] != ':')
-        return error_set(error, CODE_STOP, "a header field of the answer has no well-formed name");
-    struct http_span value = {line.bytes + size + 1, line.size - size - 1};
-    if (!http_head_is_text(value))
-        return error_set(error, CODE_STOP,
-                         "a header field of the answer holds a control character");
-    *ret_name = (struct http_span){line.bytes, size};
-    *ret_value = trim(value);
-    return 0;
-}
-
 int http_head_count_field(struct http_response *response, struct error *error)
 {
     if (response->field_count == FIELDS_MAX)
@@ -99,7 +48,7 @@ static int keep_field(struct http_response *response, struct http_span line, str
 {
     struct http_span name, value;
     if (http_head_count_field(response, error) < 0 ||
-        http_head_split_field(line, &name, &value, error) < 0)
+        http_field_split(line, &name, &value, error) < 0)
         return -1;
     /* The colon and the CRLF, no longer there, make room for the two NUL. */
     if (secret_append(response->fields, name.bytes, name.size, error) < 0 ||
@@ -140,7 +89,7 @@ static int read_status(struct http_response *response, struct http_span line, st
     }
     if (status < 100 || status > 599)
         return error_set(error, CODE_STOP, "the answer's status is %d", status);
-    if (!http_head_is_text((struct http_span){line.bytes + reason, line.size - reason}))
+    if (!http_is_text((struct http_span){line.bytes + reason, line.size - reason}))
         return error_set(error, CODE_STOP, "the answer's status line holds a control character");
     response->minor = line.bytes[minor] - '0';
     response->status = status;
@@ -152,7 +101,7 @@ static bool lists(const char *list, const char *member)
 {
     for (;;) {
         size_t size = strcspn(list, ",");
-        struct http_span item = trim((struct http_span){(const uint8_t *)list, size});
+        struct http_span item = http_trim((struct http_span){(const uint8_t *)list, size});
         if (item.size == strlen(member) &&
             strncasecmp((const char *)item.bytes, member, item.size) == 0)
             return true;
