@@ -3,8 +3,6 @@
  */
 #include "p11vault/base/json.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define DEPTH_MAX 32
@@ -106,21 +104,6 @@ int json_canonical(const json_t *value, char **ret_text, struct error *error)
     return 0;
 }
 
-int json_canonical_secret(const json_t *value, struct secret *secret, struct error *error)
-{
-    size_t size = canonical_size(value, error);
-    if (size == 0)
-        return -1;
-    size_t room;
-    char *text = (char *)secret_room(secret, &room);
-    if (size > room)
-        return error_set(error, CODE_STOP, "JSON of %zu bytes does not fit into %zu", size, room);
-    if (json_dumpb(value, text, size, CANONICAL) != size)
-        return error_memory(error);
-    secret_grow(secret, size);
-    return 0;
-}
-
 const char *json_text(const json_t *object, const char *key)
 {
     return json_string_value(json_object_get(object, key));
@@ -159,18 +142,6 @@ bool json_loose_number(const json_t *object, const char *key, int64_t *ret_numbe
         return false;
     *ret_number = json_integer_value(member);
     return true;
-}
-
-char *json_loose_text(const json_t *object, const char *key)
-{
-    const json_t *member = json_object_get(object, key);
-    if (json_is_string(member))
-        return strdup(json_string_value(member));
-    char *text = NULL;
-    if (!json_is_integer(member) ||
-        asprintf(&text, "%" PRId64, (int64_t)json_integer_value(member)) < 0)
-        return NULL;
-    return text;
 }
 
 bool json_only(const json_t *object, const char *const *keys)

@@ -94,21 +94,6 @@ int store_entry_newest(struct store *store, const char *type, const char *subjec
     return 0;
 }
 
-int store_entry_filed(struct store *store, uint64_t index, const char *type, const char *subject,
-                      bool *ret_filed, struct error *error)
-{
-    auto_statement struct statement statement = {0};
-    if (store_prepare(store,
-                      "SELECT 1 FROM entry WHERE idx = ?1 AND type = ?2 "
-                      "AND (?3 IS NULL OR subject = ?3)",
-                      &statement, error) < 0)
-        return -1;
-    store_bind_index(&statement, 1, index);
-    store_bind_text(&statement, 2, type);
-    store_bind_text(&statement, 3, subject);
-    return store_step(&statement, ret_filed, error);
-}
-
 /* One row of the walk; an index that is not the one expected means that an entry was taken out. */
 static int read_entry(const struct statement *statement, uint64_t expected, const char **ret_text,
                       size_t *ret_size, struct error *error)

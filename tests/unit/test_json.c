@@ -126,10 +126,6 @@ static void assert_canonical(const char *text, const char *expected)
     auto_free char *canonical = NULL;
     assert_int_equal(json_canonical(object, &canonical, &error), 0);
     assert_string_equal(canonical, expected);
-    auto_of(secret_free) struct secret *secret = NULL;
-    assert_int_equal(secret_new(strlen(expected), &secret, &error), 0);
-    assert_int_equal(json_canonical_secret(object, secret, &error), 0);
-    assert_true(secret_equals(secret, expected, strlen(expected)));
 }
 
 static void test_canonical(void **state)
@@ -160,18 +156,6 @@ static void test_canonical_refuses_reals_anywhere(void **state)
         assert_int_equal(error.code, CODE_FAULT);
         assert_null(text);
     }
-}
-
-static void test_canonical_into_a_secret_that_is_too_small(void **state)
-{
-    (void)state;
-    struct error error;
-    auto_json json_t *object = parsed("{\"a\":\"bcdef\"}");
-    auto_of(secret_free) struct secret *secret = NULL;
-    assert_int_equal(secret_new(12, &secret, &error), 0);
-    assert_int_equal(json_canonical_secret(object, secret, &error), -1);
-    assert_int_equal(error.code, CODE_STOP);
-    assert_int_equal(secret_size(secret), 0);
 }
 
 static void test_members(void **state)
@@ -210,18 +194,6 @@ static void test_loose_numbers(void **state)
     }
 }
 
-static void test_loose_text(void **state)
-{
-    (void)state;
-    auto_json json_t *object = parsed("{\"n\":1353269864728879,\"s\":\"123\",\"r\":1.5}");
-    auto_free char *number = json_loose_text(object, "n");
-    assert_string_equal(number, "1353269864728879");
-    auto_free char *text = json_loose_text(object, "s");
-    assert_string_equal(text, "123");
-    assert_null(json_loose_text(object, "r"));
-    assert_null(json_loose_text(object, "none"));
-}
-
 static void test_only(void **state)
 {
     (void)state;
@@ -243,10 +215,8 @@ int main(void)
         cmocka_unit_test(test_brackets_in_strings_do_not_nest),
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_canonical_refuses_reals_anywhere),
-        cmocka_unit_test(test_canonical_into_a_secret_that_is_too_small),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_loose_numbers),
-        cmocka_unit_test(test_loose_text),
         cmocka_unit_test(test_only),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);

@@ -14,7 +14,6 @@
 
 #include "p11vault/base/cleanup.h"
 #include "p11vault/base/error.h"
-#include "p11vault/base/secret.h"
 
 static inline void json_decref_at(json_t **json)
 {
@@ -32,9 +31,6 @@ int json_parse(const char *text, size_t size, const char *what, json_t **ret_obj
 /* The canonical text; the caller frees it.  CODE_FAULT for a value with a real number in it. */
 int json_canonical(const json_t *value, char **ret_text, struct error *error);
 
-/* The same, appended to a secret, where it may hold one.  CODE_STOP when it does not fit. */
-int json_canonical_secret(const json_t *value, struct secret *secret, struct error *error);
-
 /* Members.  NULL or `missing` when there is no such member or it has another type. */
 const char *json_text(const json_t *object, const char *key);
 int64_t json_number(const json_t *object, const char *key, int64_t missing);
@@ -44,9 +40,6 @@ int64_t json_number(const json_t *object, const char *key, int64_t missing);
  * Returns false when the member is missing or neither.
  */
 bool json_loose_number(const json_t *object, const char *key, int64_t *ret_number);
-
-/* The same as text: "123" for 123 and "123" alike; the caller frees; NULL when missing. */
-char *json_loose_text(const json_t *object, const char *key);
 
 /* True when the object has no member but those named (the list ends with NULL). */
 bool json_only(const json_t *object, const char *const *keys);

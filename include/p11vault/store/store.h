@@ -76,9 +76,6 @@ int store_entry_get(struct store *store, uint64_t index, struct buffer *ret_text
 /* The index of the newest entry of a type about a subject; *ret_found false when there is none. */
 int store_entry_newest(struct store *store, const char *type, const char *subject,
                        uint64_t *ret_index, bool *ret_found, struct error *error);
-/* Whether the entry is filed under this type and subject (NULL: any); they are an index, the truth is its text. */
-int store_entry_filed(struct store *store, uint64_t index, const char *type, const char *subject,
-                      bool *ret_filed, struct error *error);
 /* Calls `each` for the entries from `first` on, in order; stops when it returns non-zero and returns that. */
 int store_entry_each(struct store *store, uint64_t first,
                      int (*each)(void *context, uint64_t index, const char *text, size_t size,
