@@ -94,7 +94,11 @@ class Person:
         """The ID of one of the card's keys, read off the list."""
         listed = re.findall(r"label: +p11vault \w{8} (\w+)\n +ID: +(\w+)\n", self.do("keys"))
         self.fill_in("key-id", id=dict(listed)[use])
-        self.do("public-key")
+        result = self.type("public-key")
+        if "cannot create EVP_PKEY" in result.err:
+            self.do("public-key-384")
+        else:
+            assert result.code == 0, repr(result)
 
     def find(self):
         """What the card must open; the algorithm that is said."""
@@ -128,8 +132,8 @@ def digests(graph):
 
 
 CARDS = pytest.mark.parametrize("person, algorithm", [
-    ("ec:P-256", "ECDH-ES+A256KW"), ("rsa:2048", "RSA-OAEP")], indirect=["person"],
-    ids=["ec", "rsa"])
+    ("ec:P-256", "ECDH-ES+A256KW"), ("ec:P-384", "ECDH-ES+A256KW"), ("rsa:2048", "RSA-OAEP")],
+    indirect=["person"], ids=["ec", "ec-384", "rsa"])
 
 
 @CARDS
@@ -163,7 +167,8 @@ def test_a_wrong_pin_is_seen(person, algorithm):
     assert result.code != 0 and "CKR_PIN_INCORRECT" in result.err
     (person.work / "answer").touch()
     result = person.type("unwrap")
-    assert result.code == 1 and "the card's answer has not 32 bytes" in result.err
+    assert result.code == 1
+    assert re.search(r"the card's answer has not (32|48) bytes", result.err)
     assert not (person.work / "content-key").exists()
 
 
@@ -187,8 +192,8 @@ def test_every_block_of_the_page_is_known():
     """Nothing stands there that is not run, but for the RSA cards that SoftHSM is not."""
     assert set(blocks("python")) == {"find.py", "unwrap.py", "open.py", "open-jose.py"}
     assert set(blocks("sh")) == {
-        "place", "settings", "copy", "keys", "key-id", "public-key", "find", "ECDH-ES+A256KW",
-        "RSA-OAEP-256", "RSA-OAEP", "unwrap", "open", "open-jose", "remove"}
+        "place", "settings", "copy", "keys", "key-id", "public-key", "public-key-384", "find",
+        "ECDH-ES+A256KW", "RSA-OAEP-256", "RSA-OAEP", "unwrap", "open", "open-jose", "remove"}
     assert len(BLOCK.findall(PAGE.read_text(encoding="utf-8"))) * 2 == len(
         re.findall(r"^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     sha256 = blocks("sh")["RSA-OAEP-256"].replace("SHA256", "SHA-1")
