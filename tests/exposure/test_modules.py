@@ -48,7 +48,10 @@ def test_main_job(stage):
 
 
 def test_softoken(build, processes, record_property):
-    """NSS wants an argument to C_Initialize that this program does not give: the job is refused."""
+    """NSS is not looked at yet: without `init` in its section it refuses to start.
+
+    With it it works: docs/cards-matrix.md.
+    """
     vault = WatchedVault(build, processes)
     try:
         vault.configure(f"[module nss]\npath = {SOFTOKEN}\n")
