@@ -11,7 +11,8 @@
 enum code {
     CODE_DONE = 0,
     CODE_FAULT = 1,       /* our own fault, or the machine's: memory, an impossible state */
-    CODE_USAGE = 2,       /* the command line cannot be understood */
+    CODE_USAGE = 2,       /* the command line cannot be understood, or a question was answered with
+                             no (or could not be asked: --yes) */
     CODE_RETRY = 10,      /* may work when tried again soon */
     CODE_WAIT = 11,       /* will work later: quota, or nothing to renew yet */
     CODE_LOGIN = 12,      /* the person behind the grant must log in again */
