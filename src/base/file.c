@@ -113,15 +113,32 @@ static void draft_close(struct draft *draft)
         unlink(draft->path);
 }
 
-static int write_all(int descriptor, const uint8_t *bytes, size_t size)
+int directory_make(const char *path, struct error *error)
 {
+    char part[PATH_MAX];
+    if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+        return error_set(error, CODE_CONFIG, "'%s': the path is too long", path);
+    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash != NULL)
+            *slash = '\0';
+        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+            return error_errno(error, CODE_CONFIG, "make directory '%s'", part);
+        if (slash == NULL)
+            return 0;
+        *slash = '/';
+    }
+}
+
+int descriptor_write(int descriptor, const void *bytes, size_t size)
+{
+    const uint8_t *from = bytes;
     while (size > 0) {
-        ssize_t written = write(descriptor, bytes, size);
+        ssize_t written = write(descriptor, from, size);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
             return -1;
-        bytes += written;
+        from += written;
         size -= (size_t)written;
     }
     return 0;
@@ -156,7 +173,7 @@ int buffer_write_file(const char *path, const void *bytes, size_t size, unsigned
         draft.path[0] = '\0';
         return error_errno(error, CODE_CONFIG, "write beside %s", path);
     }
-    if (write_all(draft.descriptor, bytes, size) < 0 || fchmod(draft.descriptor, mode) < 0 ||
+    if (descriptor_write(draft.descriptor, bytes, size) < 0 || fchmod(draft.descriptor, mode) < 0 ||
         fsync(draft.descriptor) < 0)
         return error_errno(error, CODE_CONFIG, "write %s", path);
     if (rename(draft.path, path) < 0)

@@ -3,7 +3,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli.h"
 #include "p11vault/vault/log.h"
@@ -37,8 +36,8 @@ static int put_in_place(struct cli *cli, const char *file, struct error *error)
 {
     auto_of(store_free) struct store *backup = NULL;
     auto_free char *path = NULL;
-    if (mkdir(cli->directory, 0700) < 0 && access(cli->directory, W_OK) < 0)
-        return error_errno(error, CODE_CONFIG, "make directory '%s'", cli->directory);
+    if (directory_make(cli->directory, error) < 0)
+        return -1;
     if (asprintf(&path, "%s/" STORE_FILE, cli->directory) < 0)
         return error_memory(error);
     if (access(path, F_OK) == 0) {

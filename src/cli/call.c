@@ -19,24 +19,16 @@ struct showing {
     bool at_terminal;
 };
 
-static int write_all(const void *bytes, size_t size, struct error *error)
+static int put(const void *bytes, size_t size, struct error *error)
 {
-    const char *from = bytes;
-    while (size > 0) {
-        ssize_t written = write(STDOUT_FILENO, from, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_errno(error, CODE_FAULT, "write the answer");
-        from += written;
-        size -= (size_t)written;
-    }
-    return 0;
+    return descriptor_write(STDOUT_FILENO, bytes, size) < 0
+               ? error_errno(error, CODE_FAULT, "write the answer")
+               : 0;
 }
 
 static int write_text(const char *text, struct error *error)
 {
-    return write_all(text, strlen(text), error);
+    return put(text, strlen(text), error);
 }
 
 /* A terminal obeys control characters, and the server chooses them: JSON has none, so nothing is lost. */
@@ -51,7 +43,7 @@ static int write_plain(const char *bytes, size_t size, char before, struct error
         before = bytes[i];
         plain[to++] = obeyed ? '?' : before;
         if (to == sizeof(plain) || i + 1 == size) {
-            if (write_all(plain, to, error) < 0)
+            if (put(plain, to, error) < 0)
                 return -1;
             to = 0;
         }
@@ -69,8 +61,7 @@ static int show(void *context, const void *bytes, size_t size, struct error *err
     char before = showing->is_open ? showing->last : '\0';
     showing->is_open = true;
     showing->last = ((const char *)bytes)[size - 1];
-    return showing->at_terminal ? write_plain(bytes, size, before, error)
-                                : write_all(bytes, size, error);
+    return showing->at_terminal ? write_plain(bytes, size, before, error) : put(bytes, size, error);
 }
 
 static int end(void *context, struct error *error)

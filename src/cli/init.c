@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli.h"
 
@@ -28,13 +27,6 @@ static int find_softhsm(const char **ret_path, struct error *error)
     return error_hint(error, "apt-get install softhsm2");
 }
 
-static int make_directory(const char *path, struct error *error)
-{
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return error_errno(error, CODE_CONFIG, "make directory '%s'", path);
-    return 0;
-}
-
 /* VAULT/soft with SoftHSM's own configuration. */
 static int make_soft_directory(const char *vault, char ret_soft[PATH_MAX], struct error *error)
 {
@@ -44,15 +36,14 @@ static int make_soft_directory(const char *vault, char ret_soft[PATH_MAX], struc
         return error_set(error, CODE_CONFIG, "'%s': the path is too long", vault);
     (void)snprintf(tokens, sizeof(tokens), "%.*s/tokens", PATH_MAX - 16, ret_soft);
     (void)snprintf(path, sizeof(path), "%.*s/softhsm2.conf", PATH_MAX - 16, ret_soft);
-    if (make_directory(ret_soft, error) < 0 || make_directory(tokens, error) < 0 ||
-        buffer_put_format(&text, error,
-                          "directories.tokendir = %s\n"
-                          "objectstore.backend = file\n"
-                          "log.level = ERROR\n"
-                          "slots.removable = false\n"
-                          "slots.mechanisms = ALL\n"
-                          "library.reset_on_fork = false\n",
-                          tokens) < 0)
+    if (directory_make(tokens, error) < 0 || buffer_put_format(&text, error,
+                                                               "directories.tokendir = %s\n"
+                                                               "objectstore.backend = file\n"
+                                                               "log.level = ERROR\n"
+                                                               "slots.removable = false\n"
+                                                               "slots.mechanisms = ALL\n"
+                                                               "library.reset_on_fork = false\n",
+                                                               tokens) < 0)
         return -1;
     return buffer_write_file(path, text.data, text.size, 0600, error);
 }
@@ -79,16 +70,10 @@ static int write_profile(const char *file, const char *module, const char *soft,
 
 static int make_parents(const char *file, struct error *error)
 {
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof(path), "%s", file) >= (int)sizeof(path))
-        return error_set(error, CODE_CONFIG, "'%s': the path is too long", file);
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (make_directory(path, error) < 0)
-            return -1;
-        *slash = '/';
-    }
-    return 0;
+    const char *slash = strrchr(file, '/');
+    auto_free char *directory =
+        slash && slash > file ? strndup(file, (size_t)(slash - file)) : NULL;
+    return directory ? directory_make(directory, error) : 0;
 }
 
 static const char *config_file(const struct cli *cli)

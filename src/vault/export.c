@@ -46,20 +46,6 @@ static int make_directories_of(char *path, const char *from, struct error *error
     return 0;
 }
 
-static int write_all(int descriptor, const uint8_t *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(descriptor, bytes, size);
-        if (written < 0 && errno != EINTR)
-            return -1;
-        if (written > 0) {
-            bytes += written;
-            size -= (size_t)written;
-        }
-    }
-    return 0;
-}
-
 /* Under another name first; the whole file system is synced once before the checkpoint is written. */
 static int write_content(struct exporting *exporting, const char *name, struct error *error)
 {
@@ -73,7 +59,7 @@ static int write_content(struct exporting *exporting, const char *name, struct e
     auto_close int descriptor =
         open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor < 0 ||
-        write_all(descriptor, exporting->content.data, exporting->content.size) < 0 ||
+        descriptor_write(descriptor, exporting->content.data, exporting->content.size) < 0 ||
         rename(draft, path) < 0) {
         error_errno(error, CODE_CONFIG, "write %s", path);
         (void)unlink(draft);

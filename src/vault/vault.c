@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "known.h"
 #include "p11vault/base/digest.h"
@@ -48,23 +47,6 @@ int vault_find_directory(const struct config *config, const char *option, char *
         return join(home, ".local/share/p11vault", ret_directory, error);
     error_set(error, CODE_CONFIG, "there is no home directory to look for a vault in");
     return error_hint(error, "name the vault: p11vault --vault DIR …");
-}
-
-/* Every missing directory on the way, each for this user alone. */
-static int make_directories(const char *path, struct error *error)
-{
-    char part[PATH_MAX];
-    if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
-        return error_set(error, CODE_CONFIG, "'%s': the path is too long", path);
-    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash)
-            *slash = '\0';
-        if (mkdir(part, 0700) < 0 && errno != EEXIST)
-            return error_errno(error, CODE_CONFIG, "make directory '%s'", part);
-        if (!slash)
-            return 0;
-        *slash = '/';
-    }
 }
 
 static int check_directory(const char *path, struct error *error)
@@ -147,7 +129,7 @@ int vault_create(const struct config *config, const char *directory, struct vaul
     auto_of(vault_free) struct vault *vault = NULL;
     uint8_t bytes[16];
     char id[VAULT_ID_SIZE];
-    if (make_directories(directory, error) < 0 || check_directory(directory, error) < 0 ||
+    if (directory_make(directory, error) < 0 || check_directory(directory, error) < 0 ||
         random_bytes(bytes, sizeof(bytes), error) < 0)
         return -1;
     hex_encode(bytes, sizeof(bytes), id);
@@ -209,7 +191,7 @@ int vault_make_trust_directory(const struct vault *vault, struct error *error)
     auto_free char *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
     if (!directory)
         return error_memory(error);
-    return *directory ? make_directories(directory, error) : 0;
+    return *directory ? directory_make(directory, error) : 0;
 }
 
 int vault_trust_add(struct vault *vault, const char *vkey, struct error *error)

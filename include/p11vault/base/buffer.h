@@ -49,6 +49,12 @@ int buffer_read_file(const char *path, size_t maximum, enum file_rule rule,
 int file_check(int descriptor, enum file_rule rule, const char *what, struct error *error);
 int directory_check(int descriptor, enum file_rule rule, const char *what, struct error *error);
 
+/* Makes every directory on the way that is missing, for this user alone (0700).  CODE_CONFIG when that fails. */
+int directory_make(const char *path, struct error *error);
+
+/* Writes all of it to a descriptor, going on after signals; -1 with errno. */
+int descriptor_write(int descriptor, const void *bytes, size_t size);
+
 /*
  * Replaces a file whole: written beside it, synced, renamed, mode as given.  A reader sees the old or the new
  * content, also after a crash.
