@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cli.h"
-#include "p11vault/oauth/provider.h"
 
 #define PERSON_SECONDS 600
 #define PORT_MAX 65535
@@ -74,15 +73,41 @@ static bool agrees(void *context, const struct oauth_facts *facts)
 
 /* ---- what is asked for ---- */
 
-static int parse_port(const char *text, unsigned configured, unsigned *ret_port,
-                      struct error *error)
+static int parse_port(const char *text, unsigned *ret_port, struct error *error)
 {
     char *end = NULL;
-    unsigned long port = text ? strtoul(text, &end, 10) : configured;
-    if ((text && (*end || *text == '-')) || port < 1 || port > PORT_MAX)
-        return error_set(error, CODE_USAGE, "'%.16s' is not a port", text);
+    unsigned long port = strtoul(text, &end, 10);
+    if (*end || *text == '-' || port < CONFIG_PORT_MIN || port > PORT_MAX) {
+        error_set(error, CODE_USAGE, "'%.16s' is not a port", text);
+        return error_hint(error, "a number from %d to %d", CONFIG_PORT_MIN, PORT_MAX);
+    }
     *ret_port = (unsigned)port;
     return 0;
+}
+
+/* What a redirect address says behind its host; the exchange room reads the whole of it and refuses what is wrong. */
+static unsigned port_of(const char *address, unsigned otherwise)
+{
+    unsigned port;
+    const char *host = strstr(address, "://");
+    const char *colon = host ? strrchr(host + 3, ':') : NULL;
+    return colon && sscanf(colon, ":%5u", &port) == 1 && port >= CONFIG_PORT_MIN ? port : otherwise;
+}
+
+/* Meta has an address of its own for this; at the others it is one of the app's. */
+static int check_paste(const struct login *login, struct error *error)
+{
+    const struct arguments *arguments = &login->cli->arguments;
+    struct known_provider known = {0};
+    if (!arguments->paste || arguments->redirect)
+        return 0;
+    if (known_provider(login->cli, login->name->app, &known, error) < 0)
+        return -1;
+    if (!known.provider || strcmp(known.provider->name, "meta") == 0)
+        return 0;
+    error_set(error, CODE_USAGE, "%s has no redirect address of its own to paste from",
+              known.provider->name);
+    return error_hint(error, "p11vault login %s --paste --redirect URL", login->name->full);
 }
 
 static void auth_type(const struct arguments *arguments, char ret_text[64])
@@ -128,9 +153,12 @@ static int log_in(struct login *login, struct error *error)
     struct cli *cli = login->cli;
     const struct arguments *arguments = &cli->arguments;
     char redirect[64], type[64];
-    unsigned port;
-    if (check_device(arguments, error) < 0 || find_earlier(login, error) < 0 ||
-        parse_port(arguments->port, cli->config->login_port, &port, error) < 0)
+    unsigned port = cli->config->login_port;
+    if (arguments->redirect && !arguments->port)
+        port = port_of(arguments->redirect, port);
+    if (check_device(arguments, error) < 0 || check_paste(login, error) < 0 ||
+        find_earlier(login, error) < 0 ||
+        (arguments->port && parse_port(arguments->port, &port, error) < 0))
         return -1;
     auth_type(arguments, type);
     (void)snprintf(redirect, sizeof(redirect), "http://localhost:%u/", port);

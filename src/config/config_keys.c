@@ -55,7 +55,7 @@ static int set_port(struct config_reading *reading, const char *value, void *fie
 {
     size_t digits = strspn(value, DIGITS);
     long port = digits <= 5 && value[digits] == '\0' ? strtol(value, NULL, 10) : 0;
-    if (value[0] == '0' || port < 1024 || port > 65535)
+    if (value[0] == '0' || port < CONFIG_PORT_MIN || port > 65535)
         return config_refuse(reading, "a port must be 1024 to 65535, in digits alone");
     *(unsigned *)field = (unsigned)port;
     return 0;

@@ -33,6 +33,7 @@
 #define CONFIG_MODULES_MAX 16
 #define CONFIG_ORIGINS_MAX 32
 #define CONFIG_ENV_MAX 16
+#define CONFIG_PORT_MIN 1024 /* of a login: those below are root's */
 #define CONFIG_CREDENTIAL "credential:"
 #define CONFIG_INIT_VARIABLE "P11VAULT_MODULE_INIT" /* how `init` of a module reaches it */
 
@@ -72,7 +73,7 @@ struct config {
     char *notify_sendmail, *notify_from, *notify_to; /* of the mails of `notify`; NULL */
     char *notify_hook;                               /* a program that is told instead; NULL */
     bool unlocked_memory; /* secrets may lie in memory that can be neither hidden nor locked */
-    bool log_forward;               /* every entry also goes to the journal or syslog */
+    bool log_forward;     /* every entry also goes to the journal or syslog */
     char *log_journal, *log_syslog; /* their sockets; NULL: where they are on every system */
     int exchange_deadline_s, connect_deadline_s;
     unsigned login_port; /* of the loopback address that takes a login's answer */
