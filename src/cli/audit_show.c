@@ -12,7 +12,6 @@
 #include "cli.h"
 #include "p11vault/base/clock.h"
 
-#define SECONDS_A_DAY 86400
 #define LOOK_AGAIN_MS 2000 /* where nothing tells that a file has changed */
 
 struct filter {
@@ -41,7 +40,7 @@ static int take_time(const char *given, const char *rest_of_day, char ret_text[C
     *ret_text = '\0';
     long days = strtol(given, &end, 10);
     if (size < 6 && end != given && strcmp(end, "d") == 0 && days >= 0) {
-        clock_text(clock_now() - days * SECONDS_A_DAY, ret_text);
+        clock_text(clock_now() - days * DAY, ret_text);
         return 0;
     }
     for (size_t i = 0; i < size && size < sizeof(form); i++)

@@ -5,6 +5,7 @@
 #define P11VAULT_SRC_CLI_CLI_H
 
 #include "p11vault/front/front.h"
+#include "p11vault/oauth/provider.h"
 
 #define POSITIONAL_MAX 1024
 
@@ -73,13 +74,32 @@ enum {
     OPTION_PERMISSION = 1 << 17,
     OPTION_YES = 1 << 18,
     OPTION_DUE = 1 << 19,
-    OPTION_LOST = 1 << 27,
     OPTION_FILTER = 1 << 20, /* which entries of the log */
     OPTION_FOLLOW = 1 << 21,
     OPTION_LINES = 1 << 22,
     OPTION_CALL = 1 << 23, /* what a call of one's own has */
     OPTION_MONITORED = 1 << 24,
+    OPTION_LOST = 1 << 25,
+    OPTION_ALL = 1 << 26,
 };
+
+/* What has so many days left is renewed by `refresh --due`, and needs attention where nothing renews it. */
+#define REFRESH_DAYS 20
+
+/* revival.c: the provider of the app that was asked about last; NULL: one that this program does not know. */
+struct known_provider {
+    char app[NAME_PART_MAX + 1];
+    const struct provider *provider;
+};
+int known_provider(struct cli *cli, const char *app, struct known_provider *known,
+                   struct error *error);
+
+/*
+ * The command that brings a dead grant back, `options` behind the program's name ("" or with a space at the end); its
+ * verb, a constant.  Without a provider the command is "" and so is the verb.
+ */
+const char *revival_command(const struct provider *provider, const struct name *name,
+                            const char *options, char *ret_command, size_t room);
 
 struct verb {
     const char *name; /* one or two words */

@@ -274,8 +274,12 @@ static int check_app(void *context, const struct store_app *row, struct error *i
         doctor_failure(doctor, &error, "p11vault audit verify");
         openers->told++;
     } else if (json_array_size(json_object_get(app.key_entry, "cards")) == 1) {
-        doctor_warn(doctor, "p11vault card enroll, with a second card that you keep elsewhere",
-                    "one card opens '%s': when it is lost, so is the app", row->app);
+        char fix[NAME_PART_MAX + 128];
+        (void)snprintf(fix, sizeof(fix),
+                       "p11vault card enroll, with a second card that you keep elsewhere, then "
+                       "p11vault app reseal %s",
+                       row->app);
+        doctor_warn(doctor, fix, "one card opens '%s': when it is lost, so is the app", row->app);
         openers->told++;
     }
     return 0;

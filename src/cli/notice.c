@@ -12,10 +12,8 @@
 #include "p11vault/base/clock.h"
 #include "p11vault/base/digest.h"
 
-#define DAY INT64_C(86400)
 /* What can be renewed was due thirteen days before: it is not being renewed. */
 #define LAST_DAYS 7
-#define ENDING_DAYS 20 /* of what nothing here can renew */
 #define ID_BYTES 16
 
 static const struct {
@@ -48,7 +46,7 @@ enum need notice_need(const struct store_record *row, bool is_renewable, int64_t
         return NEED_REVOKED;
     if (ends_within(row->data_expires, now, 0))
         return NEED_DATA_EXPIRED;
-    if (ends_within(row->expires, now, is_renewable ? LAST_DAYS : ENDING_DAYS))
+    if (ends_within(row->expires, now, is_renewable ? LAST_DAYS : REFRESH_DAYS))
         return NEED_RENEWAL;
     return ends_within(row->data_expires, now, LAST_DAYS) ? NEED_DATA_RENEWAL : NEED_NOTHING;
 }
@@ -91,24 +89,19 @@ static const char *status_says(int status)
     }
 }
 
-static bool is_persons(const struct name *name)
-{
-    return strcmp(name->kind, "user") == 0 || strcmp(name->kind, "instagram") == 0 ||
-           strcmp(name->kind, "threads") == 0;
-}
-
-void notice_set_command(struct notice *notice, const char *options)
+void notice_set_command(struct notice *notice, const struct provider *provider, const char *options)
 {
     if (notice->need == NEED_OPERATOR) {
         notice->verb = "doctor";
         (void)snprintf(notice->command, sizeof(notice->command), "p11vault %sdoctor", options);
         return;
     }
-    bool persons = is_persons(notice->name);
     bool about_data = notice->need == NEED_DATA_EXPIRED || notice->need == NEED_DATA_RENEWAL;
-    notice->verb = persons ? "login" : "issue";
-    (void)snprintf(notice->command, sizeof(notice->command), "p11vault %s%s %s%s", options,
-                   notice->verb, notice->name->full, persons && about_data ? " --reauthorize" : "");
+    notice->verb =
+        revival_command(provider, notice->name, options, notice->command, sizeof(notice->command));
+    size_t used = strlen(notice->command);
+    if (about_data && strcmp(notice->verb, "login") == 0)
+        (void)snprintf(notice->command + used, sizeof(notice->command) - used, " --reauthorize");
 }
 
 /* ---- a mail ---- */

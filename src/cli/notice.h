@@ -12,6 +12,7 @@
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/name.h"
 #include "p11vault/config/config.h"
+#include "p11vault/oauth/provider.h"
 #include "p11vault/store/store.h"
 
 #define NOTICE_MAX ((size_t)16 * 1024)
@@ -43,8 +44,9 @@ enum need notice_need(const struct store_record *row, bool is_renewable, int64_t
 /* "expired", "revoked", …: one word or two, for the log. */
 const char *notice_reason(enum need need);
 
-/* The command that helps; `options` come behind the program's name ("--vault DIR" as it was given, or ""). */
-void notice_set_command(struct notice *notice, const char *options);
+/* The command that helps, by the grant's provider (NULL: not known); `options` come behind the program's name ("--vault DIR" as it was given, or ""). */
+void notice_set_command(struct notice *notice, const struct provider *provider,
+                        const char *options);
 
 /* A whole message (RFC 5322), lines ending as mail programs take them from a pipe: LF. */
 int notice_mail(const struct notice *notice, const struct config *config, int64_t now,

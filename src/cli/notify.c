@@ -10,7 +10,6 @@
 #include "cli.h"
 #include "notice.h"
 #include "p11vault/base/clock.h"
-#include "p11vault/oauth/provider.h"
 
 #define PROGRAM_SECONDS 60
 #define ADDRESSES_MAX 32
@@ -19,6 +18,7 @@
 /* A grant that needs its person. */
 struct needing {
     struct name name;
+    const struct provider *provider;
     enum need need;
     int64_t ends;
     int status; /* NEED_OPERATOR */
@@ -27,7 +27,8 @@ struct needing {
 struct notifying {
     struct cli *cli;
     struct needing *grants;
-    size_t count, room, met; /* `met`: of those that were named */
+    size_t count, room;
+    struct known_provider known;
     int64_t now;
     char options[768];
     json_t *told;
@@ -42,19 +43,6 @@ static bool is_wanted(const struct arguments *arguments, const char *name)
         if (strcmp(arguments->positional[i], name) == 0)
             return true;
     return arguments->count == 0;
-}
-
-static int is_renewable(struct notifying *notifying, const struct store_record *row,
-                        bool *ret_renewable, struct error *error)
-{
-    struct store_app app = {0};
-    bool found;
-    if (store_app_get(notifying->cli->vault->store, row->app, &app, &found, error) < 0)
-        return -1;
-    const struct provider *provider = found ? provider_find(app.provider) : NULL;
-    *ret_renewable = provider && oauth_renew_step(provider, row->kind) != STEP_COUNT;
-    store_app_clear(&app);
-    return 0;
 }
 
 static int add(struct notifying *notifying, const struct needing *needing, struct error *error)
@@ -75,15 +63,15 @@ static int look_at(void *context, const struct store_record *row, struct error *
 {
     struct notifying *notifying = context;
     struct needing needing;
-    bool renewable;
     if (strcmp(row->state, "current") != 0 || strcmp(row->kind, "secret") == 0 ||
         !is_wanted(&notifying->cli->arguments, row->name))
         return 0;
-    notifying->met++;
-    if (is_renewable(notifying, row, &renewable, error) < 0 ||
+    if (known_provider(notifying->cli, row->app, &notifying->known, error) < 0 ||
         name_parse_grant(row->name, &needing.name, error) < 0)
         return -1;
-    needing.need = notice_need(row, renewable, notifying->now);
+    const struct provider *provider = needing.provider = notifying->known.provider;
+    bool is_renewable = provider && oauth_renew_step(provider, row->kind) != STEP_COUNT;
+    needing.need = notice_need(row, is_renewable, notifying->now);
     bool about_data = needing.need == NEED_DATA_EXPIRED || needing.need == NEED_DATA_RENEWAL;
     needing.ends = about_data ? row->data_expires : row->expires;
     return needing.need == NEED_NOTHING ? 0 : add(notifying, &needing, error);
@@ -211,7 +199,7 @@ static int tell(struct notifying *notifying, const struct needing *needing, stru
         say("%s: %s; told today already", needing->name.full, notice_reason(needing->need));
         return 0;
     }
-    notice_set_command(&notice, notifying->options);
+    notice_set_command(&notice, needing->provider, notifying->options);
     if ((config->notify_sendmail && send_mail(config, &notice, notifying->now, error) < 0) ||
         (config->notify_hook && call_hook(config, &notice, error) < 0) ||
         remember(notifying, &notice, error) < 0)
@@ -275,22 +263,36 @@ static void tell_all(struct notifying *notifying)
     }
 }
 
+/* Each is there, and named once. */
+static int check_names(struct cli *cli, struct error *error)
+{
+    auto_free struct front_wanted *wanted = NULL;
+    if (renewal_parse(&cli->arguments, FRONT_CHECK, &wanted, error) < 0)
+        return -1;
+    for (size_t i = 0; i < cli->arguments.count; i++) {
+        struct store_record row = {0};
+        bool found;
+        const char *name = cli->arguments.positional[i];
+        if (store_record_get(cli->vault->store, name, "current", &row, &found, error) < 0)
+            return -1;
+        store_record_clear(&row);
+        if (!found) {
+            error_set(error, CODE_USAGE, "there is no grant '%s'", name);
+            return error_hint(error, "p11vault grant list");
+        }
+    }
+    return 0;
+}
+
 static int notify(struct notifying *notifying, struct error *error)
 {
     struct cli *cli = notifying->cli;
     auto_close int lock = -1;
-    for (size_t i = 0; i < cli->arguments.count; i++) {
-        struct name name;
-        if (name_parse_grant(cli->arguments.positional[i], &name, error) < 0)
-            return -1;
-    }
-    if (check_config(cli->config, error) < 0 ||
+    if (check_names(cli, error) < 0 || check_config(cli->config, error) < 0 ||
         vault_lock(cli->vault, "notify", "telling people of grants", &lock, error) < 0 ||
         store_record_each(cli->vault->store, look_at, notifying, error) != 0 ||
         look_at_refresh(notifying, error) < 0)
         return -1;
-    if (notifying->met < cli->arguments.count)
-        return error_set(error, CODE_USAGE, "one of the grants that were named is not there");
     set_options(notifying);
     tell_all(notifying);
     if (notifying->count == 0)

@@ -8,8 +8,6 @@
 #include "cli.h"
 #include "p11vault/base/clock.h"
 
-#define SECONDS_A_DAY 86400
-
 void say(const char *format, ...)
 {
     va_list arguments;
@@ -66,7 +64,7 @@ void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE])
         (void)snprintf(ret_text, EXPIRY_TEXT_SIZE, "expired %s", date);
     else
         (void)snprintf(ret_text, EXPIRY_TEXT_SIZE, "expires %s (%lld days)", date,
-                       (long long)((left + SECONDS_A_DAY / 2) / SECONDS_A_DAY));
+                       (long long)((left + DAY / 2) / DAY));
 }
 
 bool confirm(const char *question, bool otherwise)

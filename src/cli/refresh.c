@@ -7,10 +7,7 @@
 #include "cli.h"
 #include "p11vault/base/clock.h"
 #include "p11vault/oauth/answer.h"
-#include "p11vault/oauth/provider.h"
 
-#define DAY INT64_C(86400)
-#define DUE_DAYS 20       /* a grant with so many days left is renewed */
 #define YOUNG_SECONDS DAY /* Instagram and Threads renew no younger one */
 #define CHECK_SECONDS DAY /* each grant is looked at once a day */
 
@@ -28,8 +25,7 @@ struct choosing {
     size_t count, room;
     char name[NAME_MAX_SIZE]; /* of the last current grant, and its version */
     int64_t version;
-    char app[NAME_PART_MAX + 1]; /* whose provider is known */
-    const struct provider *provider;
+    struct known_provider known;
 };
 
 static int add(struct choosing *choosing, enum front_renewal how, bool is_dead, struct error *error)
@@ -43,44 +39,30 @@ static int add(struct choosing *choosing, enum front_renewal how, bool is_dead, 
         choosing->room = room;
     }
     struct choice *choice = &choosing->choices[choosing->count];
-    *choice =
-        (struct choice){{.how = how, .version = choosing->version}, choosing->provider, is_dead};
+    *choice = (struct choice){
+        {.how = how, .version = choosing->version}, choosing->known.provider, is_dead};
     if (name_parse_grant(choosing->name, &choice->wanted.name, error) < 0)
         return -1;
     choosing->count++;
     return 0;
 }
 
-static int find_provider(struct choosing *choosing, const char *app, struct error *error)
-{
-    struct store_app row = {0};
-    bool found;
-    if (strcmp(choosing->app, app) == 0)
-        return 0;
-    if (store_app_get(choosing->cli->vault->store, app, &row, &found, error) < 0)
-        return -1;
-    (void)snprintf(choosing->app, sizeof(choosing->app), "%s", app);
-    choosing->provider = found ? provider_find(row.provider) : NULL;
-    store_app_clear(&row);
-    return 0;
-}
-
 static bool is_young(const struct choosing *choosing, const struct store_record *row)
 {
-    return choosing->provider && !choosing->provider->has_debugger &&
+    return choosing->known.provider && !choosing->known.provider->has_debugger &&
            row->issued != STORE_UNKNOWN && choosing->now - row->issued < YOUNG_SECONDS;
 }
 
 /* Its end is near or not known, and it is old enough to be renewed. */
 static bool is_due(const struct choosing *choosing, const struct store_record *row)
 {
-    const struct provider *provider = choosing->provider;
+    const struct provider *provider = choosing->known.provider;
     if (!provider || oauth_renew_step(provider, row->kind) == STEP_COUNT || row->expires == 0)
         return false;
     if (is_young(choosing, row))
         return false;
     return choosing->all || row->expires == STORE_UNKNOWN ||
-           row->expires - choosing->now <= DUE_DAYS * DAY;
+           row->expires - choosing->now <= REFRESH_DAYS * DAY;
 }
 
 static int choose_current(struct choosing *choosing, const struct store_record *row,
@@ -90,7 +72,7 @@ static int choose_current(struct choosing *choosing, const struct store_record *
     bool is_stale = row->checked == STORE_UNKNOWN || choosing->now - row->checked >= CHECK_SECONDS;
     (void)snprintf(choosing->name, sizeof(choosing->name), "%s", row->name);
     choosing->version = row->version;
-    if (find_provider(choosing, row->app, error) < 0)
+    if (known_provider(choosing->cli, row->app, &choosing->known, error) < 0)
         return -1;
     if (!is_dead && is_due(choosing, row))
         return add(choosing, FRONT_REFRESH, false, error);
@@ -124,12 +106,12 @@ static int choose(void *context, const struct store_record *row, struct error *e
 
 static void say_dead(const struct choice *choice)
 {
-    char hint[OAUTH_HINT_MAX] = "";
+    char command[OAUTH_HINT_MAX + 64];
     const struct name *name = &choice->wanted.name;
-    if (choice->provider)
-        oauth_hint_fill(oauth_revive_hint(choice->provider, name->kind), name->full, name->app,
-                        hint);
-    say("%s: dead at the provider: %s", name->full, hint);
+    (void)revival_command(choice->provider, name, "", command, sizeof(command));
+    say("%s: dead at the provider%s%s%s%s", name->full, choice->provider ? ": " : "",
+        choice->provider ? oauth_revival(choice->provider, name->kind)->words : "",
+        *command ? ": " : "", command);
 }
 
 /* *ret_count: how many there are something to do for.  The dead are said. */
@@ -179,7 +161,7 @@ static int refresh_named(struct cli *cli, struct error *error)
     for (size_t i = 0; i < arguments->count; i++) {
         struct store_record row = {0};
         bool found;
-        if (find_provider(&choosing, wanted[i].name.app, error) < 0 ||
+        if (known_provider(cli, wanted[i].name.app, &choosing.known, error) < 0 ||
             store_record_get(cli->vault->store, wanted[i].name.full, "current", &row, &found,
                              error) < 0)
             return -1;

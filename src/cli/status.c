@@ -8,9 +8,7 @@
 #include "cli.h"
 #include "p11vault/base/clock.h"
 
-#define DAY INT64_C(86400)
-#define EXPIRING_DAYS 20 /* what `refresh --due` renews */
-#define BAR_DAYS 60      /* a whole bar: as long as a long-lived grant lives */
+#define BAR_DAYS 60 /* a whole bar: as long as a long-lived grant lives */
 #define BAR_CELLS 10
 
 #define RED "\033[31m"
@@ -45,7 +43,9 @@ static const struct {
 };
 
 struct line {
-    char name[NAME_MAX_SIZE], kind[NAME_PART_MAX + 1], subject[FACT_TEXT_MAX];
+    struct name name;
+    char subject[FACT_TEXT_MAX];
+    const struct provider *provider; /* NULL: one that this program does not know */
     enum condition condition;
     bool is_pending; /* a newer version waits to be confirmed */
     int64_t version, expires, checked;
@@ -57,6 +57,7 @@ struct listing {
     const char *app; /* NULL: all */
     struct cli *cli;
     struct signed_head head;
+    struct known_provider known;
     char exposed_app[NAME_PART_MAX + 1]; /* whose exposure is known */
     uint64_t exposed_at;
     bool is_exposed;
@@ -76,32 +77,59 @@ static enum condition condition_of(const struct store_record *row, int64_t now)
         return STATE_UNKNOWN;
     if (row->expires == 0)
         return STATE_NEVER;
-    if (row->expires != STORE_UNKNOWN && row->expires - now <= EXPIRING_DAYS * DAY)
+    if (row->expires != STORE_UNKNOWN && row->expires - now <= REFRESH_DAYS * DAY)
         return STATE_EXPIRING;
     return STATE_VALID;
 }
 
-/* The verb and its options that help, or ""; the name goes between them. */
-static const char *next_verb(const struct line *line, const char **ret_options)
+/* The command that helps, and its verb; both "" where none is needed. */
+struct next {
+    const char *verb;
+    char command[NAME_MAX_SIZE + OAUTH_HINT_MAX];
+};
+
+static void name_verb(const struct line *line, const char *verb, struct next *next)
 {
-    bool is_person = strcmp(line->kind, "user") == 0 || strcmp(line->kind, "instagram") == 0 ||
-                     strcmp(line->kind, "threads") == 0;
-    *ret_options = line->condition == STATE_DATA_EXPIRED && is_person ? " --reauthorize" : "";
+    next->verb = verb;
+    (void)snprintf(next->command, sizeof(next->command), "p11vault %s %s", verb, line->name.full);
+}
+
+static void revive(const struct line *line, struct next *next)
+{
+    next->verb =
+        revival_command(line->provider, &line->name, "", next->command, sizeof(next->command));
+    size_t used = strlen(next->command);
+    if (line->condition == STATE_DATA_EXPIRED && strcmp(next->verb, "login") == 0)
+        (void)snprintf(next->command + used, sizeof(next->command) - used, " --reauthorize");
+}
+
+/* The provider has a call that ends it. */
+static bool can_be_ended(const struct line *line)
+{
+    return line->provider && oauth_end_step(line->provider, line->name.kind) != STEP_COUNT;
+}
+
+static void find_next(const struct line *line, struct next *ret_next)
+{
+    const struct provider *provider = line->provider;
+    bool can_be_lengthened =
+        provider && oauth_lengthen_step(provider, line->name.kind) != STEP_COUNT;
+    *ret_next = (struct next){.verb = ""};
     if (line->is_pending)
-        return "exchange";
+        return name_verb(line, "exchange", ret_next);
     switch (line->condition) {
     case STATE_EXPOSED:
-        return "revoke";
+        return name_verb(line, can_be_ended(line) ? "revoke" : "grant forget", ret_next);
     case STATE_REVOKED:
     case STATE_EXPIRED:
     case STATE_DATA_EXPIRED:
-        return is_person ? "login" : "issue";
+        return revive(line, ret_next);
     case STATE_UNKNOWN:
-        return is_person ? "exchange" : "inspect";
+        return name_verb(line, can_be_lengthened ? "exchange" : "inspect", ret_next);
     case STATE_EXPIRING:
-        return "refresh";
+        return name_verb(line, "refresh", ret_next);
     default:
-        return "";
+        return;
     }
 }
 
@@ -160,16 +188,18 @@ static int add_line(void *context, const struct store_record *row, struct error 
         (listing->app && strcmp(row->app, listing->app) != 0))
         return 0;
     bool exposed;
-    if (make_room(listing, error) < 0 || is_exposed(listing, row, &exposed, error) < 0)
+    if (make_room(listing, error) < 0 || is_exposed(listing, row, &exposed, error) < 0 ||
+        known_provider(listing->cli, row->app, &listing->known, error) < 0)
         return -1;
     struct line *line = &listing->lines[listing->count++];
-    *line = (struct line){.condition = exposed ? STATE_EXPOSED : condition_of(row, listing->now),
+    *line = (struct line){.provider = listing->known.provider,
+                          .condition = exposed ? STATE_EXPOSED : condition_of(row, listing->now),
                           .is_pending = json_object_get(listing->pending, row->name) != NULL,
                           .version = row->version,
                           .expires = row->expires,
                           .checked = row->checked};
-    (void)snprintf(line->name, sizeof(line->name), "%s", row->name);
-    (void)snprintf(line->kind, sizeof(line->kind), "%s", row->kind);
+    if (name_parse_grant(row->name, &line->name, error) < 0)
+        return -1;
     (void)snprintf(line->subject, sizeof(line->subject), "%s", row->subject ? row->subject : "");
     return 0;
 }
@@ -182,7 +212,7 @@ static int compare(const void *one, const void *other)
         return (int)first->condition - (int)second->condition;
     if (first->expires != second->expires && first->expires > 0 && second->expires > 0)
         return first->expires < second->expires ? -1 : 1;
-    return strcmp(first->name, second->name);
+    return strcmp(first->name.full, second->name.full);
 }
 
 static bool is_fine(const struct line *line)
@@ -204,7 +234,8 @@ static void print_plain(const struct line *line, int64_t now)
 {
     char days[24];
     days_text(line, now, days);
-    printf("%s  %s%s%s\n", line->name, conditions[line->condition].name, *days ? "  " : "", days);
+    printf("%s  %s%s%s\n", line->name.full, conditions[line->condition].name, *days ? "  " : "",
+           days);
 }
 
 /* The same in 80 columns of a terminal, with the days as a bar. */
@@ -216,19 +247,21 @@ static void print_wide(const struct line *line, int64_t now, bool has_colors)
     for (size_t i = 0; *days && i < BAR_CELLS; i++)
         end = stpcpy(end, i < cells || i == 0 ? "█" : "░");
     int pad = *days ? 0 : BAR_CELLS;
-    printf("%-38.38s %s%-19s%s %s%*s %6s\n", line->name,
+    printf("%-38.38s %s%-19s%s %s%*s %6s\n", line->name.full,
            has_colors ? conditions[line->condition].color : "", conditions[line->condition].name,
            has_colors ? NO_COLOR : "", bar, pad, "", days);
 }
 
 static void print_next(const struct line *line)
 {
-    const char *options;
-    const char *verb = next_verb(line, &options);
+    struct next next;
+    find_next(line, &next);
     if (line->is_pending)
         printf("  a newer version waits to be confirmed\n");
-    if (*verb)
-        printf("  next: p11vault %s %s%s\n", verb, line->name, options);
+    else if (line->condition == STATE_EXPOSED && !can_be_ended(line))
+        printf("  end it in the provider's own settings first\n");
+    if (*next.verb)
+        printf("  next: %s\n", next.command);
 }
 
 static bool wants_colors(void)
@@ -240,14 +273,12 @@ static bool wants_colors(void)
 
 static json_t *describe(const struct line *line)
 {
-    const char *options;
-    const char *verb = next_verb(line, &options);
-    char command[NAME_MAX_SIZE + 64] = "";
-    if (*verb)
-        (void)snprintf(command, sizeof(command), "p11vault %s %s%s", verb, line->name, options);
-    json_t *item = json_pack("{s:s, s:s, s:I, s:b, s:s, s:s}", "name", line->name, "state",
-                             conditions[line->condition].name, "version", (json_int_t)line->version,
-                             "pending", line->is_pending, "next", verb, "command", command);
+    struct next next;
+    find_next(line, &next);
+    json_t *item =
+        json_pack("{s:s, s:s, s:I, s:b, s:s, s:s}", "name", line->name.full, "state",
+                  conditions[line->condition].name, "version", (json_int_t)line->version, "pending",
+                  line->is_pending, "next", next.verb, "command", next.command);
     if (item && line->expires != STORE_UNKNOWN)
         json_object_set_new(item, "expires", json_integer(line->expires));
     if (item && line->checked != STORE_UNKNOWN)
@@ -313,7 +344,9 @@ static int warn_of_app(void *context, const struct store_app *row, struct error 
     if (warn_of_secret(cli, &head, row->app, error) < 0)
         return -1;
     if (json_array_size(json_object_get(app.key_entry, "cards")) == 1)
-        say("warning: one card opens '%s'; add a recovery card: p11vault card enroll", row->app);
+        say("warning: one card opens '%s'; add a recovery card: p11vault card enroll, then "
+            "p11vault app reseal %s",
+            row->app, row->app);
     return 0;
 }
 

@@ -16,16 +16,12 @@ static void revoking_clear(struct revoking *revoking)
     job_clear(&revoking->job);
 }
 
-/* The step that ends a grant: a system user's for itself, a person's with everything the person has granted to the app. */
+/* A permission alone is the person's to take back. */
 static enum oauth_step ending_step(const struct provider *provider, const struct name *name,
                                    const char *permission)
 {
-    enum oauth_step step =
-        strcmp(name->kind, "system-user") == 0 && !permission ? STEP_REVOKE : STEP_TAKE_BACK;
-    bool has_person = strcmp(name->kind, provider->person_kind) == 0;
-    if (step == STEP_TAKE_BACK && !has_person)
-        return STEP_COUNT;
-    return oauth_step_needs(provider, step) != 0 ? step : STEP_COUNT;
+    enum oauth_step step = oauth_end_step(provider, name->kind);
+    return permission && step != STEP_TAKE_BACK ? STEP_COUNT : step;
 }
 
 static int begin(struct revoking *revoking, const struct name *name, const char *permission,

@@ -94,13 +94,16 @@ static int hint(const struct work *work, struct error *error)
 {
     const struct job *job = work->job;
     const char *template = work->verdict.hint, *name = work->name.full;
-    char text[OAUTH_HINT_MAX];
+    char text[OAUTH_HINT_MAX], anew[OAUTH_HINT_MAX];
     if (work->source != NO_RECORD)
         name = job->records[work->source].name;
-    else if (strstr(template, "p11vault login NAME"))
-        template = strcmp(work->name.kind, job->provider->person_kind) == 0
-                       ? template
-                       : oauth_revive_hint(job->provider, work->name.kind);
+    else if (strstr(template, "p11vault login NAME") &&
+             strcmp(work->name.kind, job->provider->person_kind) != 0) {
+        const struct oauth_revival *revival = oauth_revival(job->provider, work->name.kind);
+        (void)snprintf(anew, sizeof(anew), "%s: p11vault %s %s", revival->words, revival->verb,
+                       revival->rest);
+        template = anew;
+    }
     oauth_hint_fill(template, name, work->name.app, text);
     return *text ? error_hint(error, "%s", text) : -1;
 }

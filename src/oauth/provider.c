@@ -151,14 +151,38 @@ enum oauth_step oauth_renew_step(const struct provider *provider, const char *ki
     return found == NULL ? STEP_COUNT : found->renew;
 }
 
-const char *oauth_revive_hint(const struct provider *provider, const char *kind)
+const struct oauth_revival *oauth_revival(const struct provider *provider, const char *kind)
 {
+    static const struct oauth_revival person = {"log in again", "login", "NAME"};
+    static const struct oauth_revival again = {"make it anew", "issue", "NAME"};
+    static const struct {
+        const char *kind;
+        struct oauth_revival revival;
+    } others[] = {
+        {"page",
+         {"log in again as a user of the page, then list the pages of that grant", "pages",
+          "APP/user/LABEL"}},
+        {"session", {"make it anew", "issue", "NAME --from APP/user/LABEL"}},
+        {"system-user",
+         {"make it anew", "issue", "NAME --from APP/user/LABEL --user-id ID --scope LIST"}},
+    };
     if (strcmp(kind, provider->person_kind) == 0)
-        return "log in again: p11vault login NAME";
-    if (strcmp(kind, "page") == 0)
-        return "log in again as a user of the page, then list the pages of that grant: p11vault "
-               "pages";
-    return "make it anew: p11vault issue NAME";
+        return &person;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (strcmp(others[i].kind, kind) == 0)
+            return &others[i].revival;
+    return &again;
+}
+
+/* A system user ends its own; with a person's goes all that the person has granted to the app. */
+enum oauth_step oauth_end_step(const struct provider *provider, const char *kind)
+{
+    enum oauth_step step = STEP_COUNT;
+    if (strcmp(kind, "system-user") == 0)
+        step = STEP_REVOKE;
+    else if (strcmp(kind, provider->person_kind) == 0)
+        step = STEP_TAKE_BACK;
+    return oauth_step_needs(provider, step) != 0 ? step : STEP_COUNT;
 }
 
 unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step)

@@ -23,7 +23,8 @@ void oauth_verdict_set(struct oauth_verdict *verdict, enum code action, const ch
 static size_t word_at(const char *text, const char *word)
 {
     size_t size = strlen(word);
-    bool whole = strncmp(text, word, size) == 0 && (text[size] == '\0' || text[size] == ' ');
+    bool whole =
+        strncmp(text, word, size) == 0 && strchr(" /", text[size]) != NULL; /* or the end */
     return whole ? size : 0;
 }
 

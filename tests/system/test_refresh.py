@@ -132,7 +132,7 @@ def test_dead_grants_cost_no_call(fleet):
     fleet.graph.tell("revoke", token=page)
     [hint] = [line for line in fleet.vault.run("inspect", "ads/page/1").err.splitlines()
               if line.startswith("hint: ")]
-    assert hint.endswith("p11vault pages"), hint
+    assert hint.endswith("p11vault pages ads/user/LABEL"), hint
     fleet.graph.tell("revoke", token=fleet.know(BOB, **long_lived(50)))
     fleet.graph.tell("set_token", token=fleet.know(EVE, **long_lived(50)), expires_at=1700000000)
     for name in (BOB, EVE):

@@ -9,6 +9,8 @@
 
 #define CLOCK_TEXT_SIZE 32
 
+#define DAY INT64_C(86400) /* seconds */
+
 /* Seconds since 1970-01-01 UTC. */
 int64_t clock_now(void);
 

@@ -74,8 +74,17 @@ bool oauth_kind_known(const struct provider *provider, const char *kind);
 enum oauth_step oauth_lengthen_step(const struct provider *provider, const char *kind);
 enum oauth_step oauth_renew_step(const struct provider *provider, const char *kind);
 
-/* What brings a dead grant of a kind back, with the command; NAME stands for the grant's name.  A constant. */
-const char *oauth_revive_hint(const struct provider *provider, const char *kind);
+/*
+ * What brings a dead grant of a kind back: words, the verb, and what stands behind the verb, for oauth_hint_fill().  Other
+ * words in capitals are for the person to fill in.  A constant.
+ */
+struct oauth_revival {
+    const char *words, *verb, *rest;
+};
+const struct oauth_revival *oauth_revival(const struct provider *provider, const char *kind);
+
+/* The step that ends a grant of this kind at the provider; STEP_COUNT: it has no call for that. */
+enum oauth_step oauth_end_step(const struct provider *provider, const char *kind);
 
 /* What a step needs and yields for this family (bits above).  0: the family has no such step. */
 unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step);
