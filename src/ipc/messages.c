@@ -70,6 +70,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_TAKE,    "take",    FRONT_TO_EXCHANGE, IN(EXCHANGE_OFFERING), EXCHANGE_STEPPING, "us"},
     {MESSAGE_PASS,    "pass",    FRONT_TO_EXCHANGE, IN(EXCHANGE_OFFERING), EXCHANGE_STEPPING, ""},
     {MESSAGE_RESEAL,  "reseal",  FRONT_TO_EXCHANGE, IN(EXCHANGE_SHUT),   EXCHANGE_MOVING,     "uu"},
+    {MESSAGE_CHECK,   "check",   FRONT_TO_EXCHANGE, IN(EXCHANGE_SHUT),   EXCHANGE_MOVING,     "us"},
     {MESSAGE_EXCHANGE_END, "end", FRONT_TO_EXCHANGE, EXCHANGE_BUSY,      STATE_OVER,          ""},
 
     {MESSAGE_TYPED,     "typed",     EXCHANGE_TO_FRONT, IN(EXCHANGE_READING),    EXCHANGE_TYPED,  ""},
@@ -82,6 +83,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_ISSUED,    "issued",    EXCHANGE_TO_FRONT, EXCHANGE_SEALS,
                                                                                  STATE_SAME,      "uss"},
     {MESSAGE_RESEALED,  "resealed",  EXCHANGE_TO_FRONT, IN(EXCHANGE_MOVING),     EXCHANGE_SHUT,   "u"},
+    {MESSAGE_CHECKED,   "checked",   EXCHANGE_TO_FRONT, IN(EXCHANGE_MOVING),     EXCHANGE_SHUT,   "su"},
     {MESSAGE_CONTENT,   "content",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   STATE_SAME,      "ub"},
     {MESSAGE_OUTCOME,   "outcome",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "uuuuussssuuu"},
     {MESSAGE_EXCHANGE_FAIL, "fail",  EXCHANGE_TO_FRONT, EXCHANGE_BUSY,           STATE_OVER,      "uss"},
