@@ -319,11 +319,5 @@ int session_open(struct session *session, const struct vault_cards *cards, const
         session_await_login(session, pin_source, MESSAGE_READY, deadline, &message, error) < 0)
         return -1;
     log_info("card %s is ready", message_text(&message, 0));
-    if (front->say && *message_text(&message, 2)) {
-        char note[ERROR_TEXT_MAX];
-        (void)snprintf(note, sizeof(note), "%s", message_text(&message, 2));
-        error_clean(note);
-        front->say(note);
-    }
     return 0;
 }
