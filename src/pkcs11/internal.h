@@ -13,6 +13,7 @@
 #include "p11vault/pkcs11/key.h"
 
 #define SLOTS_MAX 64
+#define KEYS_MAX 256 /* private keys on one card; more is taken for a fault */
 
 struct module {
     CK_FUNCTION_LIST *calls;
