@@ -60,9 +60,15 @@ int confine_lock(struct error *error);
 int confine_no_files(struct error *error);
 
 /*
- * Files can be read, but written only below the `places`, which are there, and in /dev, where the terminal is.  So a
- * module cannot change the configuration, the trust file or the store.  Signals reach only who is behind this wall, from
- * Landlock's version 6 on.  As confine_no_files() on a kernel without Landlock; CODE_CONFIG when a place is not there.
+ * Files can be read, but made, removed and written only below the `places`, which are there, and in /dev, where the
+ * terminal is.  So a module cannot change the configuration, the trust file or the store.  Landlock's versions 1 and 2
+ * (Linux 6.1 has 2) let everybody empty a file: there a filter denies truncate, openat2, and opening with O_TRUNC but
+ * not for writing, in all places.  Signals reach only who is behind this wall, from Landlock's version 6 on.
+ *
+ * Modes, owners, times, flags and extended attributes no version of Landlock governs.  Without any place a filter denies
+ * changing them; with places it does not: who keeps files sets their modes, so those of files elsewhere are open to it.
+ * As confine_no_files() on a kernel without Landlock, and confine_calls() on one without filters; CODE_CONFIG when a place
+ * is not there.
  */
 int confine_writing(const char *const *places, size_t count, struct error *error);
 
