@@ -10,6 +10,7 @@
 #include "p11vault/confine/confine.h"
 
 #include <asm/ioctls.h>
+#include <asm/sockios.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -18,6 +19,7 @@
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "p11vault/base/cleanup.h"
@@ -29,6 +31,7 @@ enum {
     SINCE_6_6_FCHMODAT2 = 452,
     SINCE_6_13_SETXATTRAT = 463,
     SINCE_6_13_REMOVEXATTRAT = 466,
+    SINCE_6_15_OPEN_TREE_ATTR = 467,
     SINCE_6_17_FILE_SETATTR = 469,
 };
 
@@ -90,19 +93,11 @@ static const int into_machine[] = {
 
 /* Other views of the file systems. */
 static const int new_places[] = {
-    SCMP_SYS(mount),
-    SCMP_SYS(umount2),
-    SCMP_SYS(fsopen),
-    SCMP_SYS(fsconfig),
-    SCMP_SYS(fsmount),
-    SCMP_SYS(fspick),
-    SCMP_SYS(open_tree),
-    SCMP_SYS(move_mount),
-    SCMP_SYS(pivot_root),
-    SCMP_SYS(chroot),
-    SCMP_SYS(unshare),
-    SCMP_SYS(setns),
-    SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(mount),         SCMP_SYS(umount2),         SCMP_SYS(fsopen),
+    SCMP_SYS(fsconfig),      SCMP_SYS(fsmount),         SCMP_SYS(fspick),
+    SCMP_SYS(open_tree),     SINCE_6_15_OPEN_TREE_ATTR, SCMP_SYS(move_mount),
+    SCMP_SYS(mount_setattr), SCMP_SYS(pivot_root),      SCMP_SYS(chroot),
+    SCMP_SYS(unshare),       SCMP_SYS(setns),           SCMP_SYS(open_by_handle_at),
 };
 
 /* Reaching anybody that is not reached yet.  A message may name an address where no filter can see it. */
@@ -150,7 +145,9 @@ static const int programs[] = {
     SCMP_SYS(pidfd_open),
     SCMP_SYS(pidfd_send_signal),
     SCMP_SYS(kill),
+    SCMP_SYS(tkill),
     SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(rt_tgsigqueueinfo),
 };
 
 #define LIST(group, list)                                                                          \
@@ -208,6 +205,13 @@ static const struct condition {
     {ATTRIBUTES, SCMP_SYS(ioctl), 1, {IS(1, FS_IOC_SETFLAGS)}},
     {ATTRIBUTES, SCMP_SYS(ioctl), 1, {IS(1, FS_IOC32_SETFLAGS)}},
     {ATTRIBUTES, SCMP_SYS(ioctl), 1, {IS(1, FS_IOC_FSSETXATTR)}},
+    /* Whom the kernel signals, with any signal, when a descriptor becomes ready. */
+    {PROGRAMS, SCMP_SYS(fcntl), 1, {IS(1, F_SETOWN)}},
+    {PROGRAMS, SCMP_SYS(fcntl), 1, {IS(1, F_SETOWN_EX)}},
+    {PROGRAMS, SCMP_SYS(ioctl), 1, {IS(1, FIOSETOWN)}},
+    {PROGRAMS, SCMP_SYS(ioctl), 1, {IS(1, SIOCSPGRP)}},
+    /* Others' limits: of processor time, for one, at whose end the kernel ends them. */
+    {PROGRAMS, SCMP_SYS(prlimit64), 1, {{.arg = 0, .op = SCMP_CMP_NE, .datum_a = 0}}},
     {EMPTYING, SCMP_SYS(open), 1, {EMPTIES(1, O_RDONLY)}},
     {EMPTYING, SCMP_SYS(open), 1, {EMPTIES(1, FOR_NEITHER)}},
     {EMPTYING, SCMP_SYS(openat), 1, {EMPTIES(2, O_RDONLY)}},
@@ -300,6 +304,14 @@ static int add_clones(void *filter, unsigned wall)
     return result;
 }
 
+/* raise() and abort() of the C library signal a thread of this process by tgkill. */
+static int add_signals(void *filter, unsigned wall)
+{
+    const struct scmp_arg_cmp others = {
+        .arg = 0, .op = SCMP_CMP_NE, .datum_a = (scmp_datum_t)getpid()};
+    return (wall & PROGRAMS) != 0 ? deny_when(filter, EPERM, SCMP_SYS(tgkill), 1, &others) : 0;
+}
+
 static int add_families(void *filter, unsigned wall)
 {
     int result = 0;
@@ -330,6 +342,8 @@ static int build(unsigned wall, const char *what, struct error *error)
         result = add_unreadable(filter, wall);
     if (result == 0)
         result = add_clones(filter, wall);
+    if (result == 0)
+        result = add_signals(filter, wall);
     if (result == 0)
         result = add_families(filter, wall);
     if (result == 0)

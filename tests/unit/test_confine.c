@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <asm/sockios.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -103,6 +104,8 @@ static const char *denied_calls_fail(void)
     int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) < 0)
         return "socketpair before the lock";
+    const struct f_owner_ex owner = {F_OWNER_PID, getppid()};
+    struct rlimit limit;
     const struct attempt attempts[] = {
         {"socket", SYS_socket, {AF_INET, SOCK_STREAM, 0}, EPERM},
         {"socket unix", SYS_socket, {AF_UNIX, SOCK_STREAM, 0}, EPERM},
@@ -132,6 +135,21 @@ static const char *denied_calls_fail(void)
         {"unlinkat", SYS_unlinkat, {AT_FDCWD, POINTER(path), 0}, EPERM},
         {"fchownat", SYS_fchownat, {AT_FDCWD, POINTER(path), 0, 0, 0}, EPERM},
         {"kill", SYS_kill, {getppid(), 0}, EPERM},
+        {"tkill", SYS_tkill, {getpid(), 0}, EPERM},
+        {"tgkill", SYS_tgkill, {getppid(), getppid(), 0}, EPERM},
+        {"tgkill by half", SYS_tgkill, {(1L << 32) + getppid(), getppid(), 0}, EPERM},
+        {"rt_tgsigqueueinfo", SYS_rt_tgsigqueueinfo, {getppid(), getppid(), 0, 0}, EPERM},
+        {"F_SETOWN", SYS_fcntl, {pair[0], F_SETOWN, getppid()}, EPERM},
+        {"F_SETOWN_EX", SYS_fcntl, {pair[0], F_SETOWN_EX, POINTER(&owner)}, EPERM},
+        {"FIOSETOWN", SYS_ioctl, {pair[0], FIOSETOWN, POINTER(&owner.pid)}, EPERM},
+        {"SIOCSPGRP", SYS_ioctl, {pair[0], SIOCSPGRP, POINTER(&owner.pid)}, EPERM},
+        {"prlimit64", SYS_prlimit64, {getppid(), RLIMIT_CPU, 0, POINTER(&limit)}, EPERM},
+        {"fchmod", SYS_fchmod, {pair[0], 0666}, EPERM},
+        {"fchmodat2", 452, {AT_FDCWD, POINTER(path), 0666, 0}, EPERM},
+        {"lremovexattr", SYS_lremovexattr, {POINTER(path), POINTER("user.a")}, EPERM},
+        {"setxattrat", 463, {AT_FDCWD, POINTER(path), 0, POINTER("user.a"), 0}, EPERM},
+        {"open_tree_attr", 467, {AT_FDCWD, POINTER(path), 0, 0, 0}, EPERM},
+        {"mount_setattr", SYS_mount_setattr, {AT_FDCWD, POINTER(path), 0, 0, 0}, EPERM},
         {"openat", SYS_openat, {AT_FDCWD, POINTER(path), O_RDONLY}, EPERM},
         {"openat2", SYS_openat2, {AT_FDCWD, POINTER(path), 0, 0}, EPERM},
         {"open_by_handle_at", SYS_open_by_handle_at, {AT_FDCWD, 0, 0}, EPERM},
@@ -191,6 +209,7 @@ static const char *open_things_stay_usable(void)
 {
     int sockets[2];
     char bytes[4] = "";
+    struct rlimit limit;
     struct error error = {0};
     int file = open("/dev/zero", O_RDONLY | O_CLOEXEC);
     void *memory = NULL;
@@ -209,6 +228,8 @@ static const char *open_things_stay_usable(void)
         return "memory";
     if (dup(file) < 0 || close(file) < 0)
         return "descriptors";
+    if (raise(0) != 0 || getrlimit(RLIMIT_CPU, &limit) < 0)
+        return "what concerns itself";
     if (fork() != -1 || errno != EPERM)
         return "fork of the C library";
     return NULL;

@@ -47,8 +47,10 @@ int confine_calls(struct error *error);
 
 /*
  * The lock of the exchange room between connecting and receiving keys (seccomp), besides what confine_calls() denies: no
- * new socket, no connect, bind or listen, no message with an address, no file by any call, no exec, no fork, no signal
- * to others.  What is open stays usable, with read, write, send and recv.
+ * new socket, no connect, bind or listen, no message with an address; no file opened, made, named anew, removed or changed
+ * by any call, not even in its mode, times or attributes; no exec, no fork; no signal to others, neither at once nor when a
+ * descriptor becomes ready, and no limit of theirs.  What is open stays usable, with read, write, send and recv, and a
+ * thread may signal its own process, as abort() does.
  * Refused calls fail with EPERM.  CODE_CONFIG when the kernel has no seccomp filters.
  */
 int confine_lock(struct error *error);
