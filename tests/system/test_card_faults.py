@@ -153,6 +153,14 @@ def test_a_factory_pin(ready_vault, shim):
     assert attended.terminal.count("has the PIN that it left the factory with") == 1, attended
 
 
+def test_a_card_that_refuses_late(ready_vault, shim):
+    """It takes the order to decrypt and not the work: its own words are said, and not those of the next attempt."""
+    shim.plan("C_DecryptInit:1:rv=0x0")
+    refused(ready_vault.run("card", "enroll", "--key", "rsa:2048"), 23,
+            "C_Decrypt failed: CKR_OPERATION_NOT_INITIALIZED", "card enroll --key ec:P-256")
+    assert shim.calls("C_Login", "C_DecryptInit") == [1, 1]
+
+
 def test_a_card_that_comes_back(ready_vault, shim):
     """The same card is found by its serial, whatever its slot's number is."""
     serial = shim.card.serial
