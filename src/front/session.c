@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "p11vault/base/log.h"
+#include "p11vault/base/percent.h"
 #include "pin_guard.h"
 
 void session_clear(struct session *session)
@@ -241,15 +242,9 @@ void session_fail_use(struct session *session, const struct error *failure)
 
 static int put_uri(struct buffer *uris, const char *serial, struct error *error)
 {
-    if (buffer_put_text(uris, "pkcs11:serial=", error) < 0)
+    if (buffer_put_text(uris, "pkcs11:serial=", error) < 0 ||
+        percent_put(uris, serial, strlen(serial), "", error) < 0)
         return -1;
-    for (const char *at = serial; *at; at++) {
-        bool plain =
-            (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
-        if ((plain ? buffer_put(uris, at, 1, error)
-                   : buffer_put_format(uris, error, "%%%02X", (unsigned char)*at)) < 0)
-            return -1;
-    }
     return buffer_put_text(uris, "\n", error);
 }
 

@@ -18,6 +18,7 @@
 
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/child.h"
+#include "p11vault/base/digest.h"
 
 #define LINE_MAX_SIZE 1000
 #define CANCELLED 99 /* GPG_ERR_CANCELED; the source of the error stands in the bits above */
@@ -132,14 +133,6 @@ static int read_line(const struct dialog *dialog, char first, char ret_line[LINE
     return 0;
 }
 
-static int hex_value(uint8_t byte)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    const char *at = byte == '\0' ? NULL : strchr(digits, byte >= 'a' ? byte - 'a' + 'A' : byte);
-
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
 /* "D " has been read: the rest of the line belongs to the answer, its percent-encoding undone. */
 static int read_data(const struct dialog *dialog, size_t maximum, struct secret *answer,
                      struct error *error)
@@ -156,8 +149,8 @@ static int read_data(const struct dialog *dialog, size_t maximum, struct secret 
         if (*place == '\n')
             return 0;
         if (*place == '%') {
-            int high = next_byte(dialog, &byte, error) < 0 ? -2 : hex_value(byte);
-            int low = high < 0 || next_byte(dialog, &byte, error) < 0 ? -2 : hex_value(byte);
+            int high = next_byte(dialog, &byte, error) < 0 ? -2 : hex_digit((char)byte);
+            int low = high < 0 || next_byte(dialog, &byte, error) < 0 ? -2 : hex_digit((char)byte);
 
             byte = 0;
             if (high == -2)
