@@ -9,9 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "p11vault/base/percent.h"
 #include "p11vault/oauth/dialog.h"
 #include "p11vault/oauth/meta_error.h"
-#include "percent.h"
 #include "request.h"
 
 #define HINT_LOGIN "log in again: p11vault login NAME"

@@ -8,6 +8,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # Starts a program as if the kernel did not know some system calls.
 WITHOUT = HERE.parent / "exposure" / "without.c"
+# Starts a program as if the kernel had the second version of Landlock.
+OLDER = HERE.parent / "exposure" / "older.c"
 CHECKS = {"memory", "secretmem", "process", "privileges", "seccomp", "landlock", "tracing", "swap",
           "cores", "build", "programs", "config", "tls", "vault", "disk", "store", "trust", "log",
           "head", "clock", "apps"}
