@@ -2,11 +2,14 @@
 
 import re
 import secrets
+import time
+from contextlib import ExitStack
 
 from keys import Keys
 from killing import Snapshot
+from modules import WatchedVault
 from program import Processes
-from scene import AFTER, Scene, phase_of
+from scene import AFTER, SECONDS, Scene, phase_of
 from standin import Standin
 
 EC = "SoftHSM, EC"  # the card of most tests
@@ -40,17 +43,26 @@ def a_secret():
 class Prepared:
     """A vault, with a card of some kind, and a server for all tests, and everything secret in them."""
 
-    def __init__(self, programs, directory, module):
+    def __init__(self, module):
+        self.module, self.secret = module, a_secret()
+        self.graph = self.vault = self.card = self.pin = self.keys = self._snapshot = None
+        self._made = ExitStack()
+        self._made.callback(module.stop)
+
+    def prepare(self, programs, directory):
+        """Make it all; what was made is removed by remove(), also when the rest cannot be."""
         self.graph = Standin(directory, Processes())
-        self.module = module
-        self.vault = module.make_vault(programs, Processes())
-        self.secret = a_secret()
+        self._made.callback(self.graph.stop)
+        self.vault = WatchedVault(programs, Processes())
+        self._made.callback(self.vault.remove)
+        self.module.enroll(self.vault)
         self.vault.make_ready(self.graph, self.secret)
-        self.card = module.card
+        self.card = self.module.card
         self.pin = self.card.pin.read_text()
         self.keys = Keys(self.vault, self.card)
-        module.settle()
+        self.module.settle()
         self._snapshot = Snapshot(self.vault)
+        self._made.callback(self._snapshot.remove)
 
     def renew(self):
         """As it was."""
@@ -60,10 +72,7 @@ class Prepared:
 
     def remove(self):
         """Everything."""
-        self._snapshot.remove()
-        self.module.stop()
-        self.vault.remove()
-        self.graph.stop()
+        self._made.close()
 
 
 class Stage:
@@ -148,7 +157,6 @@ class Stage:
         """One line of the table of what modules keep."""
         self._record("residue", [whose, moment, sorted(
             f"{hit['needle']}, {hit['length']} bytes, {place_of(hit)}" for hit in hits)])
-
     def _list_residue(self, looks):
         """What stands in the card room beside the app key."""
         for look in looks:

@@ -3,28 +3,16 @@
 import pytest
 
 from cards import GRANT
-from modules import SoftHsm
-from stage import ANY_LOCKED, AWAITED, EC, EXCHANGE, Prepared, Stage, waits
+from stage import ANY_LOCKED, AWAITED, EXCHANGE, waits
 
 ANSWER = AWAITED[0]
 
 
-@pytest.fixture(scope="module")
-def prepared(build, tmp_path_factory):
-    """Made once."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm("ec:P-256", EC))
-    yield made
-    made.remove()
-
-
 @pytest.fixture
-def stage(prepared, build, needles, record_property):
+def stage(stage):  # pylint: disable=redefined-outer-name
     """A fresh one, whose server is asked once."""
-    prepared.renew()
-    made = Stage(prepared, build, needles, record_property)
-    made.steps = [("call", 1)]
-    made.before = {"call": len(made.graph.requests("call"))}
-    return made
+    stage.plan([("call", 1)])
+    return stage
 
 
 def test_while_the_answer_is_awaited(stage):

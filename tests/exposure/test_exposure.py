@@ -7,24 +7,14 @@ import pytest
 from cards import GRANT, WRONG_PIN
 from keys import Keys, has_app
 from modules import SoftHsm
-from stage import (ANY_LOCKED, APP_KEY, AWAITED, CARD, EC, EXCHANGE, SHORT, Prepared, Stage,
-                   a_secret, waits)
+from stage import ANY_LOCKED, APP_KEY, AWAITED, CARD, EC, EXCHANGE, SHORT, a_secret, waits
 
 
 @pytest.fixture(scope="module", params=[("ec:P-256", EC), ("rsa:2048", "SoftHSM, RSA")],
                 ids=["ec", "rsa"])
-def prepared(request, build, tmp_path_factory):
-    """Made once a kind of card."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm(*request.param))
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def stage(prepared, build, needles, record_property):
-    """A fresh one."""
-    prepared.renew()
-    return Stage(prepared, build, needles, record_property)
+def module(request):
+    """Each kind of card."""
+    return SoftHsm(*request.param)
 
 
 def test_exchange(stage):
