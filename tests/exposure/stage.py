@@ -134,6 +134,14 @@ class Stage:
             scene.look(moment)
             self.graph.tell("release")
 
+    def look_until_found(self, scene, moment):
+        """Look until what has come of an answer is found in the exchange room, which may not have read it yet."""
+        until = time.monotonic() + SECONDS
+        scene.look(moment)
+        while not scene.newest(EXCHANGE).places:
+            assert time.monotonic() < until, f"nothing is found: {moment}"
+            scene.look(moment)
+
     def judge(self, scene, code, rows, allowed=None):
         """Every look of the run; `rows` are the moments that must be among them."""
         self.learn()
@@ -152,11 +160,11 @@ class Stage:
         left = self.vault.processes.left()
         assert not left, left
 
-
     def note_residue(self, whose, moment, hits):
         """One line of the table of what modules keep."""
         self._record("residue", [whose, moment, sorted(
             f"{hit['needle']}, {hit['length']} bytes, {place_of(hit)}" for hit in hits)])
+
     def _list_residue(self, looks):
         """What stands in the card room beside the app key."""
         for look in looks:

@@ -124,10 +124,8 @@ def test_half_an_answer(stage):
     stage.at_each_answer(scene, 1)
     stage.graph.wait("request:exchange", stage.before["exchange"] + 1)
     stage.learn()
-    moment, found = "wait for the rest of an answer", []
-    while not found:
-        scene.look(moment)
-        found = scene.newest(EXCHANGE).places
+    moment = "wait for the rest of an answer"
+    stage.look_until_found(scene, moment)
     stage.graph.tell("release")
     stage.judge(scene, 0, waits(moment),
                 {(EXCHANGE, moment): ANY_LOCKED, (CARD, moment): APP_KEY})
