@@ -40,6 +40,7 @@ EXTRA = (0x42, 0x1b8, 0x1b9, 0x201, 0x202, 0x203, 0x80000003, 0xffffffff)  # new
 COMMON = (0x5, 0x6, 0x30, 0x32, 0x54, 0xa0, 0xa4, 0xb3, 0xe0, 0x101, 0x150)
 SPOILT = ("short", "long", "endless", "garbage", "stale", "vanish", "moved")
 LEAK = 99
+PROGRESS = 1000  # it takes hours: so often it says how far it is
 # The card's, its PIN's or the configuration's: never "our own fault", nor the log's.
 CODES = {10, 14, 15, 20, 21, 22, 23}
 PATIENCE = 20
@@ -375,6 +376,8 @@ def campaign(programs, shim, every):
         if outcome.startswith("BROKEN"):
             broken.append(f"{name} {plan}: {outcome}")
             print(broken[-1], flush=True)
+        if sum(outcomes.values()) % PROGRESS == 0:
+            print(f"{sum(outcomes.values())} of {len(chosen)} runs", flush=True)
     for process in processes:
         process.join()
     return firsts, len(full), len(chosen), outcomes, broken
