@@ -112,7 +112,7 @@ def test_house_that_is_killed(processes):
     house = House(processes)
     os.kill(house.process.pid, signal.SIGKILL)
     assert ended(house.process.pid, 20)
-    house.remains()
+    house.reap()
     assert not processes.left()
 
 
