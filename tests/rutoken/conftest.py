@@ -15,9 +15,9 @@ from scene import Scene  # noqa: E402
 @pytest.fixture(scope="session", name="whole_scene")
 def fixture_whole_scene(programs):
     """Made once by each worker: what takes time is making keys."""
-    scene = Scene(programs)
+    scene = Scene()
     try:
-        scene.prepare()
+        scene.prepare(programs)
         yield scene
     finally:
         scene.remove()
