@@ -11,6 +11,7 @@ sys.path[:0] = [str(TESTS / "system"), str(Path(__file__).resolve().parent)]
 
 from fixtures import fixture_processes, fixture_programs, pytest_configure  # noqa: E402, F401
 from modules import SoftHsm  # noqa: E402
+from rooms import has_walls  # noqa: E402
 from scanning import Needles  # noqa: E402
 from scene import phase_of  # noqa: E402
 from stage import EC, Prepared, Stage  # noqa: E402
@@ -19,14 +20,10 @@ PHASES = ("during", "after", "exit")
 PROGRAMS = ("p11vault", "p11vault-card", "p11vault-exchange")
 
 
-def _is_sanitized(directory):
-    return b"__asan_init" in (directory / "p11vault").read_bytes()
-
-
 @pytest.fixture(scope="session")
 def build(programs):
     """The directory with our programs and, below it, the scanner."""
-    if _is_sanitized(programs):
+    if not has_walls(programs):
         pytest.skip("a build with sanitizers keeps freed memory and has no walls: not looked at")
     if os.geteuid() != 0:
         pytest.skip("only root may look into processes that are not dumpable")
