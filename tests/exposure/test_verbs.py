@@ -11,9 +11,9 @@ import pytest
 
 from callbacks import signed
 from cards import GRANT
-from modules import SoftHsm, WatchedVault
+from modules import WatchedVault
 from program import Processes
-from stage import CARD, EC, EXCHANGE, FRONT, Prepared, Stage, a_secret, waits
+from stage import CARD, EXCHANGE, FRONT, a_secret, waits
 
 ENDS = [(FRONT, "exit")]
 WITH_CARD, WITH_EXCHANGE = [*ENDS, (CARD, "exit")], [*ENDS, (EXCHANGE, "exit")]
@@ -66,21 +66,6 @@ NEW_VAULT = ("init", "restore")
 # A good login needs a person: test_flows.py.
 CODES = {"login": 14, "notify": 14}  # nobody is to be told here: no [notify] is configured
 CASES = [(verb, *form) for verb, forms in FORMS.items() for form in forms]
-
-
-@pytest.fixture(scope="module")
-def prepared(build, tmp_path_factory):
-    """Made once."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm("ec:P-256", EC))
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def stage(prepared, build, needles, record_property):
-    """A fresh one."""
-    prepared.renew()
-    return Stage(prepared, build, needles, record_property)
 
 
 def _help(build, *words):

@@ -63,11 +63,6 @@ def examine(vault, **how):
     return Examined(vault.run("doctor", "--json", **how))
 
 
-def is_sanitized(vault):
-    """Whether the programs were built with sanitizers."""
-    return b"__asan_init" in (vault.programs / "p11vault").read_bytes()
-
-
 def compiled(source, target, *options):
     """A C file as a program or, with -shared, as a library."""
     done = subprocess.run(["cc", "-D_GNU_SOURCE", "-o", target, source, *options],

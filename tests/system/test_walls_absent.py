@@ -6,11 +6,12 @@ import os
 import pytest
 
 from cards import GRANT
-from examining import OLDER, WITHOUT, Examined, compiled, is_sanitized
-from limited import LimitedVault
+from examining import OLDER, WITHOUT, Examined, compiled
+from limited import fixture_limited, fixture_limited_soft  # noqa: F401
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from program import Program
+from rooms import has_walls
 
 MEMFD_SECRET, LANDLOCK, CLOSE_RANGE = "447", "444", "436"
 # seccomp(2), and prctl(PR_SET_SECCOMP), by which the library would do without.
@@ -21,7 +22,7 @@ NOTE = "p11vault: note: "
 @pytest.fixture(autouse=True)
 def _walls(programs):
     """Only where there are some."""
-    if b"__asan_init" in (programs / "p11vault").read_bytes():
+    if not has_walls(programs):
         pytest.skip("a build with sanitizers need not have walls: this is about walls")
 
 
@@ -136,21 +137,9 @@ def test_no_close_range(ready_vault):
 
 # ---- memory that cannot be locked ----
 
-@pytest.fixture(name="limited")
-def fixture_limited(programs, processes, graph, canaries):
-    """A ready vault of a user who is not root."""
-    vault = LimitedVault(programs, processes)
-    try:
-        vault.make_soft()
-        vault.make_ready(graph, canaries.app_secret)
-        yield vault
-    finally:
-        vault.remove()
-
-
 def test_unlocked_memory(limited, graph):
     """Refused, unless the configuration allows it; then it is said once."""
-    if is_sanitized(limited):
+    if not has_walls(limited.programs):
         pytest.skip("a sanitizer's mlock() does nothing")
     limited.locked = 0
     before = len(graph.requests())
