@@ -133,10 +133,11 @@ class Program:
     `stdin` is text or bytes for a pipe; None means no input, or the terminal when there is one.
     `dialogue` gives it a controlling terminal and lists what happens there: pairs of a regular
     expression to wait for and what is typed then (text: with Enter, bytes: as they are, a function:
-    what it returns when it comes to that).
+    what it returns when it comes to that).  `shown` names the output, "out" or "err", that goes to
+    a terminal of its own.
     """
 
-    def __init__(self, command, environment, processes, stdin=None, dialogue=None):
+    def __init__(self, command, environment, processes, stdin=None, dialogue=None, shown=None):
         self.command = [str(part) for part in command]
         self._dialogue = [(re.compile(p.encode()), a) for p, a in dialogue or []]
         # Our own handle on the slave stays open until the program ends: with nobody there the
@@ -150,10 +151,14 @@ class Program:
 
         def take_terminal():
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        self._screen, screen = pty.openpty() if shown else (None, None)
         self.process = subprocess.Popen(
             self.command, env=environment, start_new_session=True, stdin=takes,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=screen if shown == "out" else subprocess.PIPE,
+            stderr=screen if shown == "err" else subprocess.PIPE,
             preexec_fn=take_terminal if slave is not None else None)
+        if shown:
+            os.close(screen)
         processes.add(self.process.pid)
         self._selector = selectors.DefaultSelector()
         self._watch()
@@ -164,8 +169,9 @@ class Program:
         return self.process.pid
 
     def _watch(self):
-        for name, stream in (("out", self.process.stdout), ("err", self.process.stderr),
-                             ("terminal", self._master)):
+        screen = self._screen
+        for name, stream in (("out", self.process.stdout or screen),
+                             ("err", self.process.stderr or screen), ("terminal", self._master)):
             self._texts[name] = b""
             if stream is not None:
                 self._selector.register(stream, selectors.EVENT_READ, name)
@@ -274,5 +280,14 @@ class Program:
         if self._master is not None:
             os.close(self._slave)
             os.close(self._master)
-        self.process.stdout.close()
-        self.process.stderr.close()
+        if self._screen is not None:
+            os.close(self._screen)
+        for stream in filter(None, (self.process.stdout, self.process.stderr)):
+            stream.close()
+
+
+def at_a_terminal(vault, output, *arguments, **environment):
+    """A whole run on a vault of which a terminal shows the output "out" or "err"."""
+    return Program([vault.programs / "p11vault", "--config", vault.config, "--vault",
+                    vault.directory, *arguments], vault.environment(**environment),
+                   vault.processes, shown=output).finish()
