@@ -1,5 +1,6 @@
 """`make install` and what it made: modes, and rooms that refuse to be looked into from their start."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -20,7 +21,8 @@ from vaulttool import Vault
 
 ROOT = Path(__file__).resolve().parents[2]
 PTRACE_TRACEME, PTRACE_CONT = 0, 7
-CONFIG = 14
+RETRY, CONFIG = 10, 14
+CONTENT = (None, RETRY)  # what a room says and ends with when its front goes before any order
 MANUALS = {f"share/man/man{path.suffix[1:]}/{path.name}"
            for path in (ROOT / "docs/man").glob("*.[1-8]")}
 FILES = {"bin/p11vault": 0o711, "libexec/p11vault/p11vault-card": 0o711,
@@ -126,10 +128,16 @@ def start(program, traced=False, drop=True):
         finally:
             os._exit(127)
     theirs.close()
-    with ours:
-        if traced:
-            follow(pid)
-        said = answer(ours)
+    try:
+        with ours:
+            if traced:
+                follow(pid)
+            said = answer(ours)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        raise
     return said, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
@@ -155,8 +163,7 @@ def answer(channel):
 @pytest.mark.parametrize("who", ["card", "exchange"])
 def test_as_installed(installed, who):
     """Nobody but root can read it: it works, and ends when the front does."""
-    said, code = start(installed.room(who))
-    assert said is None and code != CONFIG
+    assert start(installed.room(who)) == CONTENT
 
 
 @pytest.mark.parametrize("who", ["card", "exchange"])
@@ -168,7 +175,7 @@ def test_readable(installed, who):
     assert said[1][0] == CONFIG and "its user can read the program" in said[1][1]
     assert "mode 0711: make install" in said[1][2]
     # Root can read every program, so that says nothing of root's rooms.
-    assert start(installed.room(who), drop=False)[0] is None
+    assert start(installed.room(who), drop=False) == CONTENT
 
 
 @pytest.mark.parametrize("drop", [True, False])
@@ -188,8 +195,8 @@ def test_a_copy_is_a_build(installed, who, tmp_path):
     copy.mkdir(mode=0o755)
     shutil.copy(installed.room(who), copy)
     (copy / ROOMS[who]).chmod(0o755)
-    assert start(copy / ROOMS[who])[0] is None
-    assert start(copy / ROOMS[who], traced=True)[0] is None
+    assert start(copy / ROOMS[who]) == CONTENT
+    assert start(copy / ROOMS[who], traced=True) == CONTENT
 
 
 # ---- all three together ----
