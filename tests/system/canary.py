@@ -39,11 +39,14 @@ class Canaries:
     """Random secrets of one test.  Reports where a piece was found, never the piece."""
 
     def __init__(self):
-        self._forms = {}
+        self._forms, self._watched = {}, set()
         self.app_secret = self.add("app secret", secrets.token_hex(16))
 
     def add(self, name, value):
-        """Watch one more value; returns it."""
+        """Watch one more value; returns it.  It keeps the name it was given first."""
+        if value in self._watched:
+            return value
+        self._watched.add(value)
         data = value.encode()
         for start in range(len(data) - FRAGMENT + 1):
             for encoding, form in encodings(data[start:start + FRAGMENT]):

@@ -39,6 +39,14 @@ def _stat(pid):
     return fields[0], int(fields[1]), int(fields[3])
 
 
+def _all():
+    """Every process there is, with these facts."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        facts = _stat(int(entry))
+        if facts:
+            yield int(entry), facts
+
+
 def ended(pid, timeout):
     """Wait for a process that need not be our child; true when it has ended."""
     try:
@@ -58,43 +66,30 @@ class Processes:
 
     def __init__(self):
         self._sessions = set()
-        self._before = {pid for pid, _ in self._children()}
+        self._before = {pid for pid, (_, parent, _) in _all() if parent == os.getpid()}
 
     def add(self, session):
         """Remember a session by its leader's id."""
         self._sessions.add(session)
 
-    @staticmethod
-    def _children():
-        me = os.getpid()
-        for entry in os.listdir("/proc"):
-            facts = _stat(int(entry)) if entry.isdigit() else None
-            if facts and facts[1] == me:
-                yield int(entry), facts
-
     def _ours(self):
         """Living processes of our sessions, and orphans that came to us from anywhere."""
-        found = set()
-        for pid, (state, _, session) in list(self._children()):
-            if pid in self._before:
-                continue
-            if state == "Z" and session in self._sessions and pid not in self._sessions:
-                os.waitpid(pid, 0)  # an orphan that ended properly; nobody else will reap it
-            elif state != "Z":
+        found, me = set(), os.getpid()
+        for pid, (state, parent, session) in _all():
+            is_child = parent == me and pid not in self._before
+            if state != "Z" and (is_child or session in self._sessions):
                 found.add(pid)
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            facts = _stat(int(entry))
-            if facts and facts[2] in self._sessions and facts[0] != "Z":
-                found.add(int(entry))
+            elif is_child and session in self._sessions and pid not in self._sessions:
+                os.waitpid(pid, 0)  # an orphan that ended properly; nobody else will reap it
         return found
 
     def left(self, grace=GRACE_SECONDS):
         """What is still there after a last chance to end; ends it, so that it harms no other."""
-        until = time.monotonic() + grace
-        for pid in self._ours():
+        until, there = time.monotonic() + grace, self._ours()
+        for pid in there:
             ended(pid, max(0, until - time.monotonic()))
         names = []
-        for pid in self._ours():
+        for pid in self._ours() if there else ():
             try:
                 names.append(f"{pid} {Path(f'/proc/{pid}/comm').read_text().strip()}")
                 os.kill(pid, signal.SIGKILL)
