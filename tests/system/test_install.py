@@ -36,17 +36,23 @@ FILES = {"bin/p11vault": 0o711, "libexec/p11vault/p11vault-card": 0o711,
 class Staged:
     """One build for a prefix of its own, installed there."""
 
-    def __init__(self):
+    def __init__(self, programs):
         # Where another user can go; and only that prefix, so that its rooms are installed ones.
         self.base = Path(tempfile.mkdtemp(prefix="p11i-"))
         self.base.chmod(0o755)
         self.prefix = self.base / "usr"
+        # What does not name the prefix is what the build under test has made: the same commands take it.
+        build, flags = self.base / "build", (programs / "flags").read_text()
+        shutil.copytree(programs / "src", build / "src")
+        for name in ("flags", "places"):
+            shutil.copy2(programs / name, build)
+        self._settings = [f"PREFIX={self.prefix}", f"B={build}", f"CC={flags.partition(' -std=')[0]}",
+                          f"WERROR={int('-Werror' in flags)}"]
 
     def make(self, *targets):
         """In a tree of its own: the build under test is left alone."""
         done = subprocess.run(
-            ["nice", "make", "-j2", "-C", ROOT, f"PREFIX={self.prefix}", f"B={self.base}/build",
-             *targets], capture_output=True, text=True, check=False,
+            ["nice", "make", "-j2", "-C", ROOT, *self._settings, *targets], capture_output=True, text=True, check=False,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"})
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -62,10 +68,10 @@ class Staged:
 
 @pytest.fixture(scope="module", name="staged")
 def fixture_staged(programs):
-    """Made once: all tests here go to one worker."""
+    """Made once."""
     if not has_walls(programs):
         pytest.skip("a build with sanitizers is not installed")
-    staged = Staged()
+    staged = Staged(programs)
     try:
         staged.make("install")
         yield staged
@@ -81,9 +87,6 @@ def fixture_installed(staged):
     for name, mode in FILES.items():
         (staged.prefix / name).chmod(mode)
     return staged
-
-
-pytestmark = pytest.mark.xdist_group("install")
 
 
 def test_what_is_installed(staged):
