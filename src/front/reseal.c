@@ -242,7 +242,9 @@ static int find_card(struct front *front, const char *serial, json_t **ret_entry
         return error_hint(error, "p11vault card list");
     }
     bool is_void = true;
-    if (removed && removal > card && vault_is_void(vault, &head, removal, &is_void, error) < 0)
+    /* What no card has signed is no removal, whether or not it was declared void yet. */
+    removed = removed && removal > card && removal < head.checkpoint.size;
+    if (removed && vault_is_void(vault, &head, removal, &is_void, error) < 0)
         return -1;
     *ret_removed = !is_void;
     return vault_signed_entry(vault, &head, card, ENTRY_CARD, ret_entry, error);

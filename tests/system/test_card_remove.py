@@ -6,6 +6,7 @@ import os
 import pytest
 
 from cards import GRANT, Facts, SoftCard, refused
+from killing import Victim
 from test_main_job import add_app, exchange_again
 
 
@@ -60,6 +61,25 @@ def test_removing(soft_vault, graph, pair):
     [entry] = [one for one in Facts(soft_vault).entries if one["type"] == "removal"]
     assert (entry["card"], entry["lost"], entry["apps"]) == (first, False, ["ads"])
     soft_vault.done("audit", "verify")
+
+
+def test_removing_that_was_cut_off(soft_vault, pair):
+    """The card room dies before it tells its signature: nothing was removed, and the next run does it all."""
+    first, second = pair
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    order = ("card", "remove", first, "--yes", "--card", second)
+    victim = Victim(soft_vault, "card")
+    last = victim.count(["sendto"], "app", "reseal", "ads", "--card", second)["sendto"]
+    assert victim.kill("sendto", last, *order).code == 23
+    victim.remove()
+    assert sorted(openers(soft_vault)) == sorted(pair)
+    soft_vault.done(*order)
+    assert openers(soft_vault) == [second]
+    removals = [one for one in Facts(soft_vault).entries if one["type"] == "removal"]
+    assert [one["card"] for one in removals] == [first, first]
+    soft_vault.done("app", "reseal", "ads")
+    assert openers(soft_vault) == [second]
+    refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
 
 
 def test_enrolled_again(soft_vault, graph, pair):
