@@ -9,7 +9,8 @@
 
 /* A card that is trusted no more; NULL in `resealing`: none. */
 struct removal {
-    const char *serial, *kid;
+    const char *serial;
+    struct vault_card card;
     bool lost;
     bool is_written; /* the log has it already */
     json_t *apps;    /* that it opens */
@@ -38,11 +39,12 @@ static void resealing_clear(struct resealing *resealing)
 
 /* ---- before the card ---- */
 
-static void leave_out(struct vault_cards *cards, const char *kid)
+/* With all of its keys. */
+static void leave_out(struct vault_cards *cards, const char *serial)
 {
     size_t kept = 0;
     for (size_t i = 0; i < cards->count; i++) {
-        if (strcmp(json_text(cards->cards[i].entry, "kid"), kid) != 0)
+        if (strcmp(json_text(cards->cards[i].entry, "card"), serial) != 0)
             cards->cards[kept++] = cards->cards[i];
         else
             json_decref(cards->cards[i].entry);
@@ -55,7 +57,7 @@ static int find_cards(struct resealing *resealing, struct error *error)
     if (vault_cards_find(resealing->front->vault, &resealing->head, &resealing->cards, error) < 0)
         return -1;
     if (resealing->removal)
-        leave_out(&resealing->cards, resealing->removal->kid);
+        leave_out(&resealing->cards, resealing->removal->serial);
     if (resealing->cards.count > 0)
         return 0;
     error_set(error, CODE_CONFIG, "no other trusted card is left to open anything");
@@ -103,8 +105,10 @@ static int append_removal(struct resealing *resealing, struct error *error)
     uint64_t index;
     if (!removal || removal->is_written)
         return 0;
+    const json_t *entries = removal->card.entries;
+    const char *kid = json_text(json_array_get(entries, json_array_size(entries) - 1), "kid");
     json_t *members =
-        json_pack("{s:s, s:s, s:b, s:O, s:s}", "card", removal->serial, "kid", removal->kid, "lost",
+        json_pack("{s:s, s:s, s:b, s:O, s:s}", "card", removal->serial, "kid", kid, "lost",
                   removal->lost, "apps", removal->apps, "use", resealing->session.use);
     return vault_append(resealing->front->vault, ENTRY_REMOVAL, removal->serial, members, &index,
                         error);
@@ -195,16 +199,19 @@ struct removing {
 
 static void removing_clear(struct removing *removing)
 {
+    vault_card_clear(&removing->removal.card);
     json_decref(removing->removal.apps);
 }
 
-static bool opens(const struct vault_app *app, const char *kid)
+/* By any key that the card ever had here: an app may still be sealed to an older one. */
+static bool opens(const struct vault_app *app, const struct vault_card *card)
 {
-    const json_t *item;
-    size_t index;
-    json_array_foreach (json_object_get(app->key_entry, "cards"), index, item)
-        if (strcmp(json_string_value(item), kid) == 0)
-            return true;
+    const json_t *kid, *entry;
+    size_t i, j;
+    json_array_foreach (json_object_get(app->key_entry, "cards"), i, kid)
+        json_array_foreach (card->entries, j, entry)
+            if (strcmp(json_string_value(kid), json_text(entry, "kid")) == 0)
+                return true;
     return false;
 }
 
@@ -216,38 +223,24 @@ static int note_app(void *context, const struct store_app *row, struct error *er
     if (vault_signed_head(removing->front->vault, &head, error) < 0 ||
         vault_app_find(removing->front->vault, &head, row->app, &app, error) < 0)
         return -1;
-    if (!opens(&app, removing->removal.kid))
+    if (!opens(&app, &removing->removal.card))
         return 0;
     return json_array_append_new(removing->removal.apps, json_string(row->app)) < 0
                ? error_memory(error)
                : 0;
 }
 
-/* The newest entry of the card; a second run of a removal finds it, too, and goes on. */
-static int find_card(struct front *front, const char *serial, json_t **ret_entry, bool *ret_removed,
-                     struct error *error)
+/* A second run of a removal finds it in the log already, and goes on. */
+static int find_card(struct removing *removing, const char *serial, struct error *error)
 {
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
-    struct vault *vault = front->vault;
-    uint64_t card, removal;
-    bool found, removed;
-    if (vault_signed_head(vault, &head, error) < 0 ||
-        store_entry_newest(vault->store, entry_type_name(ENTRY_CARD), serial, &card, &found,
-                           error) < 0 ||
-        store_entry_newest(vault->store, entry_type_name(ENTRY_REMOVAL), serial, &removal, &removed,
-                           error) < 0)
+    struct removal *removal = &removing->removal;
+    if (vault_signed_head(removing->front->vault, &head, error) < 0 ||
+        vault_card_find(removing->front->vault, &head, serial, &removal->card, error) < 0)
         return -1;
-    if (!found) {
-        error_set(error, CODE_USAGE, "card '%s' was never enrolled in this vault", serial);
-        return error_hint(error, "p11vault card list");
-    }
-    bool is_void = true;
-    /* What no card has signed is no removal, whether or not it was declared void yet. */
-    removed = removed && removal > card && removal < head.checkpoint.size;
-    if (removed && vault_is_void(vault, &head, removal, &is_void, error) < 0)
-        return -1;
-    *ret_removed = !is_void;
-    return vault_signed_entry(vault, &head, card, ENTRY_CARD, ret_entry, error);
+    removal->serial = serial;
+    removal->is_written = removal->card.is_removed;
+    return 0;
 }
 
 static int remove_from(struct removing *removing, const char *app, struct error *error)
@@ -286,21 +279,14 @@ int front_remove_card(struct front *front, const char *serial, bool lost,
                       void (*told)(void *context, const char *app), void *context,
                       struct error *error)
 {
-    __attribute__((cleanup(removing_clear))) struct removing removing = {.front = front};
-    auto_json json_t *card = NULL;
+    __attribute__((cleanup(removing_clear))) struct removing removing = {
+        .front = front, .removal = {.lost = lost, .apps = json_array()}};
     auto_close int trust_lock = -1;
-    bool is_removed;
-    if (session_prepare(front, true, &trust_lock, error) < 0 ||
-        find_card(front, serial, &card, &is_removed, error) < 0)
-        return -1;
-    removing.removal = (struct removal){.serial = serial,
-                                        .kid = json_text(card, "kid"),
-                                        .lost = lost,
-                                        .is_written = is_removed,
-                                        .apps = json_array()};
     if (!removing.removal.apps)
         return error_memory(error);
-    if (store_app_each(front->vault->store, note_app, &removing, error) != 0)
+    if (session_prepare(front, true, &trust_lock, error) < 0 ||
+        find_card(&removing, serial, error) < 0 ||
+        store_app_each(front->vault->store, note_app, &removing, error) != 0)
         return -1;
     return remove_from_all(&removing, told, context, error);
 }

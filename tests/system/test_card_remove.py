@@ -1,7 +1,9 @@
 """Cards that come and go: a recovery card, a card that is removed, one that is lost; backups."""
 
+import contextlib
 import json
 import os
+import sqlite3
 
 import pytest
 
@@ -93,6 +95,42 @@ def test_enrolled_again(soft_vault, graph, pair):
     soft_vault.done("audit", "verify")
 
 
+def test_all_keys_of_a_card_go(soft_vault, graph, pair):
+    """A card is its serial number: with it goes every key that was enrolled, until one is enrolled again."""
+    first, second = pair
+    soft_vault.done("card", "enroll", f"pkcs11:serial={first}", "--key", "rsa:2048")
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    assert sorted(openers(soft_vault)) == sorted([first, first, second])
+    soft_vault.done("card", "remove", first, "--yes", "--card", second)
+    assert openers(soft_vault) == [second]
+    soft_vault.done("app", "reseal", "ads")
+    assert openers(soft_vault) == [second]
+    kids = [one["kid"] for one in Facts(soft_vault).entries if one["type"] == "card"]
+    soft_vault.done("card", "enroll", f"pkcs11:serial={first}", "--key", "rsa:2048")
+    soft_vault.done("app", "reseal", "ads", "--card", second)
+    assert sorted(openers(soft_vault)) == sorted(pair)
+    newest = [one for one in Facts(soft_vault).entries if one["type"] == "app-key"][-1]
+    assert kids[0] not in newest["cards"] and len(set(kids)) == 3
+    soft_vault.done("card", "remove", first, "--yes", "--card", second)
+    soft_vault.done("app", "reseal", "ads")
+    assert openers(soft_vault) == [second]
+    refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
+    exchange_again(soft_vault, graph)
+    soft_vault.done("audit", "verify")
+
+
+def test_a_removal_filed_elsewhere(soft_vault, pair):
+    """What the store's columns say of an entry hides no removal: all entries are read."""
+    first, second = pair
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    soft_vault.done("card", "remove", first, "--yes", "--card", second)
+    with contextlib.closing(sqlite3.connect(soft_vault.directory / "vault.db")) as store, store:
+        store.execute("UPDATE entry SET type = 'notice', subject = 'x' WHERE type = 'removal'")
+        store.execute("UPDATE card SET serial = 'x', kid = 'x'")
+    soft_vault.done("app", "reseal", "ads", "--card", second)
+    assert openers(soft_vault) == [second]
+
+
 def test_the_last_card_stays(soft_vault, graph):
     """Nothing could be opened any more."""
     card = SoftCard(soft_vault)
@@ -118,6 +156,18 @@ def test_lost(soft_vault, graph, pair):
     soft_vault.done("app", "set-secret", "ads", stdin="0123456789abcdef0123456789abcdef")
     assert "is exposed" not in soft_vault.done("status").err
     soft_vault.done("audit", "verify")
+
+
+def test_lost_once(soft_vault, graph, pair):
+    """That the card was found and removed again takes nothing back of what is exposed."""
+    first, second = pair
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    soft_vault.done("card", "remove", first, "--lost", "--yes", "--card", second)
+    soft_vault.done("card", "enroll", f"pkcs11:serial={first}")
+    soft_vault.done("card", "remove", first, "--yes", "--card", second)
+    assert f"{GRANT}  exposed" in soft_vault.done("status").out
+    exchange_again(soft_vault, graph)
+    assert f"{GRANT}  valid" in soft_vault.done("status").out
 
 
 # ---- backups ----
