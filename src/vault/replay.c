@@ -257,6 +257,18 @@ static int note_outcome(struct replay *replay, uint64_t index, const struct entr
     return 0;
 }
 
+/* What a card has signed for cannot be taken back behind its checkpoint. */
+static int note_void(struct replay *replay, const struct entry_view *view, struct error *error)
+{
+    int64_t index = entry_view_number(view, "entry", -1);
+    size_t met = replay->next_checkpoint;
+    if (json_object_del(replay->granted, replay_number(index).text) < 0)
+        return error_set(error, CODE_LOG, "it declares void what grants no trust");
+    return met > 0 && (uint64_t)index < replay->checkpoints[met - 1].size
+               ? error_set(error, CODE_LOG, "it declares void what a card has signed for")
+               : 0;
+}
+
 static int note_entry(struct replay *replay, uint64_t index, const struct entry_view *view,
                       const char *text, size_t size, struct error *error)
 {
@@ -272,10 +284,7 @@ static int note_entry(struct replay *replay, uint64_t index, const struct entry_
     case ENTRY_OUTCOME:
         return note_outcome(replay, index, view, error);
     case ENTRY_VOID:
-        return json_object_del(replay->granted,
-                               replay_number(entry_view_number(view, "entry", -1)).text) < 0
-                   ? error_set(error, CODE_LOG, "it declares void what grants no trust")
-                   : 0;
+        return note_void(replay, view, error);
     case ENTRY_VAULT:
         return index != 0 || !entry_part_is(entry_view_text(view, "vault"), replay->vault_id)
                    ? error_set(error, CODE_LOG, "it is the first entry of another vault")
