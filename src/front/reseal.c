@@ -90,7 +90,8 @@ static int rewrap(struct resealing *resealing, struct error *error)
     const struct store_app *app = &resealing->app.row;
     if (session_tell_app(session, &resealing->head, &resealing->app, error) < 0 ||
         session_tell_recipients(session, &resealing->head, &resealing->cards, error) < 0 ||
-        session_take_made(session, MESSAGE_REWRAP, app->app, NULL, 0, &resealing->made, error) < 0)
+        session_tell_tail(session, &resealing->head, error) < 0 ||
+        session_rewrap(session, app->app, &resealing->made, error) < 0)
         return -1;
     if (strcmp(resealing->made.kid, vault_app_kid(&resealing->app)) != 0)
         return error_set(error, CODE_FAULT, "the card room sealed another key than the app's");
@@ -158,7 +159,8 @@ static int carry_out(struct resealing *resealing, const char *app, struct error 
     if (session_open(session, &resealing->cards, kids, purpose, 0, 0, error) < 0 ||
         session_tell_head(session, &resealing->head, error) < 0 ||
         (app && rewrap(resealing, error) < 0) || write_entries(resealing, error) < 0 ||
-        session_tell_tail(session, &resealing->head, error) < 0 || session_sign(session, error) < 0)
+        session_tell_tail(session, &resealing->head, error) < 0 ||
+        session_sign_sealed(session, app ? &resealing->made : NULL, error) < 0)
         return -1;
     return keep_row(resealing, error);
 }
