@@ -13,6 +13,7 @@ struct removal {
     struct vault_card card;
     bool lost;
     bool is_written; /* the log has it already */
+    uint64_t index;  /* of its entry, once it is written */
     json_t *apps;    /* that it opens */
 };
 
@@ -102,8 +103,7 @@ static int rewrap(struct resealing *resealing, struct error *error)
 
 static int append_removal(struct resealing *resealing, struct error *error)
 {
-    const struct removal *removal = resealing->removal;
-    uint64_t index;
+    struct removal *removal = resealing->removal;
     if (!removal || removal->is_written)
         return 0;
     const json_t *entries = removal->card.entries;
@@ -111,8 +111,8 @@ static int append_removal(struct resealing *resealing, struct error *error)
     json_t *members =
         json_pack("{s:s, s:s, s:b, s:O, s:s}", "card", removal->serial, "kid", kid, "lost",
                   removal->lost, "apps", removal->apps, "use", resealing->session.use);
-    return vault_append(resealing->front->vault, ENTRY_REMOVAL, removal->serial, members, &index,
-                        error);
+    return vault_append(resealing->front->vault, ENTRY_REMOVAL, removal->serial, members,
+                        &removal->index, error);
 }
 
 static int write_entries(struct resealing *resealing, struct error *error)
@@ -232,6 +232,21 @@ static int note_app(void *context, const struct store_app *row, struct error *er
                : 0;
 }
 
+/*
+ * From here on the card's signature counts for what it signed before alone: the card room, too, reads that in the trust file.  Its last
+ * signature cannot be over the removal, because no card signs for a removal but the one whose session wrote it.
+ */
+static int end_trust(struct front *front, const struct removal *removal, uint64_t index,
+                     struct error *error)
+{
+    const json_t *entry;
+    size_t i;
+    json_array_foreach (removal->card.entries, i, entry)
+        if (vault_trust_end(front->vault, json_text(entry, "sign"), index, error) < 0)
+            return -1;
+    return 0;
+}
+
 /* A second run of a removal finds it in the log already, and goes on. */
 static int find_card(struct removing *removing, const char *serial, struct error *error)
 {
@@ -242,7 +257,9 @@ static int find_card(struct removing *removing, const char *serial, struct error
         return -1;
     removal->serial = serial;
     removal->is_written = removal->card.is_removed;
-    return 0;
+    /* The run that has removed it may have ended before it came to this. */
+    return removal->is_written ? end_trust(removing->front, removal, removal->card.removal, error)
+                               : 0;
 }
 
 static int remove_from(struct removing *removing, const char *app, struct error *error)
@@ -255,6 +272,9 @@ static int remove_from(struct removing *removing, const char *app, struct error 
     size_t cards;
     if (reseal(&resealing, app, &cards, error) < 0)
         return app ? error_prefix(error, "app '%s'", app) : -1;
+    if (!removing->removal.is_written &&
+        end_trust(removing->front, &removing->removal, removing->removal.index, error) < 0)
+        return -1;
     removing->removal.is_written = true;
     return 0;
 }

@@ -84,6 +84,40 @@ def test_removing_that_was_cut_off(soft_vault, pair):
     refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
 
 
+def limits(vault):
+    """How far the key of each card counts, by the trust file; None: without an end."""
+    keys = json.loads(vault.done("audit", "key", "--json").out)
+    listed = [line for line in vault.trust.read_text().splitlines() if not line.startswith("#")]
+    said = [line for line in vault.done("audit", "key").out.splitlines() if line[0] != "#"]
+    assert listed == said
+    cards = {one["sign"]: one["card"] for one in Facts(vault).entries if one["type"] == "card"}
+    return {cards[key["vkey"]]: key.get("until") for key in keys}
+
+
+def test_its_signature_counts_no_more(soft_vault, pair):
+    """The trust file says so, to the card room, too; a run that ended before it did is made good."""
+    first, second = pair
+    note = "# ann's\n"
+    soft_vault.trust.write_text(note + soft_vault.trust.read_text())
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    assert limits(soft_vault) == {first: None, second: None}
+    before = soft_vault.trust.read_text()
+    assert "tell your auditors" in soft_vault.done("card", "remove", first, "--yes", "--card",
+                                                   second).err
+    types = [one["type"] for one in Facts(soft_vault).entries]
+    assert limits(soft_vault) == {first: types.index("removal"), second: None}
+    after = soft_vault.trust.read_text()
+    assert after.startswith(note) and len(after.splitlines()) == len(before.splitlines())
+    soft_vault.trust.write_text(before)
+    refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
+    assert soft_vault.trust.read_text() == after
+    refused(soft_vault.run("audit", "checkpoint", "--card", first), 20, "is not a trusted card")
+    soft_vault.done("card", "enroll", f"pkcs11:serial={first}")
+    assert limits(soft_vault) == {first: None, second: None}
+    soft_vault.done("audit", "checkpoint", "--card", first)
+    soft_vault.done("audit", "verify")
+
+
 def test_enrolled_again(soft_vault, graph, pair):
     """A card that was found again counts again."""
     first, second = pair
