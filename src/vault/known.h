@@ -22,7 +22,7 @@ int vault_known_record(struct vault *vault, const struct signed_head *head, cons
                        int64_t version, uint64_t *ret_index, json_t **ret_entry,
                        struct error *error);
 
-/* Calls `each` for the uses that have an intent and no outcome, the oldest first; stops when it returns non-zero. */
+/* Calls `each` for the uses that have an intent and no outcome, in no order; stops when it returns non-zero. */
 int vault_known_open_uses(struct vault *vault, const struct signed_head *head,
                           int (*each)(void *context, const char *use, struct error *error),
                           void *context, struct error *error);

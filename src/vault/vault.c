@@ -61,14 +61,16 @@ static int check_directory(const char *path, struct error *error)
     return 0;
 }
 
-/* Entries go on once they are durable, and not when they never were. */
+/* Entries go on once they are durable, and not when they never were; what was read of those is forgotten. */
 static void ended(void *context, bool is_committed)
 {
     struct vault *vault = context;
-    if (is_committed)
+    if (is_committed) {
         forward_send(vault->forward);
-    else
-        forward_drop(vault->forward);
+        return;
+    }
+    forward_drop(vault->forward);
+    vault_known_free(TAKE(vault->known));
 }
 
 static int begin_forwarding(struct vault *vault, struct error *error)
