@@ -7,13 +7,16 @@
 
 #include "session.h"
 
+/* The card room takes 64 entries that grant trust, of which one is the app key's. */
+#define REMOVAL_APPS_MAX (63 * ENTRY_ELEMENTS_MAX)
+
 /* A card that is trusted no more; NULL in `resealing`: none. */
 struct removal {
     const char *serial;
     struct vault_card card;
     bool lost;
     bool is_written; /* the log has it already */
-    uint64_t index;  /* of its entry, once it is written */
+    uint64_t index;  /* of its last entry, once it is written */
     json_t *apps;    /* that it opens */
 };
 
@@ -101,6 +104,16 @@ static int rewrap(struct resealing *resealing, struct error *error)
 
 /* ---- the log ---- */
 
+/* A list in an entry has an end: more apps than that take more entries, which count together.  NULL: no memory. */
+static json_t *list_part(const json_t *list, size_t first)
+{
+    auto_json json_t *part = json_array();
+    for (size_t i = first; i < json_array_size(list) && i - first < ENTRY_ELEMENTS_MAX; i++)
+        if (json_array_append(part, json_array_get(list, i)) < 0)
+            return NULL;
+    return TAKE(part);
+}
+
 static int append_removal(struct resealing *resealing, struct error *error)
 {
     struct removal *removal = resealing->removal;
@@ -108,11 +121,17 @@ static int append_removal(struct resealing *resealing, struct error *error)
         return 0;
     const json_t *entries = removal->card.entries;
     const char *kid = json_text(json_array_get(entries, json_array_size(entries) - 1), "kid");
-    json_t *members =
-        json_pack("{s:s, s:s, s:b, s:O, s:s}", "card", removal->serial, "kid", kid, "lost",
-                  removal->lost, "apps", removal->apps, "use", resealing->session.use);
-    return vault_append(resealing->front->vault, ENTRY_REMOVAL, removal->serial, members,
-                        &removal->index, error);
+    size_t first = 0;
+    do {
+        json_t *members = json_pack("{s:s, s:s, s:b, s:o, s:s}", "card", removal->serial, "kid",
+                                    kid, "lost", removal->lost, "apps",
+                                    list_part(removal->apps, first), "use", resealing->session.use);
+        if (vault_append(resealing->front->vault, ENTRY_REMOVAL, removal->serial, members,
+                         &removal->index, error) < 0)
+            return -1;
+        first += ENTRY_ELEMENTS_MAX;
+    } while (first < json_array_size(removal->apps));
+    return 0;
 }
 
 static int write_entries(struct resealing *resealing, struct error *error)
@@ -227,6 +246,9 @@ static int note_app(void *context, const struct store_app *row, struct error *er
         return -1;
     if (!opens(&app, &removing->removal.card))
         return 0;
+    if (json_array_size(removing->removal.apps) == REMOVAL_APPS_MAX)
+        return error_set(error, CODE_CONFIG, "card '%s' opens more than %d apps",
+                         removing->removal.serial, REMOVAL_APPS_MAX);
     return json_array_append_new(removing->removal.apps, json_string(row->app)) < 0
                ? error_memory(error)
                : 0;

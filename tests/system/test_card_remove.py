@@ -192,6 +192,24 @@ def test_lost(soft_vault, graph, pair):
     soft_vault.done("audit", "verify")
 
 
+def test_a_card_of_many_apps(soft_vault, graph, pair):
+    """More than one entry can name: all of them are sealed anew, and exposed."""
+    first, second = pair
+    names = [f"app{number:02}" for number in range(64)]
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    for number, name in enumerate(names):
+        soft_vault.done("app", "add", name, "--provider", "meta", "--id", str(1000 + number),
+                        "--origin", graph.origin, stdin="0123456789abcdef0123456789abcdef")
+    said = soft_vault.done("card", "remove", first, "--lost", "--yes", "--card", second).err
+    assert said.count("sealed anew without that card") == 65
+    removals = [one for one in Facts(soft_vault).entries if one["type"] == "removal"]
+    assert [len(one["apps"]) for one in removals] == [64, 1]
+    assert sorted(removals[0]["apps"] + removals[1]["apps"]) == sorted(["ads", *names])
+    status = soft_vault.done("status").err
+    assert all(f"the secret of '{name}' is exposed" in status for name in names)
+    refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
+
+
 def test_lost_once(soft_vault, graph, pair):
     """That the card was found and removed again takes nothing back of what is exposed."""
     first, second = pair
