@@ -86,7 +86,7 @@ def test_signed_by_a_card_that_was_enrolled_again(pair):
 def test_a_removal_that_is_void(pair):
     """No card has signed for it: it removes nothing."""
     copy, store, _, two = pair
-    store.append(entry("void", entry=two.remove(), reason="x"), "void", "x")
+    store.append(entry("void", entry=two.remove(), reason="x"), "void", "")
     two.sign()
     assert copy.verify().code == 0, copy.verify()
 
@@ -96,5 +96,5 @@ def test_what_is_signed_cannot_be_declared_void(pair):
     copy, store, one, two = pair
     removal = two.remove()
     one.sign()
-    void = store.append(entry("void", entry=removal, reason="x"), "void", "x")
+    void = store.append(entry("void", entry=removal, reason="x"), "void", "")
     check_refused(copy.verify(), f"entry {void}: it declares void what a card has signed for")
