@@ -23,8 +23,8 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 
 int nanosleep(const struct timespec *wanted, struct timespec *left)
 {
-    long long part = (wanted->tv_sec * 1000000000LL + wanted->tv_nsec) /
-                     setting("P11VAULT_TEST_SOONER", 1);
+    long long part =
+        (wanted->tv_sec * 1000000000LL + wanted->tv_nsec) / setting("P11VAULT_TEST_SOONER", 1);
     struct timespec time = {.tv_sec = part / 1000000000, .tv_nsec = part % 1000000000};
     return (int)syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, left);
 }
