@@ -91,12 +91,13 @@ static bool scan_hex(struct cursor *cursor, size_t digits)
 {
     if ((size_t)(cursor->end - cursor->at) < digits + 2 || !take(cursor, '"'))
         return false;
+    /* Which of them are letters is chance: looked at without a branch, and judged at the end. */
+    bool all = true;
     for (size_t i = 0; i < digits; i++) {
-        char digit = *cursor->at++;
-        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')))
-            return false;
+        unsigned digit = (unsigned char)*cursor->at++;
+        all &= (digit - '0' < 10) | (digit - 'a' < 6);
     }
-    return take(cursor, '"');
+    return take(cursor, '"') && all;
 }
 
 static bool scan_plain(struct cursor *cursor, char ret_text[PLAIN_MAX])
@@ -302,7 +303,8 @@ static bool find_type(const char *text, size_t size, enum entry_type *ret_type)
     for (unsigned type = 0; type < ENTRY_TYPES; type++) {
         const char *known = entry_type_name((enum entry_type)type);
         size_t length = strlen(known);
-        if (left > length && memcmp(name, known, length) == 0 && name[length] == '"') {
+        if (left > length && *name == *known && memcmp(name, known, length) == 0 &&
+            name[length] == '"') {
             *ret_type = (enum entry_type)type;
             return true;
         }
