@@ -106,7 +106,7 @@ static int check_columns(const struct store_record *row, const struct replay_rec
     auto_free char *text = NULL;
     if (!columns || json_canonical(columns, &text, error) < 0)
         return bad_record(row, "its clear columns cannot be read", error);
-    struct digest digest = digest_of(text, strlen(text));
+    struct digest digest = digest_of_public(&(struct digest_part){text, strlen(text)}, 1);
     return digest_equal(&digest, &known->columns)
                ? 0
                : bad_record(row, "its clear columns are not those in the log", error);
@@ -130,7 +130,8 @@ static int check_row(void *context, const struct store_record *row, struct error
     if (strcmp(row->digest, known->digest) != 0)
         return bad_record(row, "its digest is not the one in the log", error);
     if (row->jwe) {
-        struct digest actual = digest_of(row->jwe, strlen(row->jwe));
+        struct digest actual =
+            digest_of_public(&(struct digest_part){row->jwe, strlen(row->jwe)}, 1);
         digest_hex(&actual, hex);
         if (strcmp(hex, row->digest) != 0)
             return bad_record(row, "its ciphertext is not the one that was sealed", error);
@@ -266,7 +267,7 @@ static int check_store(struct pass *pass, struct error *error)
     pass->key_entries = json_object();
     if (!pass->waiting || !pass->key_entries)
         return error_memory(error);
-    if (store_record_each(store, check_row, pass, error) != 0 ||
+    if (store_record_each_stored(store, check_row, pass, error) != 0 ||
         check_missing(&pass->replay, error) < 0 ||
         store_app_each(store, check_app, pass, error) != 0 ||
         store_card_each(store, check_card, pass, error) != 0 || check_granted(pass, error) < 0 ||
