@@ -1,5 +1,6 @@
 /*
- * `audit verify` of a store: one pass over the entries, then records, apps and cards against what they said.
+ * `audit verify` of a store: one pass over the entries, then records, apps and cards against what they said.  The pass is made by two
+ * threads: this one reads the store, the relay's checks what was read; `replay` is the other's until the relay has ended.
  */
 #include "p11vault/vault/verify.h"
 
@@ -7,12 +8,14 @@
 #include <string.h>
 
 #include "p11vault/vault/grants.h"
+#include "relay.h"
 #include "replay.h"
 
 struct pass {
     struct vault *vault;
     struct replay replay;
     struct store_nodes *nodes;
+    struct relay *relay;
     json_t *key_entries; /* app → index of the entry that its row's app key stands on */
     json_t *waiting;     /* index as text → entry that grants trust and has met no row yet */
     uint64_t records;
@@ -34,15 +37,12 @@ static int take_checkpoint(void *context, uint64_t size, const char *note, struc
     return replay_checkpoint(&pass->replay, size, note, error);
 }
 
-static int check_nodes(struct pass *pass, struct error *error)
+static int check_nodes(const struct replay *replay, const struct relayed *entry,
+                       struct error *error)
 {
-    const struct replay *replay = &pass->replay;
     for (size_t i = 0; i < replay->node_count; i++) {
         const struct merkle_node *node = &replay->nodes[i];
-        struct digest stored;
-        if (store_nodes_next(pass->nodes, node->level, node->position, &stored, error) < 0)
-            return -1;
-        if (!digest_equal(&stored, &node->hash))
+        if (!digest_equal(&entry->nodes[i], &node->hash))
             return error_set(error, CODE_LOG,
                              "its bytes are not those that were hashed (node %u/%llu)", node->level,
                              (unsigned long long)node->position);
@@ -80,15 +80,45 @@ static int check_filing(const struct store_filed *filed, const struct entry_view
     return error_set(error, CODE_LOG, "it is filed under another type or subject");
 }
 
-static int take_entry(void *context, const struct store_filed *filed, struct error *error)
+static int take_entry(void *context, const struct relayed *entry, struct error *error)
+{
+    struct replay *replay = context;
+    const struct store_filed *filed = &entry->filed;
+    struct entry_view view;
+    if (replay_read(replay, filed->text, filed->size, &view, error) < 0)
+        return -1;
+    if (check_nodes(replay, entry, error) < 0 || check_filing(filed, &view, error) < 0)
+        return replay_bad_entry(filed->index, error);
+    return replay_take(replay, filed->text, filed->size, &view, error);
+}
+
+/* ---- reading ---- */
+
+#define UNWANTED 1 /* a check has failed */
+
+/* An entry completes its own node and, for each bit that is set at the end of its index, the one above. */
+static int read_entry(void *context, const struct store_filed *filed, struct error *error)
 {
     struct pass *pass = context;
-    struct entry_view view;
-    if (replay_read(&pass->replay, filed->text, filed->size, &view, error) < 0)
+    struct digest nodes[MERKLE_LEVELS];
+    unsigned level = 0;
+    do {
+        if (store_nodes_next(pass->nodes, level, filed->index >> level, &nodes[level], error) < 0)
+            return replay_bad_entry(filed->index, error);
+    } while ((filed->index >> level++ & 1) != 0);
+    const struct relayed entry = {.filed = *filed, .nodes = nodes, .node_count = level};
+    return relay_put(pass->relay, &entry) ? 0 : UNWANTED;
+}
+
+/* What a check finds stands before what the reader, who is ahead, could not read. */
+static int pass_entries(struct pass *pass, struct error *error)
+{
+    struct store *store = pass->vault->store;
+    if (store_nodes_open(store, &pass->nodes, error) < 0 ||
+        relay_start(take_entry, &pass->replay, &pass->relay, error) < 0)
         return -1;
-    if (check_nodes(pass, error) < 0 || check_filing(filed, &view, error) < 0)
-        return replay_bad_entry(filed->index, error);
-    return replay_take(&pass->replay, filed->text, filed->size, &view, error);
+    int read = store_filed_each(store, 0, read_entry, pass, error);
+    return relay_end(pass->relay, error) < 0 || read < 0 ? -1 : replay_end(&pass->replay, error);
 }
 
 /* ---- what the entries said, against what the store holds ---- */
@@ -287,10 +317,8 @@ static int run(struct pass *pass, struct error *error)
     struct store *store = vault->store;
     if (replay_begin(&pass->replay, store_vault_id(store), vault->origin, &vault->trust, error) <
             0 ||
-        store_nodes_open(store, &pass->nodes, error) < 0 ||
         store_checkpoint_each(store, take_checkpoint, pass, error) != 0 ||
-        store_filed_each(store, 0, take_entry, pass, error) != 0 ||
-        replay_end(&pass->replay, error) < 0)
+        pass_entries(pass, error) < 0)
         return -1;
     return check_store(pass, error);
 }
