@@ -50,7 +50,8 @@ int entry_read(const char *text, size_t size, enum entry_type *ret_type, json_t 
 
 /*
  * The same judgement without objects, several times as fast: for who reads whole logs.  True means that entry_read() takes these
- * bytes, and the view says what they are; false that it must be asked what is wrong with them.  Values point into the text.
+ * bytes, and the view says what they are; false that it must be asked what is wrong with them.  Values point into the text.  For one
+ * thread at a time.
  */
 struct entry_part {
     const char *text;
