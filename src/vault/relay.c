@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCHES 4
+#define BATCHES 32 /* so many that both have work while one waits for a processor */
 #define BATCH_ENTRIES 256
 #define LARGEST_ENTRY (STORE_ENTRY_MAX + MERKLE_LEVELS * sizeof(struct digest) + 1024)
 #define BATCH_BYTES ((size_t)64 * 1024 + LARGEST_ENTRY)
