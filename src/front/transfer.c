@@ -6,11 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "p11vault/seal/jwe.h"
 #include "typing.h"
 
 #define INTENT_RECORDS 60 /* an entry lists at most 64 */
-#define MOVE_MS 30000
 
 void transfer_clear(struct transfer *transfer)
 {
@@ -31,7 +29,8 @@ static json_t *intent_members(const struct transfer *transfer, size_t first, siz
         const struct store_record *row = &job->records[i];
         json_array_append_new(opens, json_pack("{s:s, s:I, s:s}", "name", row->name, "version",
                                                (json_int_t)row->version, "digest", row->digest));
-        json_array_append_new(seals, json_string(transfer->moved[i].name.full));
+        if (transfer->moved)
+            json_array_append_new(seals, json_string(transfer->moved[i].name.full));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "verb", job->verb, "name", transfer->about,
                      "card", job->front->card ? job->front->card : "", "origin", "", "opens", opens,
@@ -74,7 +73,7 @@ int transfer_open(struct transfer *transfer, const struct vault_cards *cards, st
     (void)snprintf(purpose, sizeof(purpose), "%s %s", job->verb, transfer->about);
     if (session_make_way(session, error) < 0 ||
         session_open(session, cards, json_object_get(job->app.key_entry, "cards"), purpose,
-                     job->record_count, job->record_count, error) < 0 ||
+                     job->record_count, transfer->moved ? job->record_count : 0, error) < 0 ||
         start_exchange_room(job, error) < 0 || session_tell_head(session, &job->head, error) < 0)
         return -1;
     return job_tell_records(job, error);
@@ -104,107 +103,83 @@ static int tell(struct transfer *transfer, size_t number, struct error *error)
     if (json_canonical(facts, &text, error) < 0)
         return -1;
     uint64_t slot = job->record_count + number;
-    int sent = channel_send(channel, MESSAGE_RECORD, error, NUMBER(number), TEXT(row->digest),
-                            TEXT(row->app), TEXT(row->name), TEXT(row->kind), NUMBER(row->version),
-                            TEXT(row->jwe));
-    if (sent == 0)
-        sent = channel_send(channel, MESSAGE_SLOT, error, NUMBER(slot), TEXT(text));
+    if (job_tell_record(job, number, row, error) < 0)
+        return -1;
+    int sent = channel_send(channel, MESSAGE_SLOT, error, NUMBER(slot), TEXT(text));
     if (sent == 0)
         sent = channel_send(channel, MESSAGE_RESEAL, error, NUMBER(number), NUMBER(slot));
     return session_tell(job->exchange, sent, error);
 }
 
-/* The room's word is not enough: what it sealed must be for this name and version. */
 static int take_issued(struct transfer *transfer, size_t number, const struct message *issued,
                        struct error *error)
 {
     struct moved *moved = &transfer->moved[number];
-    const char *text = message_text(issued, 2);
-    auto_json json_t *facts = NULL;
-    struct jwe_header header;
     if (moved->jwe || message_number(issued, 0) != transfer->job.record_count + number)
         return error_set(error, CODE_FAULT, "the exchange room sealed what nobody asked for");
-    if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
-        jwe_read_header(message_text(issued, 1), &header, error) < 0)
+    if (job_check_issued(issued, &moved->name, moved->version, transfer->kid, NULL, error) < 0)
         return -1;
-    const char *name = json_text(facts, "name");
-    if (!name || strcmp(name, moved->name.full) != 0 ||
-        json_number(facts, "version", 0) != moved->version)
-        return error_set(error, CODE_FAULT, "the exchange room sealed another record");
     return store_text_set(&moved->jwe, message_text(issued, 1), error);
 }
 
-int transfer_move(struct transfer *transfer, size_t number, struct error *error)
+int transfer_expect(struct transfer *transfer, enum message_type type, struct deadline deadline,
+                    struct message *ret_message, struct error *error)
 {
     struct job *job = &transfer->job;
-    struct deadline deadline = deadline_in(MOVE_MS);
-    if (tell(transfer, number, error) < 0)
-        return -1;
     for (;;) {
-        struct message message;
-        if (channel_receive(room_channel(job->exchange), deadline, &message, error) < 0) {
+        if (channel_receive(room_channel(job->exchange), deadline, ret_message, error) < 0) {
             room_explain(job->exchange, error);
             return -1;
         }
-        int result = 0;
-        if (message.type == MESSAGE_WANT)
-            result = session_hand(&job->session, message_number(&message, 0), error);
-        else if (message.type == MESSAGE_ISSUED)
-            result = take_issued(transfer, number, &message, error);
-        else if (message.type == MESSAGE_RESEALED && transfer->moved[number].jwe)
-            transfer->clear_us += (int64_t)message_number(&message, 0);
-        else
-            result = error_set(error, CODE_FAULT, "the exchange room sealed nothing");
-        if (result < 0)
-            return -1;
-        if (message.type == MESSAGE_RESEALED)
+        if (ret_message->type == type)
             return 0;
+        if (ret_message->type != MESSAGE_WANT)
+            return error_set(error, CODE_FAULT, "the exchange room does what nobody asked for");
+        if (session_hand(&job->session, message_number(ret_message, 0), error) < 0)
+            return -1;
         if (deadline_passed(deadline))
             return error_set(error, CODE_FAULT, "the exchange room did not answer in time");
     }
 }
 
-/* ---- what stands in the store afterwards ---- */
-
-static char *copy(const char *text)
+int transfer_move(struct transfer *transfer, size_t number, struct error *error)
 {
-    return text ? strdup(text) : NULL;
+    struct deadline deadline = deadline_in(TRANSFER_MS);
+    struct message message;
+    if (tell(transfer, number, error) < 0 ||
+        transfer_expect(transfer, MESSAGE_ISSUED, deadline, &message, error) < 0 ||
+        take_issued(transfer, number, &message, error) < 0 ||
+        transfer_expect(transfer, MESSAGE_RESEALED, deadline, &message, error) < 0)
+        return -1;
+    transfer->clear_us += (int64_t)message_number(&message, 0);
+    return 0;
 }
+
+/* ---- what stands in the store afterwards ---- */
 
 int transfer_row(const struct transfer *transfer, size_t number, struct store_record *ret_row,
                  struct error *error)
 {
     const struct store_record *old = &transfer->job.records[number];
     const struct moved *moved = &transfer->moved[number];
-    struct store_record row = {.name = strdup(moved->name.full),
-                               .app = strdup(moved->name.app),
-                               .kind = strdup(moved->name.kind),
-                               .version = moved->version,
-                               .state = strdup("current"),
-                               .jwe = copy(moved->jwe),
-                               .subject = copy(old->subject),
-                               .scopes = copy(old->scopes),
-                               .expires = old->expires,
-                               .data_expires = old->data_expires,
-                               .issued = old->issued,
-                               .checked = old->checked,
-                               .valid = old->valid};
-    if (!row.name || !row.app || !row.kind || !row.state || !row.jwe ||
-        (old->subject && !row.subject) || (old->scopes && !row.scopes)) {
-        store_record_clear(&row);
-        return error_memory(error);
-    }
-    *ret_row = row;
+    if (vault_new_row(&moved->name, moved->version, "current", moved->jwe, ret_row, error) < 0 ||
+        store_text_set(&ret_row->subject, old->subject, error) < 0 ||
+        store_text_set(&ret_row->scopes, old->scopes, error) < 0)
+        return -1;
+    ret_row->expires = old->expires;
+    ret_row->data_expires = old->data_expires;
+    ret_row->issued = old->issued;
+    ret_row->checked = old->checked;
+    ret_row->valid = old->valid;
     return 0;
 }
 
-int transfer_append_outcome(struct transfer *transfer, const struct error *why, struct error *error)
+int transfer_append_outcome(struct transfer *transfer, struct error *error)
 {
     struct job *job = &transfer->job;
-    json_t *members = json_pack("{s:s, s:s, s:s, s:I, s:s*}", "use", job->session.use, "result",
-                                why ? "failed" : "done", "code",
-                                error_code_name(why ? why->code : CODE_DONE), "plaintext_us",
-                                (json_int_t)transfer->clear_us, "message", why ? why->text : NULL);
+    json_t *members =
+        json_pack("{s:s, s:s, s:s, s:I}", "use", job->session.use, "result", "done", "code",
+                  error_code_name(CODE_DONE), "plaintext_us", (json_int_t)transfer->clear_us);
     uint64_t index;
     if (!members)
         return error_memory(error);
