@@ -66,13 +66,14 @@ static int read_text(const struct statement *statement, int place, const struct 
     size_t size = 0;
     if (store_column_text(statement, place, column->name, column->maximum, &text, &size, error) < 0)
         return -1;
-    if (text == NULL && column->kind == COLUMN_OPTIONAL)
-        return 0;
+    if (text == NULL)
+        return column->kind == COLUMN_OPTIONAL
+                   ? 0
+                   : store_damaged(error, "%s is missing", column->name);
     const char *fault = text_fault(column, text);
     if (fault != NULL)
         return store_damaged(error, "%s %s", column->name, fault);
-    *ret_text = strndup(text, size);
-    return *ret_text == NULL ? error_memory(error) : 0;
+    return store_text_set(ret_text, text, error);
 }
 
 static int read_number(const struct statement *statement, int place, const struct column *column,
