@@ -10,13 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCHES 32 /* so many that both have work while one waits for a processor */
-#define BATCH_ENTRIES 256
 #define LARGEST_ENTRY (STORE_ENTRY_MAX + MERKLE_LEVELS * sizeof(struct digest) + 1024)
 #define BATCH_BYTES ((size_t)64 * 1024 + LARGEST_ENTRY)
 
 struct batch {
-    struct relayed entries[BATCH_ENTRIES];
+    struct relayed entries[RELAY_BATCH_ENTRIES];
     size_t count;
     char bytes[BATCH_BYTES]; /* that the entries point to */
     size_t used;
@@ -31,7 +29,7 @@ struct relay {
     pthread_cond_t moved;
     size_t passed, done; /* batches, of all */
     bool is_ended, has_failed;
-    struct batch batches[BATCHES];
+    struct batch batches[RELAY_BATCHES];
 };
 
 /* ---- the checker ---- */
@@ -43,7 +41,7 @@ static struct batch *next_batch(struct relay *relay)
     while (relay->done == relay->passed && !relay->is_ended)
         pthread_cond_wait(&relay->moved, &relay->lock);
     struct batch *batch =
-        relay->done < relay->passed ? &relay->batches[relay->done % BATCHES] : NULL;
+        relay->done < relay->passed ? &relay->batches[relay->done % RELAY_BATCHES] : NULL;
     pthread_mutex_unlock(&relay->lock);
     return batch;
 }
@@ -115,10 +113,10 @@ static bool pass_batch(struct relay *relay)
     pthread_mutex_lock(&relay->lock);
     relay->passed++;
     pthread_cond_signal(&relay->moved);
-    while (relay->passed - relay->done == BATCHES && !relay->has_failed)
+    while (relay->passed - relay->done == RELAY_BATCHES && !relay->has_failed)
         pthread_cond_wait(&relay->moved, &relay->lock);
     bool is_wanted = !relay->has_failed;
-    struct batch *batch = &relay->batches[relay->passed % BATCHES];
+    struct batch *batch = &relay->batches[relay->passed % RELAY_BATCHES];
     pthread_mutex_unlock(&relay->lock);
     if (is_wanted)
         batch->count = batch->used = 0;
@@ -135,7 +133,7 @@ static const void *keep(struct batch *batch, const void *bytes, size_t size)
 
 bool relay_put(struct relay *relay, const struct relayed *entry)
 {
-    struct batch *batch = &relay->batches[relay->passed % BATCHES];
+    struct batch *batch = &relay->batches[relay->passed % RELAY_BATCHES];
     const struct store_filed *filed = &entry->filed;
     batch->entries[batch->count++] = (struct relayed){
         .filed = {.index = filed->index,
@@ -146,7 +144,7 @@ bool relay_put(struct relay *relay, const struct relayed *entry)
         .nodes = keep(batch, entry->nodes, entry->node_count * sizeof(entry->nodes[0])),
         .node_count = entry->node_count};
     bool is_full =
-        batch->count == BATCH_ENTRIES || sizeof(batch->bytes) - batch->used < LARGEST_ENTRY;
+        batch->count == RELAY_BATCH_ENTRIES || sizeof(batch->bytes) - batch->used < LARGEST_ENTRY;
     return !is_full || pass_batch(relay);
 }
 

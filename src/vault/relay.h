@@ -20,6 +20,10 @@ struct relayed {
     size_t node_count; /* at most MERKLE_LEVELS */
 };
 
+/* How far ahead the reader may be: so far that both have work while one waits for a processor. */
+#define RELAY_BATCHES 32
+#define RELAY_BATCH_ENTRIES 256 /* fewer when they are large */
+
 struct relay;
 
 /* Calls `check` in a thread of its own for each entry that is put, in order, until it fails.  CODE_FAULT without a thread. */
