@@ -41,7 +41,8 @@ int job_find_app(struct job *job, const char *app, struct error *error)
     job->session = SESSION_NONE;
     job->session.front = job->front;
     job->usage.percent = USAGE_UNKNOWN;
-    if (vault_signed_head(vault, &job->head, error) < 0 ||
+    if (vault_lock_app(vault, app, job->changes_key, &job->session.app_lock, error) < 0 ||
+        vault_signed_head(vault, &job->head, error) < 0 ||
         vault_app_find(vault, &job->head, app, &job->app, error) < 0)
         return -1;
     job->origin = vault_app_origin(&job->app);

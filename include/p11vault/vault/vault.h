@@ -69,6 +69,12 @@ int vault_new_use(char ret_use[USE_SIZE], struct error *error);
  */
 int vault_lock(struct vault *vault, const char *name, const char *what, int *ret_descriptor,
                struct error *error);
+/*
+ * The same on "app-NAME": whatever is opened or sealed with an app's key is so by a process that shares this lock, from before it reads
+ * which key that is until what it sealed is in the store; who gives the app another key has the lock alone.  CODE_BUSY.
+ */
+int vault_lock_app(struct vault *vault, const char *app, bool alone, int *ret_descriptor,
+                   struct error *error);
 /* Removes the file of a lock that is held and will not be needed again (a use's). */
 void vault_lock_forget(struct vault *vault, const char *name);
 
