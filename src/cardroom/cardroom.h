@@ -19,8 +19,8 @@
 
 #define USE_TEXT_SIZE 33
 #define PURPOSE_SIZE 320
-#define RECORDS_MAX 4096
-#define SLOTS_MAX 4096
+#define RECORDS_MAX 16384 /* the front's REKEY_RECORDS_MAX */
+#define SLOTS_MAX RECORDS_MAX
 #define GRANTING_MAX 64
 #define APP_NAME_SIZE 65
 
@@ -91,6 +91,7 @@ struct cardroom {
 
     struct locked_record *records;
     size_t record_count;
+    size_t next_intended; /* behind the record that an intent named last */
     struct slot *slots;
 };
 

@@ -133,7 +133,23 @@ static bool is_whole_purpose(const struct cardroom *room)
     return space && whole > size && strcmp(room->purpose + whole - size, rest) == 0;
 }
 
-/* Marks the records that this intent names: by name, version and digest. */
+/* By name, version and digest.  Intents name records in the order in which they were told, so the next is looked at first. */
+static void note_intended(struct cardroom *room, const json_t *item)
+{
+    for (size_t i = 0; i < room->record_count; i++) {
+        size_t number = (room->next_intended + i) % room->record_count;
+        struct locked_record *record = &room->records[number];
+        if (strcmp(record->name, json_text(item, "name")) != 0 ||
+            record->version != json_number(item, "version", -1) ||
+            strcmp(record->digest, json_text(item, "digest")) != 0)
+            continue;
+        record->intended = true;
+        room->next_intended = number + 1;
+        return;
+    }
+}
+
+/* Marks the records that this intent names. */
 static void note_intent(struct cardroom *room, const json_t *entry)
 {
     const json_t *opens = json_object_get(entry, "opens");
@@ -146,13 +162,7 @@ static void note_intent(struct cardroom *room, const json_t *entry)
     if (in_batch)
         room->batch_count++;
     json_array_foreach (opens, index, item)
-        for (size_t i = 0; i < room->record_count; i++) {
-            struct locked_record *record = &room->records[i];
-            if (strcmp(record->name, json_text(item, "name")) == 0 &&
-                record->version == json_number(item, "version", -1) &&
-                strcmp(record->digest, json_text(item, "digest")) == 0)
-                record->intended = true;
-        }
+        note_intended(room, item);
 }
 
 /* entry: index, bytes */

@@ -160,6 +160,14 @@ int renewal_parse(const struct arguments *arguments, enum front_renewal how,
 int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, size_t count,
                 struct error *error);
 
+/* progress.c: how far a long run is, drawn over itself where standard error is a terminal. */
+struct progress {
+    size_t count, done, failed;
+};
+void progress_draw(const struct progress *progress);
+/* Before anything else is said. */
+void progress_clear(const struct progress *progress);
+
 /* Asks a yes-or-no question at the terminal; `otherwise` where there is none. */
 bool confirm(const char *question, bool otherwise);
 

@@ -14,6 +14,7 @@
 #include "session.h"
 
 #define JOB_RECORDS_MAX 4096
+#define REKEY_RECORDS_MAX 16384 /* all that an app has, at once */
 #define NO_RECORD SIZE_MAX
 
 struct job {
