@@ -9,7 +9,7 @@ done it, by wrong lengths, stale handles, other bytes, a card that is pulled out
 the end of the process.  The first call of each function returns every value that PKCS#11 knows; calls after it of the
 same function go through the same code, and return those that cards do return.  EVERY n: only each nth of all these.
 
-After each run must hold: the room said what failed, with a code that is the card's and not ours; it was killed by
+After each run must hold: the fault was met; the room said what failed, with a code that is the card's and not ours; it was killed by
 nothing but the fault itself; it left no memory behind (with sanitizers); it tried the PIN once at most; every key it
 handed opens its record, and came after a signature over the log as told that verifies.
 """
@@ -43,7 +43,8 @@ LEAK = 99
 # The card's, its PIN's or the configuration's: never "our own fault", nor the log's.
 CODES = {10, 14, 15, 20, 21, 22, 23}
 PATIENCE = 20
-HANG_SECONDS = 0.2
+HANG_SECONDS = 2  # from one message to the next, when the plan is that none comes: keys are made in less
+ENDS = ("die", "hang")  # what ends the process
 KINDS = {"ec": "ec:P-256", "rsa": "rsa:2048"}
 
 
@@ -119,13 +120,14 @@ class Task:
         self.note = self.last = None
         with Room(self.programs, "card", self.environment(plan),
                   arguments=["--writable", str(self.base)]) as room:
-            said = None
-            if plan and plan.endswith(":hang"):
-                room.channel.settimeout(HANG_SECONDS)
+            said, hangs = None, bool(plan) and plan.endswith(":hang")
+            for channel in (room.channel, room.keys):
+                channel.settimeout(HANG_SECONDS if hangs else PATIENCE)
             try:
                 said = self.talk(room)
-            except Hanging:
+            except TimeoutError:
                 os.kill(room.pid, signal.SIGKILL)  # what a front does at its deadline
+                require(hangs, "hangs")
             except Ended as ended:
                 said = ended.said
             room.close()
@@ -139,7 +141,9 @@ class Task:
         require(logins <= 1, f"{logins} logins for one PIN")
         killed = room.code < 0
         if killed:
-            require(plan and plan.rsplit(":", 1)[1] in ("die", "hang"), f"ended by {-room.code}")
+            require(plan and plan.rsplit(":", 1)[1] in ENDS, f"ended by {-room.code}")
+        if plan:
+            self.must_have_met(plan, killed)
         require(room.code != LEAK, f"leaks: {room.said}")
         names = {name for name, _ in left}
         require("key" not in names, "a key that nobody asked for")
@@ -157,14 +161,20 @@ class Task:
         require(text and len(text) < 1024, "no words")
         return f"code {code}"
 
+    def must_have_met(self, plan, killed):
+        """The planned call was made, and it did what was planned."""
+        name, at, kind = plan.split(":")
+        returned = [value for call, value in self.calls() if call == name][int(at) - 1:int(at)]
+        wanted = kind if kind in ENDS else kind.partition("=")[2]
+        require(returned and wanted in ("", *returned), f"the fault was not met: {returned}")
+        require(killed == (kind in ENDS), f"'{kind}' and not killed, or the reverse")
+
     # ---- what a front does ----
 
     def hear(self, room, name):
         """The fields of the message that must come now."""
         try:
             data = room.channel.recv(65536)
-        except TimeoutError as error:
-            raise Hanging from error
         except ConnectionResetError:
             data = b""
         if not data:
@@ -194,10 +204,6 @@ class Task:
         room.send("end")
         if room.channel.recv(65536):
             raise Broken("said something after the end")
-
-
-class Hanging(Exception):
-    """The room does not answer."""
 
 
 class Ended(Exception):
@@ -350,6 +356,8 @@ def campaign(programs, shim, every):
         process.start()
     told = [results.get() for _ in processes]
     if None in told:
+        for _ in processes:
+            jobs.put(None)
         sys.exit("FAILED: fault campaign: a run without a fault fails")
     firsts = next(found for _, found in told if found)
     full = [(name, plan) for name, calls in firsts.items() for plan in plans(calls)]

@@ -3,7 +3,8 @@
  * function does what a card, a driver or a reader may do.  All is ordered by the module's profile:
  *
  *     P11FAULT_MODULE    the real module
- *     P11FAULT_COUNTS    a file that gets one line for each call: its name and, after it, what it returned
+ *     P11FAULT_COUNTS    a file that gets one line for each call: its name and, after it, what it returned,
+ *                        or `hang` or `die` for one that never will
  *     P11FAULT_DELAY_MS  how long each operation of the card takes (login, keys, not the reading of attributes)
  *     P11FAULT_PLAN      CALL:N:KIND, for the Nth time CALL is called ("0": every time)
  *
@@ -89,12 +90,19 @@ static void read_profile(void)
         counts = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-static void note(const char *call, CK_RV rv)
+static void note_word(const char *call, const char *word)
 {
     char line[NAME_MAX_SIZE + 24];
-    int size = snprintf(line, sizeof(line), "%s 0x%lx\n", call, rv);
+    int size = snprintf(line, sizeof(line), "%s %s\n", call, word);
     if (counts >= 0 && write(counts, line, (size_t)size) != size)
         abort();
+}
+
+static void note(const char *call, CK_RV rv)
+{
+    char word[24];
+    (void)snprintf(word, sizeof(word), "0x%lx", rv);
+    note_word(call, word);
 }
 
 static void wait_for_the_card(void)
@@ -112,6 +120,8 @@ static enum kind begin(const char *call)
     called++;
     if (plan.at != 0 && plan.at != called)
         return NONE;
+    if (plan.kind == HANG || plan.kind == DIE)
+        note_word(call, plan.kind == HANG ? "hang" : "die");
     while (plan.kind == HANG)
         pause();
     if (plan.kind == DIE)
