@@ -126,6 +126,12 @@ int note_key_make(const char *name, const uint8_t *spki, size_t spki_size, struc
     return 0;
 }
 
+int note_key_rename(const struct note_key *key, const char *name, struct note_key *ret_key,
+                    struct error *error)
+{
+    return note_key_make(name, key->spki, key->spki_size, ret_key, error);
+}
+
 static int refuse_vkey(const char *what, struct error *error)
 {
     return error_set(error, CODE_STOP, "not a verifier key: %s", what);

@@ -70,7 +70,8 @@ static bool is_own(const struct cardroom *room, enum entry_type type, const json
     const char *app = json_text(entry, "app");
     const char *kid = json_text(entry, "kid");
     if (type == ENTRY_CARD)
-        return room->enrolling && kid && strcmp(kid, room->own_card_kid) == 0;
+        return room->enrolling ? kid && strcmp(kid, room->own_card_kid) == 0
+                               : cardroom_is_vouched_for(room, entry);
     if (type == ENTRY_REMOVAL)
         return is_removal_asked_for(room, entry);
     bool makes_key = room->app_made || room->app_rewrapped || room->app_rekeyed;

@@ -184,9 +184,9 @@ bool vault_trusts(const struct vault *vault, const char *vkey)
     return false;
 }
 
-int vault_make_trust_directory(const struct vault *vault, struct error *error)
+int vault_make_trust_directory(const struct config *config, struct error *error)
 {
-    const char *path = vault->config->trust;
+    const char *path = config->trust;
     const char *slash = strrchr(path, '/');
     auto_free char *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
     if (!directory)
@@ -216,7 +216,7 @@ int vault_trust_add(struct vault *vault, const char *vkey, struct error *error)
                                error) < 0) {
         return -1;
     }
-    if (vault_make_trust_directory(vault, error) < 0)
+    if (vault_make_trust_directory(vault->config, error) < 0)
         return error_prefix(error, "trust file");
     if ((text.size > 0 && text.data[text.size - 1] != '\n' &&
          buffer_put_text(&text, "\n", error) < 0) ||

@@ -68,10 +68,14 @@ class Signer:
         """Its line in a trust file."""
         return f"{self.name}+{self._id.hex()}+{base64.b64encode(b'%c' % 2 + self._spki).decode()}"
 
+    def sign_text(self, text):
+        """The bare signature."""
+        return self._private.sign(text.encode(), ec.ECDSA(SHA256()))
+
     def sign(self, leaves, origin=None):
         """A checkpoint over these leaves."""
         text = checkpoint(origin or self.name, leaves)
-        signature = self._private.sign(text.encode(), ec.ECDSA(SHA256()))
+        signature = self.sign_text(text)
         return f"{text}\n\u2014 {self.name} {base64.b64encode(self._id + signature).decode()}\n"
 
 

@@ -34,6 +34,10 @@ struct note_key {
 int note_key_make(const char *name, const uint8_t *spki, size_t spki_size, struct note_key *ret_key,
                   struct error *error);
 
+/* The same key under another name.  CODE_STOP for what is none. */
+int note_key_rename(const struct note_key *key, const char *name, struct note_key *ret_key,
+                    struct error *error);
+
 /* A vkey line and back. */
 int note_key_parse(const char *vkey, struct note_key *ret_key, struct error *error);
 int note_key_vkey(const struct note_key *key, char ret_vkey[NOTE_VKEY_MAX], struct error *error);

@@ -49,8 +49,8 @@ DEFINE_CLEANUP(struct vault, vault_free);
 
 /* Whether this verifier key, as text, is one of the open vault's trusted keys. */
 bool vault_trusts(const struct vault *vault, const char *vkey);
-/* The directory of the trust file, which holds what this machine remembers of the vault. */
-int vault_make_trust_directory(const struct vault *vault, struct error *error);
+/* The directory of the trust file, which holds what this machine remembers of vaults and cards. */
+int vault_make_trust_directory(const struct config *config, struct error *error);
 
 /*
  * Adds a checkpoint key to the trust file (made with mode 0600 when missing) and to the open vault, unless it is there
