@@ -155,6 +155,8 @@ int cardroom_take_keys(struct cardroom *room, const struct card_uri *uri, const 
 int cardroom_jwk(const struct public_key *key, struct jwk *ret_jwk, struct error *error);
 int cardroom_find_by_kid(struct cardroom *room, const char *kid, struct card_key *ret_key,
                          struct error *error);
+/* How a key of the trust file signs. */
+enum key_padding cardroom_padding(const struct note_key *key);
 /* Composes the checkpoint over the log as told, signs it, verifies the signature; the caller frees the note. */
 int cardroom_sign(struct cardroom *room, char **ret_note, uint64_t *ret_size, struct error *error);
 

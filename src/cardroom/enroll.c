@@ -162,9 +162,15 @@ static int keep_signing_key(struct cardroom *room, const struct card_key *key, s
     struct jwk jwk;
     uint8_t spki[SPKI_MAX];
     size_t size;
-    if (cardroom_jwk(&key->public, &jwk, error) < 0 || jwk_to_spki(&jwk, spki, &size, error) < 0)
+    enum key_padding padding;
+    if (cardroom_jwk(&key->public, &jwk, error) < 0 || jwk_to_spki(&jwk, spki, &size, error) < 0 ||
+        card_find_padding(room->card, key, &padding, error) < 0 ||
+        note_key_make(room->origin, spki, size, &room->own_sign_key, error) < 0)
         return -1;
-    return note_key_make(room->origin, spki, size, &room->own_sign_key, error);
+    if (padding == KEY_PKCS1)
+        return 0;
+    log_info("the signing key does PSS and not PKCS#1 v1.5");
+    return note_key_use_pss(&room->own_sign_key, error);
 }
 
 static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg alg,

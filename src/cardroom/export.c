@@ -32,7 +32,8 @@ static int sign(struct cardroom *room, const struct own_keys *keys, const json_t
 {
     uint8_t signature[KEY_SIGNATURE_MAX];
     size_t size;
-    if (card_sign(room->card, &keys->signs, text, strlen(text), signature, &size, error) < 0 ||
+    if (card_sign(room->card, &keys->signs, cardroom_padding(&room->own_sign_key), text,
+                  strlen(text), signature, &size, error) < 0 ||
         base64_put(ret_signature, signature, size, error) < 0)
         return -1;
     if (statement_check(card, buffer_text(ret_signature), error) < 0) {

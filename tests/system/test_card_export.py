@@ -20,7 +20,7 @@ SAID = ("alg", "card", "jwk", "kid", "label", "manufacturer", "model", "sign")
 
 
 @pytest.fixture(name="colleague")
-def _colleague(programs, processes):
+def fixture_colleague(programs, processes):
     """Somebody with a card and a machine of their own, and no vault in use."""
     made = Vault(programs, processes)
     made.done("init", "--soft")

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.serialization import (Encoding, PublicFormat
 
 from sealing import canonical, new_key
 
-RSA_TYPE = b"\xffPKIX-RSA-PKCS#1v1.5"
+RSA_TYPES = {b"\xffPKIX-RSA-PKCS#1v1.5": padding.PKCS1v15(),
+             b"\xffPKIX-RSA-PSS-SHA256": padding.PSS(padding.MGF1(SHA256()), 32)}
 
 
 def leaf(entry):
@@ -92,8 +93,8 @@ def verify_note(note, vkey):
     assert name == vkey.split("+")[0]
     how = (ec.ECDSA(SHA256()),)
     if key[0] == 0xff:
-        assert key.startswith(RSA_TYPE)
-        key, how = key[len(RSA_TYPE) - 1:], (padding.PKCS1v15(), SHA256())
+        [kind] = [kind for kind in RSA_TYPES if key.startswith(kind)]
+        key, how = key[len(kind) - 1:], (RSA_TYPES[kind], SHA256())
     else:
         assert key[0] == 2
     load_der_public_key(key[1:]).verify(base64.b64decode(coded)[4:], f"{text}\n".encode(), *how)
