@@ -76,7 +76,7 @@ class Stage:
     def __init__(self, prepared, build, needles, record):
         self.vault, self.graph, self.keys = prepared.vault, prepared.graph, prepared.keys
         self.build, self.needles, self._record = build, needles, record
-        self.card, self.pin = prepared.card, prepared.pin
+        self.card, self.pin, self.app_secret = prepared.card, prepared.pin, prepared.secret
         self.module, self.case, self._job = prepared.module, "", ""
         self.list_residue = False
         self.plan(steps_of())

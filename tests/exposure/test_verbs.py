@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from callbacks import signed
 from cards import GRANT
 from modules import SoftHsm, WatchedVault
 from program import Processes
@@ -46,6 +47,7 @@ FORMS = {
     "pages": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "inspect": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "permissions": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
+    "signed-request": [(("ads", "{request}"), WITH_BOTH), (("ads", "{request}", JSON), WITH_BOTH)],
     "revoke": [((GRANT, "--yes"), WITH_BOTH)],
     "grant list": [((), ENDS), ((JSON,), ENDS)],
     "grant show": [((GRANT,), ENDS), ((GRANT, JSON), ENDS)],
@@ -105,6 +107,7 @@ def test_verb(stage, build, verb, words, ends):
     secret = stage.needles.add("given", a_secret())
     file = stage.vault.write("given/new", secret + "\n")
     given = {"origin": stage.graph.origin, "secret": file, "new": stage.vault.base / "new",
+             "request": stage.vault.write("given/request", signed(stage.app_secret)),
              "second": _second_card(stage) if verb == "card remove" else "",
              "backup": _backup(stage) if verb == "restore" else ""}
     arguments = [word.format(**given) for word in words]

@@ -95,13 +95,14 @@ enum message_type {
     MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
     MESSAGE_LOGIN,      /* provider, dialog's origin ("": the provider's), dialog (JSON), port (0: it is pasted), seconds */
     MESSAGE_CONNECT,    /* origin, CA file ("": the system's), ms to connect, ms for a step */
-    MESSAGE_SHUT,       /* lock yourself without connecting: records are only sealed anew */
+    MESSAGE_SHUT,       /* lock yourself without connecting: records are only opened and sealed anew */
     MESSAGE_RECORD,     /* n, digest, app, name, kind, version, JWE */
     MESSAGE_SLOT,       /* n, facts of the record that may be issued */
     MESSAGE_STEP,       /* provider, step, parameters (JSON), n of secret, n of grant, n of slot */
     MESSAGE_TAKE,       /* n, facts: the slot for what was offered */
     MESSAGE_PASS,       /* what was offered is not wanted */
     MESSAGE_RESEAL,     /* n of record, n of slot: the same value, sealed anew */
+    MESSAGE_CHECK,      /* n of secret, signed request: is it signed with this app secret? */
     MESSAGE_EXCHANGE_END,
     /* exchange → front */
     MESSAGE_TYPED,      /* (nothing) */
@@ -112,6 +113,7 @@ enum message_type {
     MESSAGE_OFFER,      /* a grant of a list: id, label, tasks (JSON) */
     MESSAGE_ISSUED,     /* n, JWE, facts */
     MESSAGE_RESEALED,   /* us in clear */
+    MESSAGE_CHECKED,    /* what the signed request says (JSON), us in clear */
     MESSAGE_CONTENT,    /* whether the call succeeded, scrubbed bytes of its answer */
     MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
@@ -141,6 +143,8 @@ enum state {
     EXCHANGE_LOCKED, /* connected and confined for good */
     EXCHANGE_STEPPING,
     EXCHANGE_OFFERING,
+    EXCHANGE_SHUT,   /* confined for good without a connection: it only opens and seals */
+    EXCHANGE_MOVING, /* shut, and at such a task */
     KEYS_FLOW, /* the one-way channel */
     STATE_OVER,
     STATE_SAME, /* in the table: the state does not change */
