@@ -52,6 +52,12 @@ def move_in(colleague, vault):
     colleague.directory = vault.directory
 
 
+def said_by_doctor(vault):
+    """What `doctor` says, whatever it finds beside."""
+    result = vault.run("doctor")
+    return result.out + result.err
+
+
 def test_whole_way(soft_vault, graph, colleague, canaries):
     """Export, enrolment by its fingerprint, reseal; then the second card alone opens the app."""
     mine, theirs = SoftCard(soft_vault).serial, SoftCard(colleague).serial
@@ -68,11 +74,14 @@ def test_whole_way(soft_vault, graph, colleague, canaries):
     shown = json.loads(soft_vault.done("app", "show", "ads", "--json").out)
     assert sorted(shown["cards"]) == sorted([mine, theirs])
     assert ", by its export" in soft_vault.done("audit", "show").out
+    unproved = f"card '{theirs}' was enrolled by its export and has not been used here"
+    assert unproved in said_by_doctor(soft_vault)
     soft_vault.done("audit", "verify")
     refused(soft_vault.run("card", "enroll", "--from", file, "--yes"), 2, "is enrolled already")
     move_in(colleague, soft_vault)
     shutil.rmtree(SoftCard(soft_vault).directory)
     exchange_again(colleague, graph)
+    assert unproved not in said_by_doctor(colleague)
     colleague.done("app", "rekey", "ads")
     assert colleague.run("exchange", GRANT, "--card", mine).code == 20
     colleague.done("card", "remove", mine, "--yes")

@@ -47,6 +47,10 @@ void vault_cards_clear(struct vault_cards *cards);
 int vault_cards_find(struct vault *vault, const struct signed_head *head,
                      struct vault_cards *ret_cards, struct error *error);
 
+/* Whether a checkpoint here is by this card's signing key: one that was enrolled by its export has been used then. */
+int vault_card_has_signed(struct vault *vault, const json_t *entry, bool *ret_signed,
+                          struct error *error);
+
 /*
  * Entries that grant trust but were never signed (a run that died between writing and signing) are declared void, and
  * their rows dropped.  To be called in a change, before anything new is written.  *ret_count says how many.
