@@ -49,7 +49,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_FORMATTED,  "formatted", CARD_TO_FRONT, IN(CARD_FORMATTING), STATE_OVER, "ss"},
     {MESSAGE_ENROLLED,   "enrolled",  CARD_TO_FRONT, IN(CARD_ENROLLING),  CARD_READY, "sssssssss"},
     {MESSAGE_EXPORTED,   "exported",  CARD_TO_FRONT, IN(CARD_ENROLLING),  STATE_OVER, "ssss"},
-    {MESSAGE_READY,      "ready",     CARD_TO_FRONT, IN(CARD_OPENING),    CARD_READY, "sss"},
+    {MESSAGE_READY,      "ready",     CARD_TO_FRONT, IN(CARD_OPENING),    CARD_READY, "ss"},
     {MESSAGE_MADE,       "made",      CARD_TO_FRONT, IN(CARD_MAKING),     CARD_READY, "ssss"},
     {MESSAGE_SIGNED,     "signed",    CARD_TO_FRONT, IN(CARD_SIGNING),    CARD_KEYS,  "su"},
     {MESSAGE_HANDED,     "handed",    CARD_TO_FRONT, IN(CARD_HANDING),    CARD_KEYS,  "u"},

@@ -11,9 +11,9 @@ import pytest
 
 from callbacks import signed
 from cards import GRANT
-from modules import SoftHsm, WatchedVault
+from modules import WatchedVault
 from program import Processes
-from stage import CARD, EC, EXCHANGE, FRONT, Prepared, Stage, a_secret, waits
+from stage import CARD, EXCHANGE, FRONT, a_secret, waits
 
 ENDS = [(FRONT, "exit")]
 WITH_CARD, WITH_EXCHANGE = [*ENDS, (CARD, "exit")], [*ENDS, (EXCHANGE, "exit")]
@@ -69,21 +69,6 @@ CODES = {"login": 14, "notify": 14}  # nobody is to be told here: no [notify] is
 CASES = [(verb, *form) for verb, forms in FORMS.items() for form in forms]
 
 
-@pytest.fixture(scope="module")
-def prepared(build, tmp_path_factory):
-    """Made once."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm("ec:P-256", EC))
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def stage(prepared, build, needles, record_property):
-    """A fresh one."""
-    prepared.renew()
-    return Stage(prepared, build, needles, record_property)
-
-
 def _help(build, *words):
     return subprocess.run([build / "p11vault", *words, "--help"], capture_output=True, text=True,
                           check=True).stdout
@@ -118,11 +103,8 @@ def test_verb(stage, build, verb, words, ends):
         stage.vault = WatchedVault(build, Processes())
         stage.vault.write("conf/trust", trust if verb == "restore" else "")
     try:
-        code = CODES.get(verb, 0)
-        if verb == "doctor":
-            code = stage.vault.run(verb, *words).code
         scene = stage.start(*verb.split(), *arguments, learn=lambda: _learn(stage))
-        stage.judge(scene, code, ends)
+        stage.judge(scene, CODES.get(verb, 0), ends)
     finally:
         if verb in NEW_VAULT:
             stage.vault.remove()

@@ -43,6 +43,7 @@ EXTRA = (0x42, 0x1b8, 0x1b9, 0x201, 0x202, 0x203, 0x80000003, 0xffffffff)  # new
 COMMON = (0x5, 0x6, 0x30, 0x32, 0x54, 0xa0, 0xa4, 0xb3, 0xe0, 0x101, 0x150)
 SPOILT = ("short", "long", "endless", "garbage", "stale", "vanish", "moved")
 LEAK = 99
+PROGRESS = 1000  # it takes hours: so often it says how far it is
 # The card's, its PIN's or the configuration's: never "our own fault", nor the log's.
 CODES = {10, 14, 15, 20, 21, 22, 23}
 PATIENCE = 20
@@ -82,15 +83,14 @@ class Task:
         shutil.rmtree(self.base)
 
     def environment(self, plan):
-        """The module's profile, with a fresh copy of the card."""
+        """The module's profile, with a fresh copy of the card: what a run calls depends on what stands there."""
         cards = self.base / "tokens"
-        if self.name == "enrol" or not cards.exists():
-            shutil.rmtree(cards, ignore_errors=True)
-            shutil.copytree(self.source, cards)
-            conf = (self.facts.vault.directory / "soft/softhsm2.conf").read_text("ascii")
-            (self.base / "softhsm2.conf").write_text(
-                re.sub(r"(?m)^directories.tokendir.*$", f"directories.tokendir = {cards}", conf),
-                "ascii")
+        shutil.rmtree(cards, ignore_errors=True)
+        shutil.copytree(self.source, cards)
+        conf = (self.facts.vault.directory / "soft/softhsm2.conf").read_text("ascii")
+        (self.base / "softhsm2.conf").write_text(
+            re.sub(r"(?m)^directories.tokendir.*$", f"directories.tokendir = {cards}", conf),
+            "ascii")
         self.counts.unlink(missing_ok=True)
         values = {"SOFTHSM2_CONF": str(self.base / "softhsm2.conf"),
                   "P11FAULT_MODULE": "/usr/lib/softhsm/libsofthsm2.so",
@@ -341,71 +341,67 @@ def plans(calls):
             yield f"{name}:{counted[name]}:{fault}"
 
 
-def work(place, jobs, results, programs, shim):
-    """One process: takes plans until there are none; each has its own vaults and cards."""
+def work(jobs, results, programs, shim, cards):
+    """One process: takes plans until there are none."""
     adopt_orphans()
     try:
-        work_off(place, jobs, results, programs, shim)
+        with tasks_of(programs, shim, cards) as tasks:
+            for name, plan in iter(jobs.get, None):
+                try:
+                    outcome = tasks[name].run(plan)
+                except Exception as error:  # pylint: disable=broad-except
+                    outcome = f"BROKEN {type(error).__name__}: {error}"
+                results.put((name, plan, outcome))
     finally:
         results.put(None)
 
 
-def work_off(place, jobs, results, programs, shim):
-    """The same."""
-    with prepared_tasks(programs, shim) as tasks:
-        results.put(("calls", {name: task.first for name, task in tasks.items()}
-                     if place == 0 else None))
-        for name, plan in iter(jobs.get, None):
-            try:
-                outcome = tasks[name].run(plan)
-            except Exception as error:  # pylint: disable=broad-except
-                outcome = f"BROKEN {type(error).__name__}: {error}"
-            results.put((name, plan, outcome))
-
-
-class prepared_tasks:  # pylint: disable=invalid-name
-    """All tasks on cards of both kinds, each run once without a fault."""
-
-    def __init__(self, programs, shim):
-        self.programs, self.shim = programs, shim
-        self._open, self.tasks = [], {}
-
-    def __enter__(self):
-        for kind, key in KINDS.items():
-            context = prepared(self.programs, key)
-            facts = context.__enter__()
-            self._open.append(context)
-            for task in TASKS:
-                made = task(self.programs, self.shim, facts, kind)
-                outcome = made.run(None)
-                assert outcome == "done", (task.name, kind, outcome, made.last)
-                made.first = made.calls()
-                self.tasks[f"{task.name}/{kind}"] = made
-        return self.tasks
-
-    def __exit__(self, *_):
-        for task in self.tasks.values():
+@contextlib.contextmanager
+def tasks_of(programs, shim, cards):
+    """All tasks on cards of both kinds, by name."""
+    made = {f"{task.name}/{kind}": task(programs, shim, facts, kind)
+            for kind, facts in cards.items() for task in TASKS}
+    try:
+        yield made
+    finally:
+        for task in made.values():
             task.remove()
-        for context in self._open:
-            context.__exit__(None, None, None)
+
+
+def first_calls(programs, shim, cards):
+    """What each task calls when nothing fails."""
+    calls = {}
+    with tasks_of(programs, shim, cards) as tasks:
+        for name, task in tasks.items():
+            outcome = task.run(None)
+            assert outcome == "done", (name, outcome, task.last)
+            calls[name] = task.calls()
+    return calls
 
 
 def campaign(programs, shim, every):
-    """All of it; the number of runs that did not end as they must."""
+    """All of it; the number of runs that did not end as they must.
+
+    The cards are made once, and every process has copies: how many of a card's objects are looked at until the right
+    one is found differs from card to card.
+    """
+    with contextlib.ExitStack() as stack:
+        cards = {kind: stack.enter_context(prepared(programs, key)) for kind, key in KINDS.items()}
+        firsts = first_calls(programs, shim, cards)
+        full = [(name, plan) for name, calls in firsts.items() for plan in plans(calls)]
+        chosen = full[::every]
+        outcomes, broken = run_all(chosen, programs, shim, cards)
+    return firsts, len(full), len(chosen), outcomes, broken
+
+
+def run_all(chosen, programs, shim, cards):
+    """Every plan by one of several processes: how often each outcome was seen, and what is wrong."""
     workers = os.cpu_count() or 1
     jobs, results = multiprocessing.Queue(), multiprocessing.Queue()
-    processes = [multiprocessing.Process(target=work, args=(i, jobs, results, programs, shim))
-                 for i in range(workers)]
+    processes = [multiprocessing.Process(target=work, args=(jobs, results, programs, shim, cards))
+                 for _ in range(workers)]
     for process in processes:
         process.start()
-    told = [results.get() for _ in processes]
-    if None in told:
-        for _ in processes:
-            jobs.put(None)
-        sys.exit("FAILED: fault campaign: a run without a fault fails")
-    firsts = next(found for _, found in told if found)
-    full = [(name, plan) for name, calls in firsts.items() for plan in plans(calls)]
-    chosen = full[::every]
     for job in itertools.chain(chosen, [None] * workers):
         jobs.put(job)
     outcomes, broken, running = collections.Counter(), [], workers
@@ -419,9 +415,11 @@ def campaign(programs, shim, every):
         if outcome.startswith("BROKEN"):
             broken.append(f"{name} {plan}: {outcome}")
             print(broken[-1], flush=True)
+        if sum(outcomes.values()) % PROGRESS == 0:
+            print(f"{sum(outcomes.values())} of {len(chosen)} runs", flush=True)
     for process in processes:
         process.join()
-    return firsts, len(full), len(chosen), outcomes, broken
+    return outcomes, broken
 
 
 def main():
@@ -429,6 +427,7 @@ def main():
     programs, shim = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     began = time.monotonic()
+    adopt_orphans()
     firsts, whole, runs, outcomes, broken = campaign(programs, shim, every)
     for name, calls in firsts.items():
         counted = collections.Counter(call for call, _ in calls)

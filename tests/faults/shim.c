@@ -19,6 +19,7 @@
  *     vanish   the card is out from now on
  *     moved    another program has logged out: from now on nobody is logged in
  *     garbage  what was written is other bytes
+ *     flags=0x… are set in what C_GetTokenInfo wrote
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -34,7 +35,21 @@
 #define STALE 0x5ca1ab1eUL
 #define NAME_MAX_SIZE 40
 
-enum kind { NONE, RV, LATE, HANG, DIE, SHORT, LONG, ENDLESS, STALE_HANDLE, VANISH, MOVED, GARBAGE };
+enum kind {
+    NONE,
+    RV,
+    LATE,
+    HANG,
+    DIE,
+    SHORT,
+    LONG,
+    ENDLESS,
+    STALE_HANDLE,
+    VANISH,
+    MOVED,
+    GARBAGE,
+    FLAGS
+};
 
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST own;
@@ -57,8 +72,9 @@ static enum kind kind_of(const char *word)
         [RV] = "rv=",        [LATE] = "late=",  [HANG] = "hang",       [DIE] = "die",
         [SHORT] = "short",   [LONG] = "long",   [ENDLESS] = "endless", [STALE_HANDLE] = "stale",
         [VANISH] = "vanish", [MOVED] = "moved", [GARBAGE] = "garbage",
+        [FLAGS] = "flags=",
     };
-    for (enum kind kind = RV; kind <= GARBAGE; kind++)
+    for (enum kind kind = RV; kind <= FLAGS; kind++)
         if (strncmp(word, words[kind], strlen(words[kind])) == 0)
             return kind;
     abort(); /* a campaign that tests nothing must not look well */
@@ -239,7 +255,7 @@ WRAP(C_GetSlotList, false, false, (CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG
 WRAP(C_GetSlotInfo, false, false, (CK_SLOT_ID slot, CK_SLOT_INFO *info), (slot, info),
      slot = STALE, NOTHING)
 WRAP(C_GetTokenInfo, false, false, (CK_SLOT_ID slot, CK_TOKEN_INFO *info), (slot, info),
-     slot = STALE, spoil_bytes(kind, info, sizeof(*info)))
+     slot = STALE, info->flags |= kind == FLAGS ? plan.rv : 0; spoil_bytes(kind, info, sizeof(*info)))
 WRAP(C_GetMechanismList, false, false,
      (CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count), (slot, list, count),
      slot = STALE, spoil_count(kind, list, sizeof(*list), count, 512))

@@ -1,5 +1,6 @@
 """Runs `doctor` and reads its findings; compiles the small programs that make trouble for it."""
 
+import ctypes
 import json
 import re
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # Starts a program as if the kernel did not know some system calls.
 WITHOUT = HERE.parent / "exposure" / "without.c"
+# Starts a program as if the kernel had the second version of Landlock.
+OLDER = HERE.parent / "exposure" / "older.c"
 CHECKS = {"memory", "secretmem", "process", "privileges", "seccomp", "landlock", "tracing", "swap",
           "cores", "build", "programs", "config", "tls", "vault", "disk", "store", "trust", "log",
           "head", "clock", "apps"}
@@ -61,11 +64,6 @@ def examine(vault, **how):
     return Examined(vault.run("doctor", "--json", **how))
 
 
-def is_sanitized(vault):
-    """Whether the programs were built with sanitizers."""
-    return b"__asan_init" in (vault.programs / "p11vault").read_bytes()
-
-
 def compiled(source, target, *options):
     """A C file as a program or, with -shared, as a library."""
     done = subprocess.run(["cc", "-D_GNU_SOURCE", "-o", target, source, *options],
@@ -79,3 +77,9 @@ def fake_card(directory):
     flags = subprocess.run(["pkg-config", "--cflags", "p11-kit-1"], capture_output=True, text=True,
                            check=True).stdout.split()
     return compiled(HERE / "fakecard.c", directory / "fakecard.so", "-shared", "-fPIC", *flags)
+
+
+def landlock():
+    """The kernel's version, 0: none."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return max(0, libc.syscall(444, 0, 0, 1))

@@ -3,25 +3,19 @@
 import json
 import re
 import shutil
-import socket
 import sys
+import time
 from pathlib import Path
 
 from cards import Facts, SoftCard
 from graphsteps import BUSINESS, CLIENT_BUSINESS, PAGE, PERSON, SYSTEM_USER
+from logging_in import free_port
 from opening import __file__ as BROWSER
 
-__all__ = ["BUSINESS", "CLIENT_BUSINESS", "PAGE", "PERSON", "SYSTEM_USER", "Flow", "free_port"]
+__all__ = ["BUSINESS", "CLIENT_BUSINESS", "PAGE", "PERSON", "SYSTEM_USER", "Flow"]
 ALICE = "ads/user/alice"
 SIXTY_DAYS = 5184000
 DAY = 86400
-
-
-def free_port():
-    """A port of this machine that nobody has, for a redirect address."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Flow:
@@ -122,6 +116,11 @@ class Flow:
         """A long-lived user grant that sees pages."""
         return self.give(name, **{"expires_in": SIXTY_DAYS, "issued_at": 1700000000,
                                   "scopes": ["public_profile", "pages_show_list"], **facts})
+
+    def give_old(self, name, scope, **facts):
+        """A long-lived grant that is old enough to be refreshed; its token."""
+        return self.give(name, **{"expires_in": SIXTY_DAYS, "issued_at": int(time.time()) - DAY - 60,
+                                  "scopes": [scope], **facts})
 
     # ---- looking ----
 

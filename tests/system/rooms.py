@@ -230,7 +230,7 @@ def status(pid, name):
 
 
 def has_walls(programs):
-    """Programs with sanitizers may do without."""
+    """Whether programs have all of them: those with sanitizers may do without, and a sanitizer locks no memory."""
     return b"__asan_init" not in (programs / PROGRAMS["card"]).read_bytes()
 
 

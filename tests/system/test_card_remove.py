@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from cards import GRANT, Facts, SoftCard, refused
-from test_main_job import add_app, exchange_again
+from cards import GRANT, Facts, SoftCard, exchange_again, refused
+from test_main_job import add_app
 
 
 @pytest.fixture(name="pair")

@@ -1,11 +1,11 @@
 """The front's own walls, as a room feels them that builds none itself: a script in the card room's place."""
 
-import ctypes
 import json
 import os
 
 import pytest
 
+from examining import landlock
 from fakeroom import CARD, FakeRoom
 from program import Program
 from rooms import has_walls
@@ -57,12 +57,6 @@ def _walls(programs):
         pytest.skip("a build with sanitizers need not have walls: this is about walls")
 
 
-def landlock():
-    """The kernel's version, 0: none."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return max(0, libc.syscall(444, 0, 0, 1))
-
-
 def tell(vault, places, *before):
     """What a room of this vault could do; `before` starts the front."""
     script = TRY.format(places=list(map(str, places)), calls=CALLS.get(os.uname().machine, {}),
@@ -77,14 +71,14 @@ def tell(vault, places, *before):
 
 
 @pytest.fixture(name="places")
-def fixture_places(soft_vault):
+def fixture_places(soft_vault, tmp_path):
     """Where a file may be made, and where not, with what is to come of it."""
     soft_vault.configure(f"[module other]\npath = /x.so\nwritable = {soft_vault.runtime}\n")
     elsewhere = EACCES if landlock() else 0
     return {soft_vault.directory / "new": 0, soft_vault.directory / "soft" / "new": 0,
             soft_vault.runtime / "new": 0, "/dev/null": 0, soft_vault.base / "new": elsewhere,
             soft_vault.home / "new": elsewhere, soft_vault.config: elsewhere,
-            soft_vault.config.parent / "new": elsewhere, "/tmp/p11vault-new": elsewhere}
+            soft_vault.config.parent / "new": elsewhere, tmp_path / "new": elsewhere}
 
 
 def test_what_rooms_inherit(soft_vault, places):

@@ -80,7 +80,7 @@ enum message_type {
     MESSAGE_FORMATTED,  /* serial, label */
     MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
     MESSAGE_EXPORTED,   /* serial, what it says (JSON), signature, fingerprint */
-    MESSAGE_READY,      /* serial, label, what the person should know ("": nothing) */
+    MESSAGE_READY,      /* serial, label */
     MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
     MESSAGE_SIGNED,     /* note, tree size */
     MESSAGE_HANDED,     /* n */
