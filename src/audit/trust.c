@@ -11,14 +11,14 @@ static bool is_known(const struct trust *trust, const struct note_key *key)
 {
     for (size_t i = 0; i < trust->count; i++) {
         const struct note_key *known = &trust->keys[i];
-        if (known->spki_size == key->spki_size &&
+        if (known->type == key->type && known->spki_size == key->spki_size &&
             memcmp(known->spki, key->spki, key->spki_size) == 0)
             return true;
     }
     return false;
 }
 
-/* One line without its LF; a key that stands there twice is one key. */
+/* One line without its LF; a key that stands there twice is one key, but for one that signs in two ways. */
 static int take_line(struct trust *trust, const char *line, size_t size, const char *origin,
                      struct error *error)
 {

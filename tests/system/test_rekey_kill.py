@@ -13,7 +13,7 @@ import pytest
 from killing import MESSAGES, WRITES
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
-from renewing import at_a_terminal
+from program import at_a_terminal
 from test_kill import Log, at, run_points
 
 REKEY = ("app", "rekey", "ads")
@@ -69,7 +69,7 @@ def test_killed(vault_of_many, program, calls, step):
 
 def test_progress(vault_of_many):
     """One line at a terminal, which is gone at the end; nothing in a file."""
-    code, out, shown = at_a_terminal(vault_of_many, *REKEY)
+    code, out, shown = at_a_terminal(vault_of_many, "err", *REKEY)
     assert code == 0 and not out
     assert f"[{'#' * 30}] {RECORDS} of {RECORDS}" in shown and "\r[##" in shown
     assert f"\r\x1b[Kads: a new key, {RECORDS} records" in shown
