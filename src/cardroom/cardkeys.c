@@ -76,7 +76,7 @@ static bool same_key(const struct note_key *key, const uint8_t *spki, size_t siz
     return key->spki_size == size && memcmp(key->spki, spki, size) == 0;
 }
 
-/* A key that signs for this vault: made in this session, or in the trust file. */
+/* A key that signs for this vault: made in this session, or in the trust file and of no card that was removed. */
 static int match_sign(void *context, const struct card_key *key)
 {
     struct sign_search *search = context;
@@ -94,7 +94,7 @@ static int match_sign(void *context, const struct card_key *key)
     } else {
         /* A line that is behind another of the same key was enrolled later, and says how it signs now. */
         for (size_t i = 0; i < room->trust.count; i++)
-            if (same_key(&room->trust.keys[i], spki, size))
+            if (room->trust.until[i] == 0 && same_key(&room->trust.keys[i], spki, size))
                 search->key = &room->trust.keys[i];
     }
     if (!search->key)

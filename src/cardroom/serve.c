@@ -25,7 +25,9 @@ static int sign_and_unwrap(struct cardroom *room, struct error *error)
     module_free(TAKE(room->module));
     scrub_stack_and_registers();
     log_info("logged out, module finalised");
-    return channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size));
+    return channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size)) < 0
+               ? -1
+               : cardroom_tell_sealed(room, error);
 }
 
 /* A slot's key: its private half exists only until the public half is known. */

@@ -12,7 +12,6 @@ import pytest
 from killing import WRITES, Snapshot, Victim, was_killed
 from tampering import ALICE, BOB, EVE, check_refused, fixture_good  # noqa: F401
 from treelog import entry as log_entry
-from treelog import leaf, node
 
 WHOLE = os.environ.get("P11VAULT_CAMPAIGN") == "1"
 ENTRIES = 1000 if WHOLE else 57
@@ -51,20 +50,6 @@ def test_every_byte(good, tmp_path, part):
 
 
 # ---- attacks by their names ----
-
-def append_unsigned(store, text, kind, subject):
-    """An entry with its nodes, as a writer of the store can make them."""
-    size = store.one("SELECT count(*) FROM entry")
-    store("INSERT INTO entry VALUES (?, ?, ?, ?)", size, kind, subject, text.decode())
-    value, position, level = leaf(text), size, 0
-    store("INSERT INTO node VALUES (?, ?, ?)", 0, position, value)
-    while position & 1:
-        left = store.one("SELECT hash FROM node WHERE level = ? AND position = ?", level,
-                         position - 1)
-        value, position, level = node(left, value), position >> 1, level + 1
-        store("INSERT INTO node VALUES (?, ?, ?)", level, position, value)
-    return size
-
 
 def cut(store, size):
     """The store as if nothing had ever come behind the first `size` entries."""
@@ -137,7 +122,7 @@ def test_planted_card_entry_named(good):
         text = log_entry("card", **{**{key: old[key] for key in old
                                        if key not in ("v", "type", "time", "who")},
                                     "card": "f00d", "label": "mallory"})
-        index = append_unsigned(store, text, "card", "f00d")
+        index = store.append(text, "card", "f00d")
         store("INSERT INTO card VALUES (?, 'f00d', 'mallory', ?)", index, old["kid"])
         result = vault.done("audit", "verify")
         assert f"note: entry {index} would grant trust and no card has signed it" in result.err

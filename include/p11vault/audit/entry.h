@@ -16,6 +16,7 @@
 
 #include "p11vault/base/error.h"
 
+#define ENTRY_ELEMENTS_MAX 64         /* of a list in an entry */
 #define ENTRY_MAX ((size_t)32 * 1024) /* below the 65,535 bytes of a tile entry */
 
 enum entry_type {
@@ -63,7 +64,8 @@ struct entry_view {
     enum entry_type type;
     size_t count;
     struct {
-        struct entry_part name, value; /* the value as it is written: a text with its quotation marks */
+        struct entry_part name,
+            value; /* the value as it is written: a text with its quotation marks */
     } members[ENTRY_VIEW_MAX];
 };
 bool entry_scan(const char *text, size_t size, struct entry_view *ret_view);
