@@ -26,7 +26,7 @@ def set_mechanisms(vault, line):
 def types(vault):
     """The types of the keys in the trust file, in its order."""
     lines = [line for line in vault.trust.read_text().splitlines() if not line.startswith("#")]
-    coded = [base64.b64decode(line.split("+", 2)[2]) for line in lines]
+    coded = [base64.b64decode(line.split("+", 2)[2].split(" ")[0]) for line in lines]
     return [next((kind for kind in (PSS, PKCS1) if key.startswith(kind)), key[:1]) for key in coded]
 
 
@@ -80,6 +80,14 @@ def test_set_up_anew(vault, graph):
     vault.done("audit", "verify")
     cards = [entry for entry in Facts(vault).entries if entry["type"] == "card"]
     assert len(cards) == 2 and cards[0]["kid"] == cards[1]["kid"]
+    first, second = SoftCard(vault).serial, SoftCard(vault).add_second()
+    vault.done("card", "enroll", f"pkcs11:serial={second}")
+    vault.done("app", "reseal", "ads", "--card", first)
+    vault.done("card", "remove", first, "--yes", "--card", second)
+    ended = [" until " in line for line in vault.trust.read_text().splitlines() if "+" in line]
+    assert ended == [True, True, False], "neither way of signing counts any more"
+    assert vault.run("audit", "checkpoint", "--card", first).code == 20
+    vault.done("audit", "verify")
 
 
 def test_neither(vault):
