@@ -1,4 +1,4 @@
-"""`app rekey` beside other processes: whatever was sealed to the old key is moved, or is not sealed."""
+"""`app rekey` beside other processes: what is sealed to the old key is moved, or not sealed."""
 
 import json
 
@@ -48,7 +48,8 @@ def test_nothing_is_sealed_to_the_old_key_meanwhile(ready_vault, graph):
         results.extend(ready_vault.run(*verb, stdin=stdin) for verb, stdin in others)
         return pin
 
-    ready_vault.done("app", "rekey", "ads", pty=[(r"PIN .*\(app rekey ads, 1 use\): $", others_try)])
+    ready_vault.done("app", "rekey", "ads",
+                     pty=[(r"PIN .*\(app rekey ads, 1 use\): $", others_try)])
     assert len(results) == len(others)
     for result in results:
         refused(result, 31, REKEYING, WAIT)
@@ -62,7 +63,7 @@ def test_nothing_is_sealed_to_the_old_key_meanwhile(ready_vault, graph):
 
 
 def test_no_other_key_while_something_is_sealed(ready_vault, graph):
-    """A token that is being typed, a login that a person has open, a use of the card: the key stays."""
+    """A token being typed, a login that a person has open, a use of the card: the key stays."""
     token, key, results = token_of(ready_vault, graph), app_key(ready_vault), []
 
     def rekeys(typed):
@@ -72,7 +73,8 @@ def test_no_other_key_while_something_is_sealed(ready_vault, graph):
         return answer
 
     ready_vault.done("import", BOB, pty=[("access token: $", rekeys(token))])
-    assert ready_vault.run("login", BOB, "--paste", pty=[("address.*: $", rekeys(b"\x03"))]).code != 0
+    pasted = ready_vault.run("login", BOB, "--paste", pty=[("address.*: $", rekeys(b"\x03"))])
+    assert pasted.code != 0
     pin = asks_pin(ready_vault)
     ready_vault.done("inspect", GRANT, pty=[("PIN .*: $", rekeys(pin))])
     assert len(results) == 3
