@@ -67,7 +67,8 @@ static int find_places(const struct cli *cli, unsigned needs, struct places *pla
     const struct config *config = cli->config;
     const char *named = (needs & WRITES_NAMED) != 0 ? cli->arguments.positional[0] : NULL;
     if (add(places, cli->directory, error) < 0 ||
-        ((needs & NEEDS_VAULT) != 0 && add_directory_of(places, config->trust, error) < 0) ||
+        ((needs & (NEEDS_VAULT | NEEDS_MODULE)) != 0 &&
+         add_directory_of(places, config->trust, error) < 0) ||
         (cli->arguments.soft && add_directory_of(places, config->user_file, error) < 0))
         return -1;
     for (size_t i = 0; i < config->module_count; i++) {
