@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "notice.h"
 #include "p11vault/base/clock.h"
+#include "p11vault/vault/uses.h"
 
 #define PROGRAM_SECONDS 60
 #define ADDRESSES_MAX 32

@@ -6,6 +6,7 @@
 
 #include "p11vault/front/front.h"
 #include "p11vault/ipc/room.h"
+#include "p11vault/vault/uses.h"
 
 /* A person may have to find and type a PIN. */
 #define PIN_MS 150000

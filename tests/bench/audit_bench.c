@@ -16,6 +16,7 @@
 #include "p11vault/vault/export.h"
 #include "p11vault/vault/grants.h"
 #include "p11vault/vault/log.h"
+#include "p11vault/vault/uses.h"
 #include "p11vault/vault/verify.h"
 
 #define ENTRIES_A_USE 8

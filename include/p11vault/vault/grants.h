@@ -57,19 +57,4 @@ int vault_find_record(struct vault *vault, const char *name, const char *state,
 int vault_next_version(struct vault *vault, const char *name, int64_t *ret_version,
                        struct error *error);
 
-/* Records of uses: the intent, durable before the card is asked, and the outcome. */
-int vault_intent(struct vault *vault, const char *use, json_t *members, struct error *error);
-/* The same inside a change of the caller's: a batch has many intents, and one change for all of them. */
-int vault_append_intent(struct vault *vault, const char *use, json_t *members, struct error *error);
-int vault_outcome(struct vault *vault, const char *use, json_t *members, struct error *error);
-
-/* That somebody was told of a grant. */
-int vault_notice(struct vault *vault, const char *name, json_t *members, struct error *error);
-
-/*
- * Closes the intents of processes that died: every use with an intent and no outcome, and no living process behind it,
- * gets the outcome `unknown`.  *ret_count says how many.
- */
-int vault_close_dead_uses(struct vault *vault, size_t *ret_count, struct error *error);
-
 #endif
