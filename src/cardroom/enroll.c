@@ -168,7 +168,7 @@ static int keep_signing_key(struct cardroom *room, const struct card_key *key, s
 }
 
 static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg alg,
-                struct error *error)
+                const char *anchor, struct error *error)
 {
     const struct card_info *info = card_info(room->card);
     auto_json json_t *json = NULL;
@@ -181,7 +181,7 @@ static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg al
     return channel_send(room->inside.front, MESSAGE_ENROLLED, error, TEXT(info->serial),
                         TEXT(info->label), TEXT(info->model), TEXT(info->manufacturer),
                         TEXT(room->own_card_kid), TEXT(text), TEXT(appkey_alg_name(alg)),
-                        TEXT(vkey), TEXT(fingerprint));
+                        TEXT(vkey), TEXT(fingerprint), TEXT(anchor));
 }
 
 int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error)
@@ -191,10 +191,12 @@ int cardroom_enroll(struct cardroom *room, const struct message *order, struct e
     struct card_key unwraps, signs;
     struct jwk jwk;
     enum appkey_alg alg;
+    char anchor[CHECKPOINT_TEXT_MAX];
     /* Before the login: nobody is asked for a PIN in vain. */
     if (find_kind(message_text(order, 4), &kind, error) < 0 ||
         card_uri_parse(message_text(order, 1), &uri, error) < 0 ||
-        cardroom_enroll_begin(room, order, &uri, error) < 0)
+        cardroom_enroll_begin(room, order, &uri, error) < 0 ||
+        cardroom_anchor_read(room, anchor, error) < 0)
         return -1;
     if (find_unwrapping_key(room, &uri, kind, &unwraps, error) < 0 ||
         cardroom_jwk(&unwraps.public, &jwk, error) < 0 ||
@@ -204,5 +206,5 @@ int cardroom_enroll(struct cardroom *room, const struct message *order, struct e
             0 ||
         keep_signing_key(room, &signs, error) < 0)
         return -1;
-    return tell(room, &jwk, alg, error);
+    return tell(room, &jwk, alg, anchor, error);
 }

@@ -54,6 +54,7 @@ int cardroom_checkpoint(struct cardroom *room, const struct message *order, stru
                   (unsigned long long)room->head.size);
         return error_hint(error, "p11vault audit verify");
     }
+    cardroom_anchor_meet(room);
     return 0;
 }
 
@@ -170,6 +171,7 @@ int cardroom_entry(struct cardroom *room, const struct message *order, struct er
         return error_prefix(error, "entry %llu", (unsigned long long)index);
     struct digest leaf = merkle_leaf(bytes->bytes, bytes->size);
     merkle_append(&room->frontier, &leaf, NULL, &nodes);
+    cardroom_anchor_meet(room);
     if (entry_grants_trust(type))
         return note_granting(room, index, type, entry, error);
     if (type == ENTRY_VOID)
@@ -210,6 +212,8 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error)
 {
     if (!room->head_known)
         return error_set(error, CODE_FAULT, "nothing is known of the log");
+    if (cardroom_anchor_check(room, error) < 0)
+        return -1;
     bool own_seen =
         !room->enrolling && !room->app_made && !room->app_rewrapped && !room->app_rekeyed;
     for (size_t i = 0; i < room->granting_count; i++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/vault/anchor.h"
 #include "p11vault/vault/export.h"
 #include "p11vault/vault/verify.h"
 
@@ -36,6 +37,26 @@ static void tell_notes(const struct verify_report *report)
         say("p11vault: note: this export is older than the log that this machine has seen: %llu "
             "entries were signed there",
             (unsigned long long)report->seen);
+}
+
+static int tell_anchor(void *context, const struct vault_anchor *anchor, struct error *error)
+{
+    (void)context;
+    auto_free char *words = NULL;
+    if (strcmp(anchor->kind, "card") == 0 && *anchor->why == '\0')
+        return 0;
+    if (vault_anchor_words(anchor, &words, error) < 0)
+        return -1;
+    say("p11vault: note: %s", words);
+    return 0;
+}
+
+/* How far an older store would be noticed: what this machine remembers of the cards' anchors. */
+static void tell_anchors(struct vault *vault)
+{
+    struct error error;
+    if (vault_anchor_each(vault, tell_anchor, NULL, &error) != 0)
+        say("p11vault: note: the heads that cards keep are not known: %s", error.text);
 }
 
 static int print_report(const struct verify_report *report, bool is_export, bool json,
@@ -81,6 +102,8 @@ int cli_audit_verify(struct cli *cli, struct error *error)
     if (result < 0)
         return error_prefix(error, "audit verify");
     tell_notes(&report);
+    if (!is_export)
+        tell_anchors(cli->vault);
     return print_report(&report, is_export, arguments->json, error);
 }
 

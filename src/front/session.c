@@ -328,5 +328,6 @@ int session_open(struct session *session, const struct vault_cards *cards, const
         error_clean(note);
         front->say(note);
     }
-    return 0;
+    return session_take_anchor(session, message_text(&message, 0), message_text(&message, 3),
+                               error);
 }

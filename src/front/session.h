@@ -12,6 +12,8 @@
 #define PIN_SOURCE_MAX 4096
 #define PINENTRY "pinentry:"
 
+#define SERIAL_MAX 128
+
 /* After this long without an answer of the card the person is told what is waited for. */
 #define SLOW_MS 1000
 
@@ -22,6 +24,8 @@ struct session {
     char use[USE_SIZE];
     int use_lock;
     uint64_t signed_size; /* of the checkpoint that was signed; 0: none */
+    char serial[SERIAL_MAX];
+    struct checkpoint anchor; /* the head that the card keeps; size 0: none */
 };
 
 #define SESSION_NONE ((struct session){.keys_in = -1, .keys_out = -1, .use_lock = -1})
@@ -84,6 +88,16 @@ int session_open(struct session *session, const struct vault_cards *cards, const
 /* Tells the newest signed head; then, after what else is to be told, every entry behind it. */
 int session_tell_head(struct session *session, const struct signed_head *head, struct error *error);
 int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error);
+
+/*
+ * The head that the card keeps (session_anchor.c): taken from what the room says after the login; proved to it, behind the newest
+ * signed head; remembered, and told to the person when it is news.
+ */
+int session_take_anchor(struct session *session, const char *serial, const char *text,
+                        struct error *error);
+int session_tell_extension(struct session *session, const struct signed_head *head,
+                           struct error *error);
+void session_note_anchor(struct session *session, const struct message *signed_message);
 
 /* Tells an app and its key; and the cards that an app key is to be sealed to. */
 int session_tell_app(struct session *session, const struct signed_head *head,

@@ -15,7 +15,9 @@ int session_tell_head(struct session *session, const struct signed_head *head, s
         return -1;
     int sent = channel_send(room_channel(session->card), MESSAGE_CHECKPOINT, error,
                             TEXT(buffer_text(&head->note)), BYTES(nodes.data, nodes.size));
-    return session_tell(session->card, sent, error);
+    if (session_tell(session->card, sent, error) < 0)
+        return -1;
+    return session_tell_extension(session, head, error);
 }
 
 int session_tell_recipients(struct session *session, const struct signed_head *head,
@@ -80,6 +82,7 @@ int session_sign(struct session *session, struct error *error)
     if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0), size, error) < 0)
         return -1;
     session->signed_size = size;
+    session_note_anchor(session, &message);
     return 0;
 }
 

@@ -17,7 +17,7 @@ MOMENTS = {
     "scanning": ("select", "before", 20, ["no card fits", "put the card in"]),
     "login": ("verify", "before", 23, ["C_Login failed: ", "is in its reader"]),
     "login, answer lost": ("verify", "unanswered", 23, ["C_Login failed: ", "is in its reader"]),
-    "after login": ("verify", "after", 23, ["sign the log: ", PUT_BACK]),
+    "after login": ("verify", "after", 23, ["read the head of the log on the card: ", PUT_BACK]),
     "sign": ("sign", "before", 23, ["sign the log: ", "C_Sign failed: ", PUT_BACK]),
     "sign, answer lost": ("sign", "unanswered", 23, ["sign the log: ", PUT_BACK]),
     "after sign": ("sign", "after", 23, ["unwrap the key of app 'ads': ", PUT_BACK]),

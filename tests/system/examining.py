@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 WITHOUT = HERE.parent / "exposure" / "without.c"
 CHECKS = {"memory", "secretmem", "process", "privileges", "seccomp", "landlock", "tracing", "swap",
           "cores", "build", "programs", "config", "tls", "vault", "disk", "store", "trust", "log",
-          "head", "clock", "apps"}
+          "head", "anchor", "clock", "apps"}
 
 
 class Examined:
