@@ -76,7 +76,8 @@ struct cardroom {
     struct granting granting[GRANTING_MAX];
     size_t granting_count;
     struct anchor anchor;
-    size_t batch_count; /* intents of a batch; 0: the use has an intent of its own */
+    char (*batch_uses)[USE_TEXT_SIZE]; /* of a batch's intents */
+    size_t batch_count;                /* 0: the use has an intent of its own */
 
     /* enrolment */
     char own_card_kid[THUMBPRINT_SIZE];

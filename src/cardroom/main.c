@@ -19,6 +19,7 @@ static void clear(struct cardroom *room)
     secret_free(room->next_private);
     free(room->next_record);
     free(room->app_record);
+    free(room->batch_uses);
     free(room->records);
     free(room->slots);
 }

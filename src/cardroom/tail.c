@@ -126,26 +126,37 @@ static bool is_part_of_purpose(const struct cardroom *room, const json_t *entry)
 static bool is_whole_purpose(const struct cardroom *room)
 {
     char rest[PURPOSE_SIZE];
-    const char *space = strrchr(room->purpose, ' ');
     if (room->batch_count == 0)
         return true;
     (void)snprintf(rest, sizeof(rest), " %zu grants of %s", room->batch_count, room->app);
     size_t size = strlen(rest), whole = strlen(room->purpose);
-    return space && whole > size && strcmp(room->purpose + whole - size, rest) == 0;
+    return whole > size && strcmp(room->purpose + whole - size, rest) == 0;
+}
+
+/* Each intent of a batch is a use with an outcome of its own. */
+static int note_batch_use(struct cardroom *room, const json_t *entry, struct error *error)
+{
+    void *grown = realloc(room->batch_uses, (room->batch_count + 1) * sizeof(room->batch_uses[0]));
+    if (!grown)
+        return error_memory(error);
+    room->batch_uses = grown;
+    (void)snprintf(room->batch_uses[room->batch_count++], USE_TEXT_SIZE, "%s",
+                   json_text(entry, "use"));
+    return 0;
 }
 
 /* Marks the records that this intent names: by name, version and digest. */
-static void note_intent(struct cardroom *room, const json_t *entry)
+static int note_intent(struct cardroom *room, const json_t *entry, struct error *error)
 {
     const json_t *opens = json_object_get(entry, "opens");
     const json_t *item;
     size_t index;
     bool in_batch = json_object_get(entry, "batch") != NULL;
     if (in_batch ? !is_part_of_purpose(room, entry) : !is_for_purpose(room, entry))
-        return;
+        return 0;
     room->intent_seen = true;
-    if (in_batch)
-        room->batch_count++;
+    if (in_batch && note_batch_use(room, entry, error) < 0)
+        return -1;
     json_array_foreach (opens, index, item)
         for (size_t i = 0; i < room->record_count; i++) {
             struct locked_record *record = &room->records[i];
@@ -154,6 +165,20 @@ static void note_intent(struct cardroom *room, const json_t *entry)
                 strcmp(record->digest, json_text(item, "digest")) == 0)
                 record->intended = true;
         }
+    return 0;
+}
+
+/* Whether what this entry is about is this use, or one of its batch. */
+static bool is_ours(const struct cardroom *room, const json_t *entry)
+{
+    const char *batch = json_text(entry, "batch"), *use = json_text(entry, "use");
+    const char *whole = batch ? batch : use;
+    if (*room->use && whole && strcmp(whole, room->use) == 0)
+        return true;
+    for (size_t i = 0; use && i < room->batch_count; i++)
+        if (strcmp(use, room->batch_uses[i]) == 0)
+            return true;
+    return false;
 }
 
 /* entry: index, bytes */
@@ -176,14 +201,9 @@ int cardroom_entry(struct cardroom *room, const struct message *order, struct er
         return note_granting(room, index, type, entry, error);
     if (type == ENTRY_VOID)
         note_void(room, entry);
-    const char *batch = json_text(entry, "batch");
-    const char *use = batch ? batch : json_text(entry, "use");
-    bool ours = *room->use && use && strcmp(use, room->use) == 0;
-    if (type == ENTRY_INTENT && ours)
-        note_intent(room, entry);
-    if (type == ENTRY_OUTCOME && ours)
+    if (type == ENTRY_OUTCOME && is_ours(room, entry))
         room->use_closed = true;
-    return 0;
+    return type == ENTRY_INTENT && is_ours(room, entry) ? note_intent(room, entry, error) : 0;
 }
 
 int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct field *entry,

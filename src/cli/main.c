@@ -149,6 +149,7 @@ static int run(int count, char **words, struct cli *cli, struct error *error)
         return 0;
     }
     log_start("p11vault", cli->arguments.verbose);
+    confine_raise_descriptors();
     if (CONFINE_WALLS && confine_calls(error) < 0)
         return -1;
     if (set_up(cli, verb->needs, error) < 0)

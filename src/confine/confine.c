@@ -120,6 +120,15 @@ static int lower(int which, rlim_t wanted, struct error *error)
     return 0;
 }
 
+void confine_raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int confine_limits(unsigned descriptors, size_t data, struct error *error)
 {
     if (lower(RLIMIT_NOFILE, descriptors, error) < 0)

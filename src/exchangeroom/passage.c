@@ -129,6 +129,7 @@ int passage_judge(const struct step *step, struct oauth_reply *reply,
         *ret_answer =
             (struct oauth_answer){.expires_in = FACT_UNKNOWN, .verdict.http = reply->status};
         oauth_facts_init(&ret_answer->facts);
+        oauth_usage_read(reply->header, reply->context, &ret_answer->usage);
     } else if (oauth_answer_read(step->provider, reply, ret_answer, error) < 0) {
         return -1;
     }

@@ -51,35 +51,19 @@ static int write_rows(struct adding *adding, const struct made *made, const char
                      error) < 0 ||
         store_app_put(vault->store, &app, error) < 0)
         return -1;
-    struct store_record row = {.name = strdup(adding->secret_name.full),
-                               .app = strdup(what->app),
-                               .kind = strdup(adding->secret_name.kind),
-                               .version = 1,
-                               .state = strdup("current"),
-                               .jwe = strdup(jwe),
-                               .expires = STORE_UNKNOWN,
-                               .data_expires = STORE_UNKNOWN,
-                               .issued = STORE_UNKNOWN,
-                               .checked = STORE_UNKNOWN,
-                               .valid = STORE_UNKNOWN};
-    int result = row.name && row.app && row.kind && row.state && row.jwe
-                     ? vault_put_record(vault, &row, made->kid, adding->session->use, error)
-                     : error_memory(error);
-    store_record_clear(&row);
-    return result;
+    auto_record struct store_record row;
+    if (vault_new_row(&adding->secret_name, 1, "current", jwe, &row, error) < 0)
+        return -1;
+    return vault_put_record(vault, &row, made->kid, adding->session->use, error);
 }
 
 static int write_all(struct adding *adding, const struct made *made, const char *jwe,
                      struct error *error)
 {
-    struct store *store = adding->front->vault->store;
-    if (store_begin(store, error) < 0)
-        return -1;
-    if (write_rows(adding, made, jwe, error) < 0 || store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return 0;
+    auto_change struct store *change = adding->front->vault->store;
+    return store_begin(change, error) < 0 || write_rows(adding, made, jwe, error) < 0
+               ? -1
+               : store_commit(change, error);
 }
 
 /* Make, seal, write, sign. */

@@ -72,7 +72,7 @@ int front_format_card(const struct config_module *module, const char *directory,
 static int write_card(struct front *front, const struct message *enrolled,
                       const struct session *session, struct error *error)
 {
-    struct store *store = front->vault->store;
+    auto_change struct store *change = front->vault->store;
     struct store_card card = {.serial = (char *)(uintptr_t)message_text(enrolled, 0),
                               .label = (char *)(uintptr_t)message_text(enrolled, 1),
                               .kid = (char *)(uintptr_t)message_text(enrolled, 4)};
@@ -80,21 +80,17 @@ static int write_card(struct front *front, const struct message *enrolled,
     json_t *jwk = NULL;
     if (json_parse(jwk_text, strlen(jwk_text), "card's key", &jwk, error) < 0)
         return -1;
-    json_t *members = json_pack(
+    auto_json json_t *members = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s}", "card", card.serial, "label", card.label,
         "model", message_text(enrolled, 2), "manufacturer", message_text(enrolled, 3), "kid",
         card.kid, "jwk", jwk, "alg", message_text(enrolled, 6), "sign", message_text(enrolled, 7),
         "use", session->use);
-    if (store_begin(store, error) < 0) {
-        json_decref(members);
+    if (store_begin(change, error) < 0 ||
+        vault_append(front->vault, ENTRY_CARD, card.serial, TAKE(members), &card.entry, error) <
+            0 ||
+        store_card_put(change, &card, error) < 0)
         return -1;
-    }
-    if (vault_append(front->vault, ENTRY_CARD, card.serial, members, &card.entry, error) < 0 ||
-        store_card_put(store, &card, error) < 0 || store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return 0;
+    return store_commit(change, error);
 }
 
 static int ask_to_enroll(struct session *session, const char *uri, const char *key,

@@ -126,6 +126,8 @@ int work_confirm(struct work *work, size_t number, struct store_record *old, boo
     struct store_record *grant = work_row(work, number);
     struct error rejecting;
     *ret_taken = false;
+    if (!grant)
+        return error_set(error, CODE_STOP, "the provider issued nothing");
     if (inspect_result(work, number, error) < 0)
         return -1;
     if (is_accepted(work, error)) {

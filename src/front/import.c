@@ -9,52 +9,25 @@
 #include "typing.h"
 
 /* Earlier current and pending versions make room: the person says that this token is the one to use. */
-static int retire(struct front *front, const char *name, const char *state, struct error *error)
+static int make_room(struct vault *vault, const char *name, struct error *error)
 {
-    struct store_record row = {0};
-    bool found;
-    if (store_record_get(front->vault->store, name, state, &row, &found, error) < 0)
+    const struct vault_retirement previous = {.state = "previous", .keeps_bytes = true};
+    size_t count = 0;
+    if (vault_retire_all(vault, name, "current", &previous, &count, error) < 0)
         return -1;
-    if (!found)
-        return 0;
-    store_record_clear(&row);
-    /* What the store says of it goes into the log again, so it must be what the log said before. */
-    if (vault_find_record(front->vault, name, state, &row, error) < 0)
-        return -1;
-    int result = store_text_set(&row.state, "previous", error);
-    if (result == 0)
-        result = vault_change_record(front->vault, &row, NULL, error);
-    store_record_clear(&row);
-    return result;
+    return vault_retire_all(vault, name, "pending", &previous, &count, error);
 }
 
 static int keep(struct front *front, const struct name *name, int64_t version, const char *jwe,
                 const char *kid, struct error *error)
 {
-    struct store *store = front->vault->store;
-    struct store_record row = {.name = strdup(name->full),
-                               .app = strdup(name->app),
-                               .kind = strdup(name->kind),
-                               .version = version,
-                               .state = strdup("current"),
-                               .jwe = strdup(jwe),
-                               .expires = STORE_UNKNOWN,
-                               .data_expires = STORE_UNKNOWN,
-                               .issued = STORE_UNKNOWN,
-                               .checked = STORE_UNKNOWN,
-                               .valid = STORE_UNKNOWN};
-    int result = row.name && row.app && row.kind && row.state && row.jwe ? 0 : error_memory(error);
-    if (result == 0)
-        result = store_begin(store, error);
-    if (result == 0 && (retire(front, name->full, "current", error) < 0 ||
-                        retire(front, name->full, "pending", error) < 0 ||
-                        vault_put_record(front->vault, &row, kid, NULL, error) < 0 ||
-                        store_commit(store, error) < 0)) {
-        store_rollback(store);
-        result = -1;
-    }
-    store_record_clear(&row);
-    return result;
+    auto_change struct store *change = front->vault->store;
+    auto_record struct store_record row;
+    if (vault_new_row(name, version, "current", jwe, &row, error) < 0 ||
+        store_begin(change, error) < 0 || make_room(front->vault, name->full, error) < 0 ||
+        vault_put_record(front->vault, &row, kid, NULL, error) < 0)
+        return -1;
+    return store_commit(change, error);
 }
 
 /* What is read and how it is asked for. */

@@ -174,8 +174,6 @@ static int issue(struct issuing *issuing, struct error *error)
     bool taken;
     if (get_code(issuing, error) < 0 || step(work, &order, error) < 0)
         return -1;
-    if (!work_row(work, order.slot))
-        return error_set(error, CODE_STOP, "the provider issued nothing");
     if (work_confirm(work, order.slot, old, &taken, error) < 0)
         return -1;
     return taken ? 0 : -1;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "p11vault/seal/jwe.h"
+
 void job_clear(struct job *job)
 {
     room_free(job->exchange);
@@ -34,6 +36,12 @@ int job_add_record(struct job *job, struct store_record *row, size_t *ret_number
     return 0;
 }
 
+void job_drop_records(struct job *job, size_t count)
+{
+    while (job->record_count > count)
+        store_record_clear(&job->records[--job->record_count]);
+}
+
 int job_find_app(struct job *job, const char *app, struct error *error)
 {
     struct vault *vault = job->front->vault;
@@ -54,16 +62,33 @@ int job_find_app(struct job *job, const char *app, struct error *error)
 
 int job_begin(struct job *job, const char *app, struct error *error)
 {
-    struct store_record row = {0};
+    auto_record struct store_record row = {0};
     char secret[NAME_MAX_SIZE];
     size_t number;
     (void)snprintf(secret, sizeof(secret), "%s/secret", app);
     if (job_find_app(job, app, error) < 0 ||
         vault_find_record(job->front->vault, secret, "current", &row, error) < 0)
         return -1;
-    int result = job_add_record(job, &row, &number, error);
-    store_record_clear(&row);
-    return result;
+    return job_add_record(job, &row, &number, error);
+}
+
+int job_check_issued(const struct message *issued, const struct name *name, int64_t version,
+                     const char *kid, json_t **ret_facts, struct error *error)
+{
+    auto_json json_t *facts = NULL;
+    struct jwe_header header;
+    const char *text = message_text(issued, 2);
+    if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
+        jwe_read_header(message_text(issued, 1), &header, error) < 0)
+        return -1;
+    const char *sealed = json_text(facts, "name");
+    if (!sealed || strcmp(sealed, name->full) != 0 || json_number(facts, "version", 0) != version)
+        return error_set(error, CODE_FAULT, "the exchange room sealed another record");
+    if (strcmp(header.kid, kid) != 0)
+        return error_set(error, CODE_FAULT, "the exchange room sealed to another app key");
+    if (ret_facts)
+        *ret_facts = TAKE(facts);
+    return 0;
 }
 
 /* ---- intents ---- */
@@ -111,15 +136,10 @@ static int write_intents(struct job *job, struct work *works, size_t count, stru
         works->is_open = true;
         return 0;
     }
-    if (session_begin_batch(&job->session, error) < 0)
+    auto_change struct store *change = job->front->vault->store;
+    if (session_begin_batch(&job->session, error) < 0 || store_begin(change, error) < 0 ||
+        append_intents(job, works, count, error) < 0 || store_commit(change, error) < 0)
         return -1;
-    struct store *store = job->front->vault->store;
-    if (store_begin(store, error) < 0)
-        return -1;
-    if (append_intents(job, works, count, error) < 0 || store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
     for (size_t i = 0; i < count; i++)
         works[i].is_open = true;
     return 0;

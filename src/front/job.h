@@ -54,7 +54,7 @@ struct work {
 
     /* Numbers of records, or NO_RECORD: the grant itself, one of it that waits to be confirmed, another's that it comes from. */
     size_t grant, pending, source;
-    size_t first_slot, slot_count;
+    size_t first_record, first_slot, slot_count;
     const char *seals;       /* what the intent says is made */
     enum oauth_step issuing; /* the step that issues what is confirmed */
     const char *subject;     /* whose it must be, when that is known beforehand */
@@ -88,6 +88,15 @@ int job_begin(struct job *job, const char *app, struct error *error);
 /* Adds a record that may be opened; takes the row.  *ret_number is its number. */
 int job_add_record(struct job *job, struct store_record *row, size_t *ret_number,
                    struct error *error);
+/* Takes the newest back, until there are `count`. */
+void job_drop_records(struct job *job, size_t count);
+
+/*
+ * What an exchange room sealed, in its `issued`: the room's word is not enough.  Another version would overwrite what is there,
+ * another key hide what was issued: CODE_FAULT.  *ret_facts (NULL: not wanted) is the caller's.
+ */
+int job_check_issued(const struct message *issued, const struct name *name, int64_t version,
+                     const char *kid, json_t **ret_facts, struct error *error);
 
 /* Tells the card room the app and the records. */
 int job_tell_records(struct job *job, struct error *error);
@@ -190,10 +199,10 @@ int work_promote(struct work *work, struct store_record *grant, struct store_rec
 int work_promote_one(struct work *work, struct store_record *grant, struct store_record *old,
                      struct error *error);
 /* A pending grant is not taken ("rejected"), or was only a step on the way ("previous"). */
-int work_retire(struct work *work, struct store_record *grant, const char *state,
+int work_retire(struct work *work, const struct store_record *grant, const char *state,
                 struct error *error);
-/* A current grant is ended at the provider: nothing of its name can be opened afterwards. */
-int work_forget(struct work *work, struct store_record *grant, struct error *error);
+/* The work's grant is ended at the provider: nothing of its name can be opened afterwards. */
+int work_forget(struct work *work, struct error *error);
 /* Closes the use: what was learned of the old grant is kept.  `why` NULL: it went well. */
 int work_close(struct work *work, const char *result, const struct error *why, struct error *error);
 /* The outcome of a failure; when even that cannot be written, `failure` says both. */

@@ -130,6 +130,11 @@ static void say_short_lived(const struct login *login)
     login->front->say(text);
 }
 
+static int issued_nothing(struct error *error)
+{
+    return error_set(error, CODE_STOP, "the provider issued nothing");
+}
+
 /*
  * From the first grant to the one that is kept.  When the provider does not lengthen it now, the short-lived one is kept,
  * so that the login was not in vain.
@@ -141,6 +146,8 @@ static int lengthen(struct login *login, size_t *ret_number, struct error *error
                           .grant = work_slot(work, SLOT_CODE),
                           .slot = work_slot(work, SLOT_LONG)};
     *ret_number = order.grant;
+    if (!work_row(work, order.grant))
+        return issued_nothing(error);
     if (order.step == STEP_COUNT)
         return 0;
     if (step(login, &order, NULL, error) < 0) {
@@ -150,7 +157,7 @@ static int lengthen(struct login *login, size_t *ret_number, struct error *error
         return 0;
     }
     if (!work_row(work, order.slot))
-        return error_set(error, CODE_STOP, "the provider issued nothing");
+        return issued_nothing(error);
     *ret_number = order.slot;
     return work_retire(work, work_row(work, order.grant), "previous", error);
 }
@@ -175,11 +182,7 @@ static int exchange_code(struct login *login, struct error *error)
                           .slot = work_slot(&login->work, SLOT_CODE),
                           .parameters = {.redirect_uri = login->what->redirect_uri}};
     size_t number;
-    if (step(login, &order, NULL, error) < 0)
-        return -1;
-    if (!work_row(&login->work, order.slot))
-        return error_set(error, CODE_STOP, "the provider issued nothing");
-    if (lengthen(login, &number, error) < 0)
+    if (step(login, &order, NULL, error) < 0 || lengthen(login, &number, error) < 0)
         return -1;
     return keep(login, number, error);
 }
@@ -203,7 +206,8 @@ static int poll_device(struct login *login, int64_t interval, struct deadline de
                           .parameters = {.client_token = login->what->client_token}};
     struct oauth_verdict *verdict = &login->work.verdict;
     for (;;) {
-        wait_seconds(interval);
+        int64_t left = deadline_left(deadline) / 1000;
+        wait_seconds(interval < left ? interval : left);
         if (work_step(&login->work, &order, NULL, error) < 0)
             return -1;
         if (verdict->action != CODE_WAIT ||

@@ -111,6 +111,7 @@ static int make_key(struct rekeying *rekeying, const struct vault_cards *cards, 
                           error) < 0 ||
         store_begin(store, error) < 0)
         return -1;
+    rekeying->transfer.kid = rekeying->made.kid;
     if (vault_append(job->front->vault, ENTRY_APP_KEY, job->app.row.app,
                      json_incref(rekeying->made.members), &rekeying->key_entry, error) < 0 ||
         store_commit(store, error) < 0) {
@@ -127,16 +128,12 @@ static int write_record(struct rekeying *rekeying, size_t number, struct error *
     struct transfer *transfer = &rekeying->transfer;
     struct job *job = &transfer->job;
     struct vault *vault = job->front->vault;
-    struct store_record *old = &job->records[number];
-    struct store_record row;
-    if (transfer_row(transfer, number, &row, error) < 0)
+    const struct vault_retirement previous = {.state = "previous", .use = job->session.use};
+    auto_record struct store_record row = {0};
+    if (transfer_row(transfer, number, &row, error) < 0 ||
+        vault_put_record(vault, &row, transfer->kid, job->session.use, error) < 0)
         return -1;
-    int result = vault_put_record(vault, &row, rekeying->made.kid, job->session.use, error);
-    store_record_clear(&row);
-    free(TAKE(old->jwe));
-    if (result < 0 || store_text_set(&old->state, "previous", error) < 0)
-        return -1;
-    return vault_change_record(vault, old, job->session.use, error);
+    return vault_retire(vault, &job->records[number], &previous, error);
 }
 
 static int write_all(struct rekeying *rekeying, struct error *error)
@@ -154,7 +151,7 @@ static int write_all(struct rekeying *rekeying, struct error *error)
     row.key_entry = rekeying->key_entry;
     if (store_app_put(job->front->vault->store, &row, error) < 0)
         return -1;
-    return transfer_append_outcome(&rekeying->transfer, NULL, error);
+    return transfer_append_outcome(&rekeying->transfer, error);
 }
 
 static int keep(struct rekeying *rekeying, struct error *error)

@@ -5,24 +5,38 @@
 
 #include "transfer.h"
 
+/* What waits to be confirmed would be lost with its name, or be mistaken for the new one. */
+static int check_none_waits(struct vault *vault, const struct name *name, const char *verb,
+                            struct error *error)
+{
+    auto_record struct store_record row = {0};
+    bool exists;
+    if (store_record_get(vault->store, name->full, "pending", &row, &exists, error) < 0)
+        return -1;
+    if (!exists)
+        return 0;
+    error_set(error, CODE_USAGE, "'%s' has a version that waits to be confirmed", name->full);
+    return error_hint(error, "p11vault %s %s", verb, name->full);
+}
+
 static int find_record(struct transfer *transfer, const struct name *from, const struct name *to,
                        struct error *error)
 {
     struct job *job = &transfer->job;
     struct vault *vault = job->front->vault;
-    struct store_record row = {0};
+    auto_record struct store_record row = {0};
+    auto_record struct store_record other = {0};
     bool exists;
     size_t number;
-    if (vault_find_record(vault, from->full, "current", &row, error) < 0)
+    if (vault_find_record(vault, from->full, "current", &row, error) < 0 ||
+        check_none_waits(vault, from, "exchange", error) < 0 ||
+        job_add_record(job, &row, &number, error) < 0 ||
+        store_record_get(vault->store, to->full, "current", &other, &exists, error) < 0)
         return -1;
-    int result = job_add_record(job, &row, &number, error);
-    store_record_clear(&row);
-    row = (struct store_record){0};
-    if (result < 0 || store_record_get(vault->store, to->full, "current", &row, &exists, error) < 0)
-        return -1;
-    store_record_clear(&row);
     if (exists)
         return error_set(error, CODE_USAGE, "there is a '%s' already", to->full);
+    if (check_none_waits(vault, to, "grant forget", error) < 0)
+        return -1;
     transfer->moved = calloc(1, sizeof(*transfer->moved));
     if (!transfer->moved)
         return error_memory(error);
@@ -35,30 +49,23 @@ static int write_rows(struct transfer *transfer, struct error *error)
 {
     struct job *job = &transfer->job;
     struct vault *vault = job->front->vault;
-    struct store_record *old = &job->records[0];
-    struct store_record row;
-    if (transfer_row(transfer, 0, &row, error) < 0)
+    const struct store_record *old = &job->records[0];
+    const struct vault_retirement forgotten = {.state = "forgotten", .use = job->session.use};
+    auto_record struct store_record row = {0};
+    if (transfer_row(transfer, 0, &row, error) < 0 ||
+        vault_put_record(vault, &row, transfer->kid, job->session.use, error) < 0 ||
+        vault_retire(vault, old, &forgotten, error) < 0 ||
+        store_record_destroy_previous(vault->store, old->name, old->version, error) < 0)
         return -1;
-    free(TAKE(old->jwe));
-    int result = store_text_set(&old->state, "forgotten", error);
-    if (result == 0)
-        result = vault_put_record(vault, &row, vault_app_kid(&job->app), job->session.use, error);
-    store_record_clear(&row);
-    if (result < 0 || vault_change_record(vault, old, job->session.use, error) < 0)
-        return -1;
-    return transfer_append_outcome(transfer, NULL, error);
+    return transfer_append_outcome(transfer, error);
 }
 
 static int keep(struct transfer *transfer, struct error *error)
 {
-    struct store *store = transfer->job.front->vault->store;
-    if (store_begin(store, error) < 0)
-        return -1;
-    if (write_rows(transfer, error) < 0 || store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return 0;
+    auto_change struct store *change = transfer->job.front->vault->store;
+    return store_begin(change, error) < 0 || write_rows(transfer, error) < 0
+               ? -1
+               : store_commit(change, error);
 }
 
 static int rename_it(struct transfer *transfer, const struct name *from, const struct name *to,
@@ -67,7 +74,10 @@ static int rename_it(struct transfer *transfer, const struct name *from, const s
     struct job *job = &transfer->job;
     auto_cards struct vault_cards cards = {0};
     if (session_prepare(job->front, false, NULL, error) < 0 ||
-        job_find_app(job, from->app, error) < 0 || find_record(transfer, from, to, error) < 0 ||
+        job_find_app(job, from->app, error) < 0)
+        return -1;
+    transfer->kid = vault_app_kid(&job->app);
+    if (find_record(transfer, from, to, error) < 0 ||
         vault_cards_find(job->front->vault, &job->head, &cards, error) < 0 ||
         transfer_intend(transfer, error) < 0)
         return -1;

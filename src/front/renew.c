@@ -93,8 +93,6 @@ static int renew(struct work *work, bool *ret_resolved, struct error *error)
         return -1;
     if (work->verdict.action != CODE_DONE)
         return work_verdict(work, error);
-    if (!work_row(work, order.slot))
-        return error_set(error, CODE_STOP, "the provider issued nothing");
     if (work_confirm(work, order.slot, work_row(work, work->grant), &taken, error) < 0)
         return -1;
     return taken ? 0 : -1;

@@ -60,7 +60,7 @@ static int end_it(struct revoking *revoking, const struct name *name, const char
         return -1;
     if (work->verdict.action != CODE_DONE)
         return work_verdict(work, error);
-    if (!permission && work_forget(work, work_row(work, work->grant), error) < 0)
+    if (!permission && work_forget(work, error) < 0)
         return -1;
     return work_close(work, "done", NULL, error);
 }
@@ -79,42 +79,22 @@ int front_revoke(struct front *front, const struct name *name, const char *permi
 /* ---- forgetting ---- */
 
 /* Every version that can still be opened; what is known of them stays in the log. */
-static int forget(struct vault *vault, const struct name *name, const char *state, bool *any,
-                  struct error *error)
-{
-    struct store_record row = {0};
-    bool exists;
-    if (store_record_get(vault->store, name->full, state, &row, &exists, error) < 0)
-        return -1;
-    store_record_clear(&row);
-    row = (struct store_record){0};
-    if (!exists)
-        return 0;
-    if (vault_find_record(vault, name->full, state, &row, error) < 0)
-        return -1;
-    free(TAKE(row.jwe));
-    *any = true;
-    int result = store_text_set(&row.state, "forgotten", error);
-    if (result == 0)
-        result = vault_change_record(vault, &row, NULL, error);
-    if (result == 0)
-        result = store_record_destroy_previous(vault->store, name->full, row.version, error);
-    store_record_clear(&row);
-    return result;
-}
-
 static int forget_all(struct vault *vault, const struct name *name, struct error *error)
 {
-    bool any = false;
-    if (store_begin(vault->store, error) < 0)
+    const struct vault_retirement forgotten = {.state = "forgotten"};
+    auto_change struct store *change = vault->store;
+    size_t count = 0;
+    int64_t next;
+    if (store_begin(change, error) < 0 ||
+        vault_retire_all(vault, name->full, "pending", &forgotten, &count, error) < 0 ||
+        vault_retire_all(vault, name->full, "current", &forgotten, &count, error) < 0)
         return -1;
-    if (forget(vault, name, "pending", &any, error) == 0 &&
-        forget(vault, name, "current", &any, error) == 0 &&
-        (any || error_set(error, CODE_USAGE, "there is no '%s' in this vault", name->full) == 0) &&
-        store_commit(vault->store, error) == 0)
-        return 0;
-    store_rollback(vault->store);
-    return -1;
+    if (count == 0)
+        return error_set(error, CODE_USAGE, "there is no '%s' in this vault", name->full);
+    if (vault_next_version(vault, name->full, &next, error) < 0 ||
+        store_record_destroy_previous(change, name->full, next, error) < 0)
+        return -1;
+    return store_commit(change, error);
 }
 
 int front_forget(struct front *front, const struct name *name, struct error *error)

@@ -153,13 +153,10 @@ int session_await_login(struct session *session, const char *source, enum messag
 static int void_unsigned(struct front *front, const char *words, struct error *error)
 {
     size_t count;
-    struct store *store = front->vault->store;
-    if (store_begin(store, error) < 0)
+    auto_change struct store *change = front->vault->store;
+    if (store_begin(change, error) < 0 || vault_void_unsigned(front->vault, &count, error) < 0 ||
+        store_commit(change, error) < 0)
         return -1;
-    if (vault_void_unsigned(front->vault, &count, error) < 0 || store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
     if (count > 0 && words && front->say)
         front->say(words);
     return 0;

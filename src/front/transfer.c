@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "p11vault/seal/jwe.h"
 #include "typing.h"
 
 #define INTENT_RECORDS 60 /* an entry lists at most 64 */
@@ -114,23 +113,14 @@ static int tell(struct transfer *transfer, size_t number, struct error *error)
     return session_tell(job->exchange, sent, error);
 }
 
-/* The room's word is not enough: what it sealed must be for this name and version. */
 static int take_issued(struct transfer *transfer, size_t number, const struct message *issued,
                        struct error *error)
 {
     struct moved *moved = &transfer->moved[number];
-    const char *text = message_text(issued, 2);
-    auto_json json_t *facts = NULL;
-    struct jwe_header header;
     if (moved->jwe || message_number(issued, 0) != transfer->job.record_count + number)
         return error_set(error, CODE_FAULT, "the exchange room sealed what nobody asked for");
-    if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
-        jwe_read_header(message_text(issued, 1), &header, error) < 0)
+    if (job_check_issued(issued, &moved->name, moved->version, transfer->kid, NULL, error) < 0)
         return -1;
-    const char *name = json_text(facts, "name");
-    if (!name || strcmp(name, moved->name.full) != 0 ||
-        json_number(facts, "version", 0) != moved->version)
-        return error_set(error, CODE_FAULT, "the exchange room sealed another record");
     return store_text_set(&moved->jwe, message_text(issued, 1), error);
 }
 
@@ -166,45 +156,29 @@ int transfer_move(struct transfer *transfer, size_t number, struct error *error)
 
 /* ---- what stands in the store afterwards ---- */
 
-static char *copy(const char *text)
-{
-    return text ? strdup(text) : NULL;
-}
-
 int transfer_row(const struct transfer *transfer, size_t number, struct store_record *ret_row,
                  struct error *error)
 {
     const struct store_record *old = &transfer->job.records[number];
     const struct moved *moved = &transfer->moved[number];
-    struct store_record row = {.name = strdup(moved->name.full),
-                               .app = strdup(moved->name.app),
-                               .kind = strdup(moved->name.kind),
-                               .version = moved->version,
-                               .state = strdup("current"),
-                               .jwe = copy(moved->jwe),
-                               .subject = copy(old->subject),
-                               .scopes = copy(old->scopes),
-                               .expires = old->expires,
-                               .data_expires = old->data_expires,
-                               .issued = old->issued,
-                               .checked = old->checked,
-                               .valid = old->valid};
-    if (!row.name || !row.app || !row.kind || !row.state || !row.jwe ||
-        (old->subject && !row.subject) || (old->scopes && !row.scopes)) {
-        store_record_clear(&row);
-        return error_memory(error);
-    }
-    *ret_row = row;
+    if (vault_new_row(&moved->name, moved->version, "current", moved->jwe, ret_row, error) < 0 ||
+        store_text_set(&ret_row->subject, old->subject, error) < 0 ||
+        store_text_set(&ret_row->scopes, old->scopes, error) < 0)
+        return -1;
+    ret_row->expires = old->expires;
+    ret_row->data_expires = old->data_expires;
+    ret_row->issued = old->issued;
+    ret_row->checked = old->checked;
+    ret_row->valid = old->valid;
     return 0;
 }
 
-int transfer_append_outcome(struct transfer *transfer, const struct error *why, struct error *error)
+int transfer_append_outcome(struct transfer *transfer, struct error *error)
 {
     struct job *job = &transfer->job;
-    json_t *members = json_pack("{s:s, s:s, s:s, s:I, s:s*}", "use", job->session.use, "result",
-                                why ? "failed" : "done", "code",
-                                error_code_name(why ? why->code : CODE_DONE), "plaintext_us",
-                                (json_int_t)transfer->clear_us, "message", why ? why->text : NULL);
+    json_t *members =
+        json_pack("{s:s, s:s, s:s, s:I}", "use", job->session.use, "result", "done", "code",
+                  error_code_name(CODE_DONE), "plaintext_us", (json_int_t)transfer->clear_us);
     uint64_t index;
     if (!members)
         return error_memory(error);

@@ -17,6 +17,7 @@ struct transfer {
     struct job job;
     struct moved *moved; /* one a record of the job */
     int64_t clear_us;
+    const char *kid;   /* of the app key that they are sealed to */
     const char *about; /* what the intent is about: an app or a grant */
 };
 
@@ -34,12 +35,11 @@ int transfer_sign(struct transfer *transfer, struct error *error);
 /* Moves one record; its new JWE is then in `moved`. */
 int transfer_move(struct transfer *transfer, size_t number, struct error *error);
 
-/* The row of what was moved, current, with what is known of the old one; the caller clears it. */
+/* The row of what was moved, current, with what is known of the old one; the caller clears it, also after a failure. */
 int transfer_row(const struct transfer *transfer, size_t number, struct store_record *ret_row,
                  struct error *error);
 
-/* The outcome that closes the use, inside the change that is open; `why` NULL: it went well. */
-int transfer_append_outcome(struct transfer *transfer, const struct error *why,
-                            struct error *error);
+/* The outcome that closes the use, inside the change that is open: all went well. */
+int transfer_append_outcome(struct transfer *transfer, struct error *error);
 
 #endif

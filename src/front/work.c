@@ -26,6 +26,7 @@ int work_begin(struct work *work, struct job *job, const struct name *name, size
     work->issuing = STEP_COUNT;
     oauth_facts_init(&work->input);
     oauth_facts_init(&work->result);
+    work->first_record = job->record_count;
     work->first_slot = job->slot_count;
     work->slot_count = slots;
     job->slot_count += slots;
@@ -39,6 +40,7 @@ int work_begin(struct work *work, struct job *job, const struct name *name, size
 void work_abandon(struct work *work)
 {
     work->job->slot_count = work->first_slot;
+    job_drop_records(work->job, work->first_record);
     work_clear(work);
 }
 
@@ -58,16 +60,14 @@ int work_find_old(struct work *work, const char *name, const char *state,
 int work_find(struct work *work, const char *name, const char *state, bool must_exist,
               size_t *ret_number, struct error *error)
 {
-    struct store_record row = {0};
+    auto_record struct store_record row = {0};
     *ret_number = NO_RECORD;
     if ((must_exist ? vault_find_record(work->job->front->vault, name, state, &row, error)
                     : work_find_old(work, name, state, &row, error)) < 0)
         return -1;
     if (!row.name)
         return 0;
-    int result = job_add_record(work->job, &row, ret_number, error);
-    store_record_clear(&row);
-    return result;
+    return job_add_record(work->job, &row, ret_number, error);
 }
 
 size_t work_slot(const struct work *work, size_t slot)

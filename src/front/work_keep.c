@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "job.h"
-#include "p11vault/seal/jwe.h"
 
 static int scopes_text(const struct oauth_facts *facts, char **ret_text, struct error *error)
 {
@@ -119,56 +118,28 @@ static int in_one_change(struct work *work,
                          int (*change)(struct work *work, void *context, struct error *error),
                          void *context, struct error *error)
 {
-    struct store *store = work->job->front->vault->store;
-    if (store_begin(store, error) < 0)
+    auto_change struct store *open = work->job->front->vault->store;
+    if (store_begin(open, error) < 0 || append_steps(work, error) < 0 ||
+        change(work, context, error) < 0 || store_commit(open, error) < 0)
         return -1;
-    if (append_steps(work, error) < 0 || change(work, context, error) < 0 ||
-        store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
     json_array_clear(work->steps);
     return 0;
 }
 
 /* ---- what was issued ---- */
 
-/* The room's word is not enough: another version would overwrite what is there, another key hide what was issued. */
-static int check_issued(const struct work *work, const struct issued *issued,
-                        const struct message *message, const json_t *facts, struct error *error)
-{
-    struct jwe_header header;
-    const char *name = json_text(facts, "name");
-    if (json_number(facts, "version", 0) != issued->version || !name ||
-        strcmp(name, issued->name.full) != 0)
-        return error_set(error, CODE_FAULT, "the exchange room issued another version");
-    if (jwe_read_header(message_text(message, 1), &header, error) < 0)
-        return -1;
-    if (strcmp(header.kid, vault_app_kid(&work->job->app)) != 0)
-        return error_set(error, CODE_FAULT, "the exchange room sealed to another app key");
-    return 0;
-}
-
 static int issued_row(const struct work *work, const struct issued *issued,
                       const struct message *message, struct store_record *row, struct error *error)
 {
     auto_json json_t *facts = NULL;
-    const char *text = message_text(message, 2);
-    if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
-        check_issued(work, issued, message, facts, error) < 0)
+    if (job_check_issued(message, &issued->name, issued->version, vault_app_kid(&work->job->app),
+                         &facts, error) < 0 ||
+        vault_new_row(&issued->name, issued->version, "pending", message_text(message, 1), row,
+                      error) < 0)
         return -1;
-    *row = (struct store_record){.name = strdup(issued->name.full),
-                                 .app = strdup(issued->name.app),
-                                 .kind = strdup(issued->name.kind),
-                                 .version = issued->version,
-                                 .state = strdup("pending"),
-                                 .jwe = strdup(message_text(message, 1)),
-                                 .expires = json_number(facts, "expires", STORE_UNKNOWN),
-                                 .data_expires = STORE_UNKNOWN,
-                                 .issued = json_number(facts, "issued", STORE_UNKNOWN),
-                                 .checked = STORE_UNKNOWN,
-                                 .valid = STORE_UNKNOWN};
-    return row->name && row->app && row->kind && row->state && row->jwe ? 0 : error_memory(error);
+    row->expires = json_number(facts, "expires", STORE_UNKNOWN);
+    row->issued = json_number(facts, "issued", STORE_UNKNOWN);
+    return 0;
 }
 
 static int put_issued(struct work *work, void *context, struct error *error)
@@ -194,13 +165,11 @@ int work_keep_issued(struct work *work, const struct message *message, struct er
 /* ---- current, previous, rejected ---- */
 
 /* A ciphertext that nobody needs any more is destroyed with the state that says so. */
-static int retire(struct work *work, struct store_record *row, const char *state,
+static int retire(struct work *work, const struct store_record *row, const char *state,
                   struct error *error)
 {
-    if (store_text_set(&row->state, state, error) < 0)
-        return -1;
-    free(TAKE(row->jwe));
-    return vault_change_record(work->job->front->vault, row, work->use, error);
+    const struct vault_retirement how = {.state = state, .use = work->use};
+    return vault_retire(work->job->front->vault, row, &how, error);
 }
 
 /* Both records were opened when the provider was first asked: what they replaced is not needed any more. */
@@ -221,23 +190,25 @@ static int destroy_previous(struct work *work, struct error *error)
 /* What earlier runs were issued and could not confirm: there is a newer one now. */
 static int retire_pending(struct work *work, const char *name, struct error *error)
 {
-    for (;;) {
-        struct store_record row;
-        if (work_find_old(work, name, "pending", &row, error) < 0)
-            return -1;
-        if (!row.name)
-            return 0;
-        int result = retire(work, &row, "previous", error);
-        store_record_clear(&row);
-        if (result < 0)
-            return -1;
-    }
+    const struct vault_retirement how = {.state = "previous", .use = work->use};
+    size_t count = 0;
+    return vault_retire_all(work->job->front->vault, name, "pending", &how, &count, error);
 }
 
 struct promotion {
     struct store_record *grant, *old;
     bool is_last; /* the use is closed with it */
 };
+
+/* What was learned of the grant that was opened goes into its columns; another that is replaced was not looked at. */
+static int replace(struct work *work, struct store_record *old, struct error *error)
+{
+    bool was_opened = work->grant != NO_RECORD && old == work_row(work, work->grant);
+    if (was_opened && work->input.valid != FACT_UNKNOWN &&
+        set_columns(old, &work->input, error) < 0)
+        return -1;
+    return retire(work, old, "previous", error);
+}
 
 static int promote(struct work *work, void *context, struct error *error)
 {
@@ -246,8 +217,7 @@ static int promote(struct work *work, void *context, struct error *error)
     if (set_columns(grant, &work->result, error) < 0 ||
         store_text_set(&grant->state, "current", error) < 0)
         return -1;
-    if (old && ((work->input.valid != FACT_UNKNOWN && set_columns(old, &work->input, error) < 0) ||
-                retire(work, old, "previous", error) < 0))
+    if (old && replace(work, old, error) < 0)
         return -1;
     if (vault_change_record(work->job->front->vault, grant, work->use, error) < 0 ||
         retire_pending(work, grant->name, error) < 0)
@@ -277,7 +247,7 @@ int work_promote_one(struct work *work, struct store_record *grant, struct store
 }
 
 struct retirement {
-    struct store_record *grant;
+    const struct store_record *grant;
     const char *state;
 };
 
@@ -287,7 +257,7 @@ static int retire_it(struct work *work, void *context, struct error *error)
     return retire(work, retirement->grant, retirement->state, error);
 }
 
-int work_retire(struct work *work, struct store_record *grant, const char *state,
+int work_retire(struct work *work, const struct store_record *grant, const char *state,
                 struct error *error)
 {
     struct retirement retirement = {grant, state};
@@ -297,16 +267,19 @@ int work_retire(struct work *work, struct store_record *grant, const char *state
 /* No version of it can be opened any more. */
 static int forget_it(struct work *work, void *context, struct error *error)
 {
-    struct store_record *grant = context;
+    const struct store_record *grant = context;
     if (retire(work, grant, "forgotten", error) < 0 || retire_pending(work, grant->name, error) < 0)
         return -1;
     return store_record_destroy_previous(work->job->front->vault->store, grant->name,
                                          grant->version, error);
 }
 
-int work_forget(struct work *work, struct store_record *grant, struct error *error)
+int work_forget(struct work *work, struct error *error)
 {
-    return in_one_change(work, forget_it, grant, error);
+    if (in_one_change(work, forget_it, work_row(work, work->grant), error) < 0)
+        return -1;
+    work->grant = NO_RECORD; /* the outcome must not bring it back */
+    return 0;
 }
 
 /* ---- the end ---- */

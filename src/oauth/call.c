@@ -55,9 +55,10 @@ static int check_call(const struct oauth_family *family, enum oauth_step step,
     if (needs == 0)
         return error_set(error, CODE_USAGE, "provider '%s' has no such step",
                          family->provider.name);
-    if (!family->provider.client_id_valid(parameters->client_id))
+    if (!text_given(parameters->client_id) ||
+        !family->provider.client_id_valid(parameters->client_id))
         return error_set(error, CODE_CONFIG, "the app's id is not a number as Meta gives it");
-    if (!version_valid(parameters->api_version)) {
+    if (!text_given(parameters->api_version) || !version_valid(parameters->api_version)) {
         error_set(error, CODE_CONFIG, "the version of the Graph API is not of the form v26.0");
         return error_hint(error, "set api-version in [meta] of the configuration");
     }

@@ -155,9 +155,9 @@ static int check_special(bool meta, const struct oauth_dialog *dialog, struct er
 static int check_dialog(const struct provider *provider, bool meta,
                         const struct oauth_dialog *dialog, struct error *error)
 {
-    if (!provider->client_id_valid(dialog->client_id))
+    if (!text_given(dialog->client_id) || !provider->client_id_valid(dialog->client_id))
         return error_set(error, CODE_CONFIG, "the app's id is not a number as Meta gives it");
-    if (meta && !version_valid(dialog->api_version))
+    if (meta && (!text_given(dialog->api_version) || !version_valid(dialog->api_version)))
         return error_set(error, CODE_CONFIG,
                          "the version of the Graph API is not of the form v26.0");
     if (!text_given(dialog->state) || !plain(dialog->state, STATE_MIN, STATE_MAX))

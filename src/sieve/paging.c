@@ -126,6 +126,9 @@ static int put_captured(struct sieve *sieve, struct error *error)
     } else {
         result = put_text(sieve, text, size, error);
     }
+    /* The cursor goes to the front, too: of a URL that is not passed on whole, nothing goes. */
+    if (sieve->state->dropping)
+        sieve->found.cursor[0] = '\0';
     secret_clear(sieve->url);
     return result;
 }

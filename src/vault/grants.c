@@ -42,6 +42,23 @@ static int set_use(json_t *members, const char *use)
     return use && *use ? json_object_set_new(members, "use", json_string(use)) : 0;
 }
 
+int vault_new_row(const struct name *name, int64_t version, const char *state, const char *jwe,
+                  struct store_record *ret_row, struct error *error)
+{
+    *ret_row = (struct store_record){.version = version,
+                                     .expires = STORE_UNKNOWN,
+                                     .data_expires = STORE_UNKNOWN,
+                                     .issued = STORE_UNKNOWN,
+                                     .checked = STORE_UNKNOWN,
+                                     .valid = STORE_UNKNOWN};
+    if (store_text_set(&ret_row->name, name->full, error) < 0 ||
+        store_text_set(&ret_row->app, name->app, error) < 0 ||
+        store_text_set(&ret_row->kind, name->kind, error) < 0 ||
+        store_text_set(&ret_row->state, state, error) < 0)
+        return -1;
+    return store_text_set(&ret_row->jwe, jwe, error);
+}
+
 int vault_put_record(struct vault *vault, struct store_record *row, const char *kid,
                      const char *use, struct error *error)
 {
@@ -188,6 +205,41 @@ int vault_find_record(struct vault *vault, const char *name, const char *state,
     return 0;
 }
 
+int vault_retire(struct vault *vault, const struct store_record *row,
+                 const struct vault_retirement *how, struct error *error)
+{
+    struct store_record retired = *row;
+    auto_free char *state = strdup(how->state);
+    if (!state)
+        return error_memory(error);
+    retired.state = state;
+    if (!how->keeps_bytes)
+        retired.jwe = NULL;
+    return vault_change_record(vault, &retired, how->use, error);
+}
+
+int vault_retire_all(struct vault *vault, const char *name, const char *from,
+                     const struct vault_retirement *how, size_t *count, struct error *error)
+{
+    for (;;) {
+        struct store_record row = {0};
+        bool found;
+        if (store_record_get(vault->store, name, from, &row, &found, error) < 0)
+            return -1;
+        store_record_clear(&row);
+        if (!found)
+            return 0;
+        /* What the store says of it goes into the log again, so it must be what the log said before. */
+        if (vault_find_record(vault, name, from, &row, error) < 0)
+            return -1;
+        int result = vault_retire(vault, &row, how, error);
+        store_record_clear(&row);
+        if (result < 0)
+            return -1;
+        ++*count;
+    }
+}
+
 int vault_next_version(struct vault *vault, const char *name, int64_t *ret_version,
                        struct error *error)
 {
@@ -222,14 +274,11 @@ static int append_alone(struct vault *vault, enum entry_type type, const char *m
                         const char *subject, json_t *members, struct error *error)
 {
     auto_json json_t *owned = members;
-    if (store_begin(vault->store, error) < 0)
+    auto_change struct store *change = vault->store;
+    if (store_begin(change, error) < 0 ||
+        append_use(vault, type, member, subject, TAKE(owned), error) < 0)
         return -1;
-    if (append_use(vault, type, member, subject, TAKE(owned), error) < 0 ||
-        store_commit(vault->store, error) < 0) {
-        store_rollback(vault->store);
-        return -1;
-    }
-    return 0;
+    return store_commit(change, error);
 }
 
 int vault_intent(struct vault *vault, const char *use, json_t *members, struct error *error)
@@ -322,17 +371,16 @@ static int close_dead(struct vault *vault, const char *use, struct error *error)
 static int close_found(struct dead_search *search, struct error *error)
 {
     struct vault *vault = search->vault;
+    auto_change struct store *change = vault->store;
     if (search->count == 0)
         return 0;
-    if (store_begin(vault->store, error) < 0)
+    if (store_begin(change, error) < 0)
         return -1;
-    int result = 0;
-    for (size_t i = 0; result == 0 && i < search->count; i++)
-        result = close_dead(vault, search->uses[i], error);
-    if (result < 0 || store_commit(vault->store, error) < 0) {
-        store_rollback(vault->store);
+    for (size_t i = 0; i < search->count; i++)
+        if (close_dead(vault, search->uses[i], error) < 0)
+            return -1;
+    if (store_commit(change, error) < 0)
         return -1;
-    }
     for (size_t i = 0; i < search->count; i++) {
         char lock[USE_SIZE + 8];
         if (lock_of_use(vault, search->uses[i], lock, error) < 0)

@@ -109,18 +109,13 @@ static int new_vault(const struct config *config, const char *directory, struct 
 static int write_first_entry(struct vault *vault, struct error *error)
 {
     const char *id = store_vault_id(vault->store);
-    json_t *members = json_pack("{s:s, s:s}", "vault", id, "version", VERSION);
+    auto_json json_t *members = json_pack("{s:s, s:s}", "vault", id, "version", VERSION);
+    auto_change struct store *change = vault->store;
     uint64_t index;
-    if (store_begin(vault->store, error) < 0) {
-        json_decref(members);
+    if (store_begin(change, error) < 0 ||
+        vault_append(vault, ENTRY_VAULT, id, TAKE(members), &index, error) < 0)
         return -1;
-    }
-    if (vault_append(vault, ENTRY_VAULT, id, members, &index, error) < 0 ||
-        store_commit(vault->store, error) < 0) {
-        store_rollback(vault->store);
-        return -1;
-    }
-    return 0;
+    return store_commit(change, error);
 }
 
 int vault_create(const struct config *config, const char *directory, struct vault **ret_vault,

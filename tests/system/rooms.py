@@ -43,7 +43,7 @@ def _read_table():
     names = re.findall(r"MESSAGE_\w+", re.sub(r"/\*.*?\*/", "", names, flags=re.DOTALL))
     numbers = {name: at for at, name in enumerate(names, 1)}
     sets = {name: re.findall(r"IN\((\w+)\)", text)
-            for name, text in re.findall(r"#define (CARD_LOGGING_IN|\w+_BUSY)((?:.*\\\n)*.*)", source)}
+            for name, text in re.findall(r"#define (\w+)((?:.*\\\n)*.*)", source)}
     rows = re.findall(r"\{(MESSAGE_\w+),\s*\"(\w+)\",\s*([A-Z]+)_TO_([A-Z]+),\s*([^\"]*?),\s*"
                       r"\w+,\s*\"(\w*)\"\}", source)
     rules = [Rule(numbers[constant], constant, name, sender.lower(), receiver.lower(),

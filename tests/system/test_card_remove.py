@@ -159,12 +159,17 @@ def test_rekey(soft_vault, graph):
     soft_vault.done("audit", "verify")
 
 
+def leave_pending(vault, graph):
+    """The provider issues and is not there when it is asked what it has issued."""
+    graph.misbehave("debug_token", "http_error", which=2, status=500, code=2)
+    assert vault.run("exchange", GRANT).code == 10
+    graph.tell("clear_misbehaviours")
+
+
 def test_rekey_waits_for_what_is_pending(soft_vault, graph):
     """A grant that nobody has confirmed yet would be lost."""
     add_app(soft_vault, graph)
-    graph.misbehave("debug_token", "http_error", which=2, status=500, code=2)
-    assert soft_vault.run("exchange", GRANT).code == 10
-    graph.tell("clear_misbehaviours")
+    leave_pending(soft_vault, graph)
     refused(soft_vault.run("app", "rekey", "ads"), 14, "waits to be confirmed",
             f"p11vault exchange {GRANT}")
     soft_vault.done("exchange", GRANT)
@@ -189,3 +194,16 @@ def test_rename(soft_vault, graph):
     refused(soft_vault.run("grant", "rename", other, other), 2, "is its name already")
     soft_vault.done("import", GRANT, stdin="EAAB0123456789")
     refused(soft_vault.run("grant", "rename", other, GRANT), 2, f"there is a '{GRANT}' already")
+
+
+def test_rename_waits_for_what_is_pending(soft_vault, graph):
+    """It would be lost with its name, or be taken for the one that moves here."""
+    add_app(soft_vault, graph)
+    leave_pending(soft_vault, graph)
+    other = "ads/user/alice-2"
+    soft_vault.done("import", other, stdin="EAAB0123456789")
+    refused(soft_vault.run("grant", "rename", GRANT, "ads/user/new"), 2, "waits to be confirmed",
+            f"p11vault exchange {GRANT}")
+    soft_vault.done("grant", "forget", GRANT, "--yes")
+    soft_vault.done("grant", "rename", other, GRANT)
+    soft_vault.done("audit", "verify")

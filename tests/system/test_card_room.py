@@ -156,6 +156,15 @@ def intent_answered(use):
     use.add("outcome", use=use.use, result="failed", code="retry")
 
 
+@deviation("this use has an outcome already")
+def one_of_a_batch_answered(use):
+    """An intent of a batch is a use of its own, with an outcome of its own."""
+    use.purpose = "exchange 1 grants of ads"
+    one = "c" * 32
+    use.set_intent(use=one, batch=use.use)
+    use.add("outcome", use=one, result="failed", code="retry")
+
+
 @deviation("1 records where the use is for 2")
 def fewer_records_than_counted(use):
     """The person was told of two."""

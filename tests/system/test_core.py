@@ -16,7 +16,7 @@ from prepared import *  # noqa: F401,F403  pylint: disable=wildcard-import,unuse
 from program import Program, ended
 
 GRANT = "ads/user/alice"
-FAULT, USAGE, CONFIG, REFUSED = 1, 2, 14, 30
+FAULT, USAGE, CONFIG, STOP, REFUSED = 1, 2, 14, 15, 30
 ADD = ("app", "add", "bds", "--provider", "meta", "--id", "1234567890", "--origin",
        "https://graph.facebook.com", "--secret-file")
 
@@ -59,9 +59,9 @@ def exchange_room(change):
 
 HOSTILE = {
     "another-version": ("def exchange(step, slot): issue(slot, version=1)",
-                        "issued another version"),
+                        "sealed another record"),
     "a-version-without-end": ("def exchange(step, slot): issue(slot, version=2**63 - 1)",
-                              "issued another version"),
+                              "sealed another record"),
     "another-app-key": ("""
 def exchange(step, slot):
     global app_key
@@ -89,6 +89,74 @@ def test_a_hostile_exchange_room(ready_vault, change, words):
     assert outcome(ready_vault)["result"] == "failed" and words in outcome(ready_vault)["message"]
     ready_vault.done("audit", "verify")
     ready_vault.done("exchange", GRANT)
+
+
+@pytest.mark.parametrize("verb", [("exchange", GRANT), ("issue", "ads/app/own")],
+                         ids=["exchange", "issue"])
+def test_nothing_was_issued(ready_vault, verb):
+    """The room says that it went well, and has nothing to show."""
+    before = records(ready_vault)
+    nothing = "def inspect(step, slot): tell(step[1], client_of(step))\nexchange = inspect"
+    with FakeRoom(ready_vault.programs, "exchange", exchange_room(nothing)) as directory:
+        result = with_programs(ready_vault, directory, *verb)
+    assert (result.code, "the provider issued nothing" in result.err) == (STOP, True), result
+    assert records(ready_vault) == before and outcome(ready_vault)["result"] == "failed"
+
+
+REFUSED_ROW = """
+import sqlite3
+honest = inspect
+def inspect(step, slot):
+    if slot:
+        store = sqlite3.connect(%r)
+        # The store lets no trigger run; an index whose value cannot be worked out refuses the row, too.
+        store.execute("CREATE INDEX IF NOT EXISTS refuses ON record (abs(CASE WHEN version = 2 AND "
+                      "state = 'current' THEN -9223372036854775808 ELSE 1 END))")
+        store.close()
+        facts["expires"] += 86400
+    honest(step, slot)
+"""
+
+
+def test_a_grant_that_cannot_be_replaced(ready_vault):
+    """The store fails after the old one was put aside: with the change that is taken back, and nothing
+    that is written afterwards brings half of it into the store."""
+    before = records(ready_vault)
+    script = exchange_room(REFUSED_ROW % str(ready_vault.directory / "vault.db"))
+    with FakeRoom(ready_vault.programs, "exchange", script) as directory:
+        result = with_programs(ready_vault, directory, "exchange", GRANT)
+    assert (result.code, "replace 'ads/user/alice'" in result.err) == (FAULT, True), result
+    rows(ready_vault, "DROP INDEX refuses")
+    assert [row for row in records(ready_vault) if row in before] == before
+    assert [row[1:3] for row in records(ready_vault) if row[0] == GRANT] == \
+        [(1, "current"), (2, "pending")]
+    ready_vault.done("audit", "verify")
+
+
+RENAMING = """
+hear_room("shut")
+slot = None
+while True:
+    name, values = hear()
+    if name == "slot":
+        slot = values
+    elif name == "reseal":
+        say("want", values[0])
+        hear(keys)
+        app_key = jwk(new_key().public_key())
+        issue(slot)
+        say("resealed", 5)
+"""
+
+
+def test_a_renamed_grant_under_another_key(ready_vault):
+    """What nobody could open takes the place of nothing."""
+    before = records(ready_vault)
+    with FakeRoom(ready_vault.programs, "exchange", EXCHANGE + RENAMING) as directory:
+        result = with_programs(ready_vault, directory, "grant", "rename", GRANT, "ads/user/eve")
+    assert (result.code, "sealed to another app key" in result.err) == (FAULT, True), result
+    assert records(ready_vault) == before
+    ready_vault.done("audit", "verify")
 
 
 def test_an_exchange_room_that_only_wants(ready_vault):

@@ -1,6 +1,8 @@
 """`refresh`: what is due, what can be done for it, and that one grant's trouble is not another's."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -11,7 +13,7 @@ from renewing import DAY, PERSON, Fleet, at_a_terminal, later, listed, long_live
 
 BOB, EVE, DAN = "ads/user/bob", "ads/user/eve", "ads/user/dan"
 PAGE = "1353269864728879"
-RETRY, WAIT, LOGIN, BUSY = 10, 11, 12, 31
+RETRY, WAIT, LOGIN, LOG, BUSY = 10, 11, 12, 30, 31
 TOGETHER = 50
 CHECK, RENEWAL = ["debug_token"], ["debug_token", "exchange", "debug_token"]
 
@@ -96,6 +98,21 @@ def test_unknown_name(fleet):
 
 
 # ---- what may come of it ----
+
+def test_a_damaged_one_stops_no_other(fleet):
+    """What it brought into the job before it was found out is taken out again."""
+    fleet.know(BOB, **long_lived(10))
+    fleet.graph.misbehave("debug_token", "http_error", 2, status=500, code=2)
+    assert fleet.refresh(BOB).code == RETRY
+    fleet.graph.tell("clear_misbehaviours")
+    with closing(sqlite3.connect(fleet.vault.directory / "vault.db")) as store:
+        store.execute("UPDATE record SET subject = '1' WHERE name = ? AND state = 'pending'", [BOB])
+        store.commit()
+    fleet.know(EVE, **long_lived(10))
+    result = fleet.refresh("--due")
+    assert result.code == LOG and f"{EVE}: user" in result.out, result
+    assert f"{BOB}: record '{BOB}' version 2: the record's clear columns are not" in result.err
+
 
 def test_not_extended(fleet):
     """No later end is no success: an outcome of its own, and the old one stays."""

@@ -90,6 +90,10 @@ class States:
         Work(self.graph).connect(room)
 
 
+    def exchange_shut(self, room):
+        """Confined, and never connected."""
+        room.send("shut")
+
     def exchange_offering(self, room):
         """In the middle of a list of pages."""
         work = Work(self.graph)
@@ -113,7 +117,7 @@ def _states(programs, facts, graph, tmp_path):
 
 STATES = {"card": ["CARD_NEW", "CARD_READY", "CARD_KEYS"],
           "exchange": ["EXCHANGE_NEW", "EXCHANGE_TYPED", "EXCHANGE_SEALING", "EXCHANGE_CAME",
-                       "EXCHANGE_LOCKED", "EXCHANGE_OFFERING"]}
+                       "EXCHANGE_LOCKED", "EXCHANGE_OFFERING", "EXCHANGE_SHUT"]}
 
 
 def forbidden():

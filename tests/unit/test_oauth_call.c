@@ -512,6 +512,22 @@ static void refuses_what_leaves_its_place(void **state)
     refused("threads", STEP_INSPECT_INPUT, WITH(.api_version = "v1.0/x"), CODE_CONFIG, "version");
 }
 
+/* A front that was taken over need not say what every front says. */
+static void refuses_what_no_front_leaves_out(void **state)
+{
+    static const struct oauth_parameters bare[] = {{.api_version = "v26.0"}, {.client_id = CLIENT}};
+    const struct oauth_values values = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++) {
+        auto_call struct oauth_call call = {0};
+        struct error error = {0};
+        assert_int_equal(
+            oauth_call_make(provider_find("meta"), STEP_PAGES, &bare[i], &values, &call, &error),
+            -1);
+        assert_int_equal(error.code, CODE_CONFIG);
+    }
+}
+
 static void refuses_what_is_missing(void **state)
 {
     (void)state;
@@ -615,6 +631,7 @@ int main(void)
         cmocka_unit_test(makes_every_request),
         cmocka_unit_test(exchanges_a_code_without_a_secret),
         cmocka_unit_test(refuses_what_leaves_its_place),
+        cmocka_unit_test(refuses_what_no_front_leaves_out),
         cmocka_unit_test(refuses_what_is_missing),
         cmocka_unit_test(refuses_steps_and_kinds_that_are_none),
         cmocka_unit_test(knows_its_families),

@@ -253,6 +253,9 @@ static void test_paging(void **state)
     auto_free char *out = sift(list, 9, &found);
     assert_string_equal(out, expected);
     assert_string_equal(found.cursor, "Q0==");
+    auto_free char *bare =
+        sift("{\"paging\":{\"next\":\"https://g.example/?after=" SECRET_TEXT "\"}}", 9, &found);
+    assert_string_equal(found.cursor, "");
     check("{\"next\":\"http://x/" VALUE, "{\"next\":\"" MARK, 0, 0);
     check("{\"paging\":{\"next\":\"https://x/?limit=5\\u0026until=7\"}}",
           "{\"paging\":{\"next\":\"limit=5&until=7\"}}", 0, 0);

@@ -35,6 +35,9 @@ int confine_descriptors(int first_to_close, struct error *error);
  */
 int confine_limits(unsigned descriptors, size_t data, struct error *error);
 
+/* As many open descriptors as the system gives: a front holds a lock for every grant of a batch.  Never fails. */
+void confine_raise_descriptors(void);
+
 /*
  * What none of the programs and no module ever needs (seccomp): a way into other processes, programs in the kernel,
  * keyrings, mounts, name spaces, odd kinds of sockets, and typing into the terminal.  The front's own wall, inherited by

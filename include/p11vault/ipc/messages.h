@@ -140,6 +140,8 @@ enum state {
     EXCHANGE_LOCKED, /* connected and confined for good */
     EXCHANGE_STEPPING,
     EXCHANGE_OFFERING,
+    EXCHANGE_SHUT,   /* confined for good without a connection: it only opens and seals */
+    EXCHANGE_MOVING, /* shut, and at such a task */
     KEYS_FLOW, /* the one-way channel */
     STATE_OVER,
     STATE_SAME, /* in the table: the state does not change */

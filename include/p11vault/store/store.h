@@ -44,11 +44,19 @@ const char *store_vault_id(const struct store *store); /* valid as long as the s
 /* Whether the file that was opened still stands under its name: what is written to one that does not, is lost.  CODE_LOG. */
 int store_in_place(const struct store *store, struct error *error);
 
-/* A change.  CODE_BUSY when another process holds the store for over 5 s; CODE_LOG when the disk is full. */
+/*
+ * A change: all of it or nothing.  CODE_BUSY when another process holds the store for over 5 s; CODE_LOG when the disk is
+ * full.  `auto_change struct store *change = store;` takes back what was not committed when it goes out of scope.
+ */
 int store_begin(struct store *store, struct error *error);
 int store_commit(struct store *store, struct error *error);
-void store_rollback(
-    struct store *store); /* also after a failed commit; nothing when no change is open */
+/* Also after a failed commit; nothing when no change is open. */
+void store_rollback(struct store *store);
+static inline void cleanup_change(struct store **change)
+{
+    store_rollback(*change);
+}
+#define auto_change __attribute__((cleanup(cleanup_change)))
 
 /* Who is told when a change was committed or taken back. */
 void store_on_end(struct store *store, void (*on_end)(void *context, bool is_committed),
@@ -155,6 +163,7 @@ struct store_record {
 void store_card_clear(struct store_card *card);
 void store_app_clear(struct store_app *app);
 void store_record_clear(struct store_record *record);
+#define auto_record __attribute__((cleanup(store_record_clear)))
 
 /* One of a row's texts becomes a copy of `text`, or NULL.  CODE_FAULT without memory; it is NULL then. */
 int store_text_set(char **field, const char *text, struct error *error);
