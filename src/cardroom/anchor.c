@@ -133,11 +133,30 @@ int cardroom_extends(struct cardroom *room, const struct message *order, struct 
     return 0;
 }
 
+bool cardroom_anchor_is_named(const struct cardroom *room, const json_t *entry)
+{
+    const struct anchor *anchor = &room->anchor;
+    const char *id = strchr(room->origin, '/');
+    char root[DIGEST_HEX_SIZE];
+    digest_hex(&anchor->head.root, root);
+    return anchor->found && id && strcmp(json_text(entry, "vault"), id + 1) == 0 &&
+           strcmp(json_text(entry, "root"), root) == 0 &&
+           json_number(entry, "size", -1) == (int64_t)anchor->head.size;
+}
+
+static bool is_given_up(const struct cardroom *room)
+{
+    for (size_t i = 0; i < room->granting_count; i++)
+        if (room->granting[i].gives_up)
+            return true;
+    return false;
+}
+
 int cardroom_anchor_check(const struct cardroom *room, struct error *error)
 {
     const struct anchor *anchor = &room->anchor;
     unsigned long long size = anchor->head.size;
-    if (!anchor->found || anchor->state == ANCHOR_HELD)
+    if (!anchor->found || anchor->state == ANCHOR_HELD || is_given_up(room))
         return 0;
     if (anchor->state == ANCHOR_UNPROVED && size <= room->head.size)
         return error_set(error, CODE_FAULT,
@@ -154,15 +173,17 @@ int cardroom_anchor_check(const struct cardroom *room, struct error *error)
                   "the store was rolled back or replaced: its log was last signed at %llu entries, "
                   "and card '%s %s' has signed for %llu",
                   (unsigned long long)room->head.size, room->label, room->serial, size);
-    return error_hint(error, "find the newer store: docs/runbook.md, Older store");
+    return error_hint(
+        error,
+        "find the newer store; lost for good: docs/runbook.md, Older store, p11vault audit accept");
 }
 
 /* ---- writing ---- */
 
 static bool is_asked_for(const struct cardroom *room)
 {
-    static const char verb[] = "audit checkpoint ";
-    return strncmp(room->purpose, verb, strlen(verb)) == 0;
+    static const char *const purposes[] = {"audit checkpoint log", "audit accept an older log"};
+    return strcmp(room->purpose, purposes[0]) == 0 || strcmp(room->purpose, purposes[1]) == 0;
 }
 
 /*
@@ -185,23 +206,22 @@ static bool is_due(const struct cardroom *room)
     return room->granting_count > 0 || is_asked_for(room) || age < 0 || age >= DAY;
 }
 
-/* Whether this object may go: it is not above the new head, or it is the one that is given up. */
-static bool may_go(const struct cardroom *room, const struct checkpoint *head, uint64_t size)
+/* Whether this object may go: it is not above the new head, or it is the one that is given up (`old`). */
+static bool may_go(const struct anchor *old, const struct checkpoint *head, uint64_t size)
 {
-    const struct anchor *anchor = &room->anchor;
-    bool is_given_up = anchor->state != ANCHOR_HELD && head->size == anchor->head.size &&
-                       digest_equal(&head->root, &anchor->head.root);
+    bool is_given_up = old->state != ANCHOR_HELD && head->size == old->head.size &&
+                       digest_equal(&head->root, &old->head.root);
     return head->size < size || is_given_up;
 }
 
 /* Older ones than the newest are what a run left behind that ended in the middle: first they go, so that none pile up. */
-static int drop(struct cardroom *room, const struct gathered *gathered, uint64_t size,
-                bool keeps_greatest, struct error *error)
+static int drop(struct cardroom *room, const struct anchor *old, const struct gathered *gathered,
+                uint64_t size, bool keeps_greatest, struct error *error)
 {
     for (size_t i = 0; i < gathered->count; i++) {
         const struct checkpoint *head = &gathered->ours[i].head;
         bool is_greatest = gathered->greatest.found && head->size == gathered->greatest.head.size;
-        if (!may_go(room, head, size) || (keeps_greatest && is_greatest))
+        if (!may_go(old, head, size) || (keeps_greatest && is_greatest))
             continue;
         if (card_drop_data(room->card, gathered->ours[i].handle, error) < 0)
             return -1;
@@ -212,11 +232,12 @@ static int drop(struct cardroom *room, const struct gathered *gathered, uint64_t
 static int replace(struct cardroom *room, const struct checkpoint *head, struct error *error)
 {
     struct gathered gathered;
+    const struct anchor old = room->anchor;
     char label[CARD_FIELD_MAX], lines[CHECKPOINT_TEXT_MAX], text[CHECKPOINT_TEXT_MAX + 32];
     if (look(room, &gathered, error) < 0)
         return -1;
     /* Another process has signed more meanwhile: its anchor stays. */
-    if (gathered.greatest.found && !may_go(room, &gathered.greatest.head, head->size)) {
+    if (gathered.greatest.found && !may_go(&old, &gathered.greatest.head, head->size)) {
         room->anchor = gathered.greatest;
         return 0;
     }
@@ -225,11 +246,11 @@ static int replace(struct cardroom *room, const struct checkpoint *head, struct 
         return -1;
     int64_t now = clock_now();
     int size = snprintf(text, sizeof(text), "%s%lld\n", lines, (long long)now);
-    if (drop(room, &gathered, head->size, true, error) < 0 ||
+    if (drop(room, &old, &gathered, head->size, true, error) < 0 ||
         card_make_data(room->card, APPLICATION, label, text, (size_t)size, error) < 0)
         return -1;
     room->anchor = (struct anchor){.found = true, .head = *head, .time = now, .state = ANCHOR_HELD};
-    return drop(room, &gathered, head->size, false, error);
+    return drop(room, &old, &gathered, head->size, false, error);
 }
 
 void cardroom_anchor_write(struct cardroom *room, struct error *ret_failure)

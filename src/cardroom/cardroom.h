@@ -28,6 +28,7 @@
 struct granting {
     uint64_t index;
     bool own;
+    bool gives_up; /* it names the head that the card keeps as lost */
 };
 
 /* A record this use is to open. */
@@ -138,6 +139,8 @@ void cardroom_anchor_meet(struct cardroom *room);
 int cardroom_extends(struct cardroom *room, const struct message *order, struct error *error);
 /* CODE_LOG when the log as told does not contain it: the store was rolled back, or the log was forked. */
 int cardroom_anchor_check(const struct cardroom *room, struct error *error);
+/* Whether an entry names it as lost: then the log may be signed without it. */
+bool cardroom_anchor_is_named(const struct cardroom *room, const json_t *entry);
 /* Behind the signature, when it is due.  A failure costs nothing but the anchor: the code is CODE_DONE without one. */
 void cardroom_anchor_write(struct cardroom *room, struct error *ret_failure);
 /* "card", "weak" (the card's objects are files of this machine) or "none". */

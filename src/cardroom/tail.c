@@ -66,6 +66,12 @@ static bool is_removal_asked_for(const struct cardroom *room, const json_t *entr
            strcmp(room->purpose + strlen(verb), json_text(entry, "card")) == 0;
 }
 
+/* The person typed the PIN to go on from an older store. */
+static bool is_acceptance_asked_for(const struct cardroom *room)
+{
+    return strcmp(room->purpose, "audit accept an older log") == 0;
+}
+
 static bool is_own(const struct cardroom *room, enum entry_type type, const json_t *entry)
 {
     const char *app = json_text(entry, "app");
@@ -74,6 +80,8 @@ static bool is_own(const struct cardroom *room, enum entry_type type, const json
         return room->enrolling && kid && strcmp(kid, room->own_card_kid) == 0;
     if (type == ENTRY_REMOVAL)
         return is_removal_asked_for(room, entry);
+    if (type == ENTRY_RESTORED)
+        return is_acceptance_asked_for(room);
     bool makes_key = room->app_made || room->app_rewrapped || room->app_rekeyed;
     if (!makes_key || !app || strcmp(app, room->app) != 0)
         return false;
@@ -93,7 +101,9 @@ static int note_granting(struct cardroom *room, uint64_t index, enum entry_type 
 {
     if (room->granting_count == GRANTING_MAX)
         return error_set(error, CODE_LOG, "too many unsigned entries that grant trust");
-    room->granting[room->granting_count++] = (struct granting){index, is_own(room, type, entry)};
+    bool own = is_own(room, type, entry);
+    bool gives_up = own && type == ENTRY_RESTORED && cardroom_anchor_is_named(room, entry);
+    room->granting[room->granting_count++] = (struct granting){index, own, gives_up};
     return 0;
 }
 

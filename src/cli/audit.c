@@ -33,6 +33,10 @@ static void tell_notes(const struct verify_report *report)
         say("p11vault: note: entry %llu would grant trust and no card has signed it: nothing is "
             "believed by it",
             (unsigned long long)report->unsigned_grant);
+    if (report->goes_on)
+        say("p11vault: note: the log goes on from an older store: entry %llu names the head of %llu "
+            "entries that was lost",
+            (unsigned long long)report->went_on, (unsigned long long)report->lost);
     if (report->seen > 0)
         say("p11vault: note: this export is older than the log that this machine has seen: %llu "
             "entries were signed there",
@@ -73,6 +77,8 @@ static int print_report(const struct verify_report *report, bool is_export, bool
         if (told && report->has_unsigned_grant)
             json_object_set_new(told, "unsigned_grant",
                                 json_integer((json_int_t)report->unsigned_grant));
+        if (told && report->goes_on)
+            json_object_set_new(told, "restored", json_integer((json_int_t)report->went_on));
         if (told && report->seen > 0)
             json_object_set_new(told, "seen", json_integer((json_int_t)report->seen));
         return print_json(told, error);

@@ -169,14 +169,12 @@ void session_void_own(struct front *front)
         log_info("left to the next run: %s", ignored.text);
 }
 
-int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
-                    struct error *error)
+static int prepare(struct front *front, bool grants_trust, int *ret_trust_lock, struct error *error)
 {
     struct vault *vault = front->vault;
     auto_close int lock = -1;
     size_t dead;
-    if (vault_check_seen(vault, error) < 0 || vault_check_head_writable(vault, error) < 0 ||
-        store_probe(vault->store, error) < 0)
+    if (vault_check_head_writable(vault, error) < 0 || store_probe(vault->store, error) < 0)
         return -1;
     if (vault_lock(vault, "trust", "enrolling a card or adding an app", &lock, error) < 0) {
         /* Its entries are not signed yet, so no card would sign the log for us now. */
@@ -199,6 +197,19 @@ int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
     if (grants_trust && ret_trust_lock)
         *ret_trust_lock = TAKE_FD(lock);
     return 0;
+}
+
+int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
+                    struct error *error)
+{
+    if (vault_check_seen(front->vault, error) < 0)
+        return -1;
+    return prepare(front, grants_trust, ret_trust_lock, error);
+}
+
+int session_prepare_older(struct front *front, int *ret_trust_lock, struct error *error)
+{
+    return prepare(front, true, ret_trust_lock, error);
 }
 
 /* ---- a use ---- */

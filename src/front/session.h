@@ -55,6 +55,9 @@ int session_expect_of_card(struct session *session, enum message_type type,
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
                     struct error *error);
 
+/* The same, granting trust, for a store that may be older than what was seen: to go on from it. */
+int session_prepare_older(struct front *front, int *ret_trust_lock, struct error *error);
+
 /* After a failed job that grants trust, with the trust lock still held: what it added and nobody signed is void. */
 void session_void_own(struct front *front);
 

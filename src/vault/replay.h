@@ -88,6 +88,9 @@ struct replay_record *replay_find_record(struct replay *replay, const char *name
 /* The last entry that grants trust and that no checkpoint covers; false: there is none. */
 bool replay_unsigned_grant(const struct replay *replay, uint64_t *ret_index);
 
+/* The newest entry by which the log goes on without a lost head, and the size of that; false: there is none. */
+bool replay_went_on(const struct replay *replay, uint64_t *ret_index, uint64_t *ret_lost);
+
 /* Puts "entry N: " before the error and makes it the log's. */
 int replay_bad_entry(uint64_t index, struct error *error);
 

@@ -83,6 +83,9 @@ int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *
  */
 int vault_check_seen(struct vault *vault, struct error *error);
 
+#define ROLLED_BACK_HINT                                                                           \
+    "find the newer store, or compare: p11vault audit verify; lost for good: p11vault audit accept"
+
 /* Whether another verified checkpoint is a beginning of this store's log.  CODE_LOG: it is longer, or another one ("forked"). */
 int vault_check_same_log(struct vault *vault, const struct checkpoint *other, struct error *error);
 
