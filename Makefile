@@ -180,9 +180,10 @@ matrix: all $(SHIM)
 exposure: all $(LOOKERS)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
 
-# A simulated Rutoken behind the unmodified pcscd and OpenSC: tests/rutoken/README.md.
+# A simulated Rutoken behind the unmodified pcscd and OpenSC: tests/rutoken/README.md.  pcscd looks at its readers
+# every 400 ms, so that most of the time is waiting: twice as many tests at once as there are processors.
 rutoken: all
-	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/rutoken
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $$((2 * $$(nproc))) tests/rutoken
 
 # Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
 bench: all

@@ -67,11 +67,13 @@ void hex_encode(const void *bytes, size_t size, char *ret_text)
     ret_text[2 * size] = '\0';
 }
 
-static int hex_value(char digit)
+int hex_digit(char digit)
 {
     if (digit >= '0' && digit <= '9')
         return digit - '0';
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+    if (digit >= 'a' && digit <= 'f')
+        return digit - 'a' + 10;
+    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
 }
 
 bool hex_decode(const char *text, uint8_t *ret_bytes, size_t size)
@@ -79,11 +81,11 @@ bool hex_decode(const char *text, uint8_t *ret_bytes, size_t size)
     if (strnlen(text, 2 * size + 1) != 2 * size)
         return false;
     for (size_t i = 0; i < 2 * size; i++) {
-        if (hex_value(text[i]) < 0)
+        if (hex_digit(text[i]) < 0 || (text[i] >= 'A' && text[i] <= 'F'))
             return false;
     }
     for (size_t i = 0; i < size; i++)
-        ret_bytes[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        ret_bytes[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
     return true;
 }
 

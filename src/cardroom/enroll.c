@@ -8,6 +8,9 @@
 #include "p11vault/base/digest.h"
 #include "p11vault/base/log.h"
 
+#define ANOTHER_KIND_HINT                                                                          \
+    "enrol a key of another kind, if the card has EC: p11vault card enroll --key ec:P-256"
+
 /* A kind of key as --key names it; with "" the card's best is made, and any that is there is taken. */
 struct kind {
     const char *name;
@@ -130,7 +133,10 @@ static int prove_oaep(struct cardroom *room, const struct card_key *key, const s
     return 0;
 }
 
-/* Which algorithm works: SHA-256 inside OAEP where the card can, SHA-1 only where it cannot. */
+/*
+ * Which algorithm works: SHA-256 inside OAEP where the card can, SHA-1 only where it cannot.  A card that takes the order
+ * and refuses the work has lost its session, and cannot be asked for the other any more.
+ */
 static int prove(struct cardroom *room, const struct card_key *key, const struct jwk *jwk,
                  enum appkey_alg *ret_alg, struct error *error)
 {
@@ -141,6 +147,8 @@ static int prove(struct cardroom *room, const struct card_key *key, const struct
     *ret_alg = APPKEY_RSA_OAEP_256;
     if (prove_oaep(room, key, jwk, OAEP_SHA256, error) == 0)
         return 0;
+    if (!card_is_usable(room->card))
+        return *error->hint ? -1 : error_hint(error, ANOTHER_KIND_HINT);
     log_info("RSA-OAEP-256 does not work on this card: %s", error->text);
     *ret_alg = APPKEY_RSA_OAEP;
     return prove_oaep(room, key, jwk, OAEP_SHA1, error);

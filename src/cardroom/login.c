@@ -202,11 +202,8 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
         cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error) < 0 ||
         cardroom_anchor_read(room, anchor, error) < 0)
         return -1;
-    const char *note = card_info(room->card)->pin_default
-                           ? "the card still has the PIN it was delivered with: change it"
-                           : "";
     return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial),
-                        TEXT(room->label), TEXT(note), TEXT(anchor));
+                        TEXT(room->label), TEXT(anchor));
 }
 
 /* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */

@@ -131,7 +131,8 @@ verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_lis
     cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages, cli_inspect,
     cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget, cli_backup,
     cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key, cli_audit_checkpoint,
-    cli_audit_prove, cli_audit_export, cli_audit_accept, cli_doctor, cli_call, cli_notify;
+    cli_audit_prove, cli_audit_export, cli_audit_accept, cli_doctor, cli_call, cli_notify,
+    cli_signed_request;
 
 /*
  * Programs that are none of ours (outside.c): a process made before this one builds its walls, which they must not inherit,

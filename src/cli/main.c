@@ -56,6 +56,8 @@ static const struct verb verbs[] = {
      USES_CARD | OPTION_CALL | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_call},
     {"revoke", "NAME", "end a grant at the provider, then here", 1, 1,
      USES_CARD | OPTION_PERMISSION | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_revoke},
+    {"signed-request", "APP [FILE]", "whether what a callback got is the provider's", 1, 2,
+     USES_CARD | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_signed_request},
     {"grant list", "", "the grants", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_list},
     {"grant show", "NAME", "all that is known of a grant", 1, 1, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_show},
     {"grant rename", "NAME NEW-NAME", "another label for a grant", 2, 2, USES_CARD,

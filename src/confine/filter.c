@@ -10,16 +10,30 @@
 #include "p11vault/confine/confine.h"
 
 #include <asm/ioctls.h>
+#include <asm/sockios.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "internal.h"
 #include "p11vault/base/cleanup.h"
 #include "p11vault/base/log.h"
 #include "p11vault/confine/kernel.h"
+
+/* Younger than Debian 12's headers and libseccomp; since then a call has one number on all machines. */
+enum {
+    SINCE_6_6_FCHMODAT2 = 452,
+    SINCE_6_13_SETXATTRAT = 463,
+    SINCE_6_13_REMOVEXATTRAT = 466,
+    SINCE_6_15_OPEN_TREE_ATTR = 467,
+    SINCE_6_17_FILE_SETATTR = 469,
+};
 
 /* ---- groups ---- */
 
@@ -35,6 +49,8 @@ enum {
     SOCKETS = 1 << 8,
     FILES = 1 << 9,
     PROGRAMS = 1 << 10,
+    ATTRIBUTES = 1 << 11,
+    EMPTYING = 1 << 12,
 };
 
 /* The walls.  None of the three programs, and no module, needs what the first denies. */
@@ -42,7 +58,8 @@ enum {
     (INTO_PROCESSES | INTO_KERNEL | INTO_MACHINE | NEW_PLACES | TRICKS | NAMESPACES | ODD_SOCKETS)
 #define WALL_OFFLINE (WALL_ALL | NETWORK)
 #define WALL_LOCK                                                                                  \
-    (INTO_PROCESSES | INTO_KERNEL | INTO_MACHINE | NEW_PLACES | TRICKS | SOCKETS | FILES | PROGRAMS)
+    (INTO_PROCESSES | INTO_KERNEL | INTO_MACHINE | NEW_PLACES | TRICKS | SOCKETS | FILES |         \
+     ATTRIBUTES | PROGRAMS)
 
 /* Other processes' memory and descriptors. */
 static const int into_processes[] = {
@@ -76,19 +93,11 @@ static const int into_machine[] = {
 
 /* Other views of the file systems. */
 static const int new_places[] = {
-    SCMP_SYS(mount),
-    SCMP_SYS(umount2),
-    SCMP_SYS(fsopen),
-    SCMP_SYS(fsconfig),
-    SCMP_SYS(fsmount),
-    SCMP_SYS(fspick),
-    SCMP_SYS(open_tree),
-    SCMP_SYS(move_mount),
-    SCMP_SYS(pivot_root),
-    SCMP_SYS(chroot),
-    SCMP_SYS(unshare),
-    SCMP_SYS(setns),
-    SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(mount),         SCMP_SYS(umount2),         SCMP_SYS(fsopen),
+    SCMP_SYS(fsconfig),      SCMP_SYS(fsmount),         SCMP_SYS(fspick),
+    SCMP_SYS(open_tree),     SINCE_6_15_OPEN_TREE_ATTR, SCMP_SYS(move_mount),
+    SCMP_SYS(mount_setattr), SCMP_SYS(pivot_root),      SCMP_SYS(chroot),
+    SCMP_SYS(unshare),       SCMP_SYS(setns),           SCMP_SYS(open_by_handle_at),
 };
 
 /* Reaching anybody that is not reached yet.  A message may name an address where no filter can see it. */
@@ -99,16 +108,31 @@ static const int sockets[] = {
 
 /* Files by any name, what makes or changes names, and memory that others can find. */
 static const int files[] = {
-    SCMP_SYS(open),      SCMP_SYS(openat),    SCMP_SYS(openat2),      SCMP_SYS(creat),
-    SCMP_SYS(mknod),     SCMP_SYS(mknodat),   SCMP_SYS(mkdir),        SCMP_SYS(mkdirat),
-    SCMP_SYS(link),      SCMP_SYS(linkat),    SCMP_SYS(symlink),      SCMP_SYS(symlinkat),
-    SCMP_SYS(rename),    SCMP_SYS(renameat),  SCMP_SYS(renameat2),    SCMP_SYS(unlink),
-    SCMP_SYS(unlinkat),  SCMP_SYS(rmdir),     SCMP_SYS(truncate),     SCMP_SYS(chmod),
-    SCMP_SYS(fchmodat),  SCMP_SYS(chown),     SCMP_SYS(lchown),       SCMP_SYS(fchownat),
-    SCMP_SYS(setxattr),  SCMP_SYS(lsetxattr), SCMP_SYS(utime),        SCMP_SYS(utimes),
-    SCMP_SYS(futimesat), SCMP_SYS(utimensat), SCMP_SYS(memfd_create), SCMP_SYS(name_to_handle_at),
-    SCMP_SYS(mq_open),   SCMP_SYS(mq_unlink), SCMP_SYS(shmget),       SCMP_SYS(shmat),
-    SCMP_SYS(msgget),    SCMP_SYS(semget),
+    SCMP_SYS(open),      SCMP_SYS(openat),       SCMP_SYS(openat2),
+    SCMP_SYS(creat),     SCMP_SYS(mknod),        SCMP_SYS(mknodat),
+    SCMP_SYS(mkdir),     SCMP_SYS(mkdirat),      SCMP_SYS(link),
+    SCMP_SYS(linkat),    SCMP_SYS(symlink),      SCMP_SYS(symlinkat),
+    SCMP_SYS(rename),    SCMP_SYS(renameat),     SCMP_SYS(renameat2),
+    SCMP_SYS(unlink),    SCMP_SYS(unlinkat),     SCMP_SYS(rmdir),
+    SCMP_SYS(truncate),  SCMP_SYS(memfd_create), SCMP_SYS(mq_open),
+    SCMP_SYS(mq_unlink), SCMP_SYS(shmget),       SCMP_SYS(shmat),
+    SCMP_SYS(msgget),    SCMP_SYS(semget),       SCMP_SYS(name_to_handle_at),
+};
+
+/* What can be changed of a file without its contents: a descriptor that only reads is enough, and Landlock looks away. */
+static const int attributes[] = {
+    SCMP_SYS(chmod),          SCMP_SYS(fchmod),        SCMP_SYS(fchmodat),
+    SINCE_6_6_FCHMODAT2,      SCMP_SYS(chown),         SCMP_SYS(lchown),
+    SCMP_SYS(fchown),         SCMP_SYS(fchownat),      SCMP_SYS(setxattr),
+    SCMP_SYS(lsetxattr),      SCMP_SYS(fsetxattr),     SINCE_6_13_SETXATTRAT,
+    SCMP_SYS(removexattr),    SCMP_SYS(lremovexattr),  SCMP_SYS(fremovexattr),
+    SINCE_6_13_REMOVEXATTRAT, SINCE_6_17_FILE_SETATTR, SCMP_SYS(utime),
+    SCMP_SYS(utimes),         SCMP_SYS(futimesat),     SCMP_SYS(utimensat),
+};
+
+/* Emptying a file by its name; what opens one is among the conditions. */
+static const int emptying[] = {
+    SCMP_SYS(truncate),
 };
 
 /* Other programs, more processes, and word to those that are there. */
@@ -121,7 +145,9 @@ static const int programs[] = {
     SCMP_SYS(pidfd_open),
     SCMP_SYS(pidfd_send_signal),
     SCMP_SYS(kill),
+    SCMP_SYS(tkill),
     SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(rt_tgsigqueueinfo),
 };
 
 #define LIST(group, list)                                                                          \
@@ -139,6 +165,8 @@ static const struct group {
     LIST(NEW_PLACES, new_places),
     LIST(SOCKETS, sockets),
     LIST(FILES, files),
+    LIST(ATTRIBUTES, attributes),
+    LIST(EMPTYING, emptying),
     LIST(PROGRAMS, programs),
 };
 
@@ -149,6 +177,13 @@ static const struct group {
     {                                                                                              \
         .arg = (number), .op = SCMP_CMP_MASKED_EQ, .datum_a = LOW_HALF, .datum_b = (value)         \
     }
+/* Opened so that it is emptied and cannot be written: to read it, or (the fourth way) for neither. */
+#define EMPTIES(number, way)                                                                       \
+    {                                                                                              \
+        .arg = (number), .op = SCMP_CMP_MASKED_EQ, .datum_a = O_ACCMODE | O_TRUNC,                 \
+        .datum_b = (way) | O_TRUNC                                                                 \
+    }
+#define FOR_NEITHER O_ACCMODE
 
 static const struct condition {
     unsigned bit;
@@ -166,6 +201,21 @@ static const struct condition {
     {NETWORK, SCMP_SYS(socket), 1, {IS(0, AF_INET)}},
     {NETWORK, SCMP_SYS(socket), 1, {IS(0, AF_INET6)}},
     {NETWORK, SCMP_SYS(socket), 1, {IS(0, AF_VSOCK)}},
+    /* Where the file system keeps flags of its own for a file. */
+    {ATTRIBUTES, SCMP_SYS(ioctl), 1, {IS(1, FS_IOC_SETFLAGS)}},
+    {ATTRIBUTES, SCMP_SYS(ioctl), 1, {IS(1, FS_IOC32_SETFLAGS)}},
+    {ATTRIBUTES, SCMP_SYS(ioctl), 1, {IS(1, FS_IOC_FSSETXATTR)}},
+    /* Whom the kernel signals, with any signal, when a descriptor becomes ready. */
+    {PROGRAMS, SCMP_SYS(fcntl), 1, {IS(1, F_SETOWN)}},
+    {PROGRAMS, SCMP_SYS(fcntl), 1, {IS(1, F_SETOWN_EX)}},
+    {PROGRAMS, SCMP_SYS(ioctl), 1, {IS(1, FIOSETOWN)}},
+    {PROGRAMS, SCMP_SYS(ioctl), 1, {IS(1, SIOCSPGRP)}},
+    /* Others' limits: of processor time, for one, at whose end the kernel ends them. */
+    {PROGRAMS, SCMP_SYS(prlimit64), 1, {{.arg = 0, .op = SCMP_CMP_NE, .datum_a = 0}}},
+    {EMPTYING, SCMP_SYS(open), 1, {EMPTIES(1, O_RDONLY)}},
+    {EMPTYING, SCMP_SYS(open), 1, {EMPTIES(1, FOR_NEITHER)}},
+    {EMPTYING, SCMP_SYS(openat), 1, {EMPTIES(2, O_RDONLY)}},
+    {EMPTYING, SCMP_SYS(openat), 1, {EMPTIES(2, FOR_NEITHER)}},
 };
 
 static const unsigned long namespaces[] = {CLONE_NEWNS,    CLONE_NEWUSER, CLONE_NEWPID,
@@ -228,12 +278,23 @@ static int add_conditions(void *filter, unsigned wall)
     return result;
 }
 
-/* No filter can look at what clone3 is told; the C library takes clone where it does not exist. */
-static int add_clones(void *filter, unsigned wall)
+/*
+ * No filter can look at what clone3 and openat2 are told.  The C library takes clone where clone3 does not exist; and
+ * whoever calls openat2 must do without it on kernels before 5.6.
+ */
+static int add_unreadable(void *filter, unsigned wall)
 {
     int result = 0;
     if ((wall & (NAMESPACES | PROGRAMS)) != 0)
         result = deny(filter, ENOSYS, SCMP_SYS(clone3));
+    if (result == 0 && (wall & EMPTYING) != 0)
+        result = deny(filter, ENOSYS, SCMP_SYS(openat2));
+    return result;
+}
+
+static int add_clones(void *filter, unsigned wall)
+{
+    int result = 0;
     for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
         const struct scmp_arg_cmp when = {
             .arg = 0, .op = SCMP_CMP_MASKED_EQ, .datum_a = namespaces[i], .datum_b = namespaces[i]};
@@ -241,6 +302,14 @@ static int add_clones(void *filter, unsigned wall)
             result = deny_when(filter, EPERM, SCMP_SYS(clone), 1, &when);
     }
     return result;
+}
+
+/* raise() and abort() of the C library signal a thread of this process by tgkill. */
+static int add_signals(void *filter, unsigned wall)
+{
+    const struct scmp_arg_cmp others = {
+        .arg = 0, .op = SCMP_CMP_NE, .datum_a = (scmp_datum_t)getpid()};
+    return (wall & PROGRAMS) != 0 ? deny_when(filter, EPERM, SCMP_SYS(tgkill), 1, &others) : 0;
 }
 
 static int add_families(void *filter, unsigned wall)
@@ -270,7 +339,11 @@ static int build(unsigned wall, const char *what, struct error *error)
     if (result == 0)
         result = add_conditions(filter, wall);
     if (result == 0)
+        result = add_unreadable(filter, wall);
+    if (result == 0)
         result = add_clones(filter, wall);
+    if (result == 0)
+        result = add_signals(filter, wall);
     if (result == 0)
         result = add_families(filter, wall);
     if (result == 0)
@@ -290,6 +363,19 @@ int confine_calls(struct error *error)
         return 0;
     }
     return build(WALL_ALL, "confine the process", error);
+}
+
+int confine_changes(bool emptying_too, bool attributes_too, struct error *error)
+{
+    unsigned wall = (emptying_too ? EMPTYING : 0U) | (attributes_too ? ATTRIBUTES : 0U);
+    if (wall == 0)
+        return 0;
+    if (!kernel_has_filters()) {
+        log_info(
+            "this kernel has no filters of system calls: what Landlock leaves of files is open");
+        return 0;
+    }
+    return build(wall, "guard the files", error);
 }
 
 int confine_offline(struct error *error)

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "internal.h"
 #include "p11vault/base/cleanup.h"
 #include "p11vault/base/log.h"
 
@@ -24,9 +25,10 @@ struct ruleset {
 #define FILES_V1 ((UINT64_C(1) << 13) - 1)
 #define FILES_REFER (UINT64_C(1) << 13)    /* since version 2 */
 #define FILES_TRUNCATE (UINT64_C(1) << 14) /* since version 3 */
-#define FILES_IOCTL (UINT64_C(1) << 15)    /* since version 5 */
-#define NETWORK_TCP UINT64_C(3)            /* bind and connect, since version 4 */
-#define SCOPE_SIGNAL UINT64_C(2)           /* none to processes outside, since version 6 */
+#define FIRST_WITH_TRUNCATE 3
+#define FILES_IOCTL (UINT64_C(1) << 15) /* since version 5 */
+#define NETWORK_TCP UINT64_C(3)         /* bind and connect, since version 4 */
+#define SCOPE_SIGNAL UINT64_C(2)        /* none to processes outside, since version 6 */
 
 int confine_landlock_version(void)
 {
@@ -47,7 +49,7 @@ static int make_ruleset(bool with_network, struct ruleset *ret_rules, int *ret_r
     struct ruleset rules = {.files = FILES_V1};
     if (version >= 2)
         rules.files |= FILES_REFER;
-    if (version >= 3)
+    if (version >= FIRST_WITH_TRUNCATE)
         rules.files |= FILES_TRUNCATE;
     if (version >= 5)
         rules.files |= FILES_IOCTL;
@@ -94,7 +96,8 @@ static int allow(int ruleset, const char *path, uint64_t access, struct error *e
     return 0;
 }
 
-int confine_writing(const char *const *places, size_t count, struct error *error)
+/* Files below the places and nowhere else, as far as the kernel's version of Landlock goes. */
+static int confine_contents(const char *const *places, size_t count, struct error *error)
 {
     struct ruleset rules;
     auto_close int ruleset = -1;
@@ -112,4 +115,14 @@ int confine_writing(const char *const *places, size_t count, struct error *error
         if (allow(ruleset, places[i], rules.files & ~FILES_IOCTL, error) < 0)
             return -1;
     return enforce(ruleset, error);
+}
+
+int confine_writing(const char *const *places, size_t count, struct error *error)
+{
+    int version = confine_landlock_version();
+    /* Where Landlock does not govern writing at all, a filter against emptying would guard nothing. */
+    bool can_empty = version > 0 && version < FIRST_WITH_TRUNCATE;
+    if (confine_contents(places, count, error) < 0)
+        return -1;
+    return confine_changes(can_empty, count == 0, error);
 }

@@ -81,6 +81,10 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
 int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
                          struct error *error);
 
+/* Checking what is signed with an app secret (signed_request.c). */
+int exchangeroom_check_signed(struct exchangeroom *room, const struct message *order,
+                              struct error *error);
+
 /* Records and keys (records.c). */
 int exchangeroom_record(struct exchangeroom *room, const struct message *order,
                         struct error *error);

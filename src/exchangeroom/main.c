@@ -36,6 +36,8 @@ static int carry_out(struct exchangeroom *room, const struct message *order, str
         return exchangeroom_shut(room, error);
     case MESSAGE_RESEAL:
         return exchangeroom_reseal(room, order, error);
+    case MESSAGE_CHECK:
+        return exchangeroom_check_signed(room, order, error);
     case MESSAGE_RECORD:
         return exchangeroom_record(room, order, error);
     case MESSAGE_SLOT:

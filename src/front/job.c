@@ -207,6 +207,14 @@ int job_tell_records(struct job *job, struct error *error)
     return 0;
 }
 
+int job_tell_record(struct job *job, size_t n, const struct store_record *row, struct error *error)
+{
+    int sent = channel_send(room_channel(job->exchange), MESSAGE_RECORD, error, NUMBER(n),
+                            TEXT(row->digest), TEXT(row->app), TEXT(row->name), TEXT(row->kind),
+                            NUMBER(row->version), TEXT(row->jwe));
+    return session_tell(job->exchange, sent, error);
+}
+
 /* Login, connection and lock, then the signature over the intents: only after it can keys flow. */
 static int open_rooms(struct job *job, struct work *works, size_t count, struct room *exchange,
                       struct error *error)

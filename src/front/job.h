@@ -98,6 +98,9 @@ void job_drop_records(struct job *job, size_t count);
 int job_check_issued(const struct message *issued, const struct name *name, int64_t version,
                      const char *kid, json_t **ret_facts, struct error *error);
 
+/* Tells the exchange room a record, which becomes its number `n`. */
+int job_tell_record(struct job *job, size_t n, const struct store_record *row, struct error *error);
+
 /* Tells the card room the app and the records. */
 int job_tell_records(struct job *job, struct error *error);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "p11vault/base/log.h"
+#include "p11vault/base/percent.h"
 #include "pin_guard.h"
 
 void session_clear(struct session *session)
@@ -252,15 +253,9 @@ void session_fail_use(struct session *session, const struct error *failure)
 
 static int put_uri(struct buffer *uris, const char *serial, struct error *error)
 {
-    if (buffer_put_text(uris, "pkcs11:serial=", error) < 0)
+    if (buffer_put_text(uris, "pkcs11:serial=", error) < 0 ||
+        percent_put(uris, serial, strlen(serial), "", error) < 0)
         return -1;
-    for (const char *at = serial; *at; at++) {
-        bool plain =
-            (*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
-        if ((plain ? buffer_put(uris, at, 1, error)
-                   : buffer_put_format(uris, error, "%%%02X", (unsigned char)*at)) < 0)
-            return -1;
-    }
     return buffer_put_text(uris, "\n", error);
 }
 
@@ -330,12 +325,6 @@ int session_open(struct session *session, const struct vault_cards *cards, const
         session_await_login(session, pin_source, MESSAGE_READY, deadline, &message, error) < 0)
         return -1;
     log_info("card %s is ready", message_text(&message, 0));
-    if (front->say && *message_text(&message, 2)) {
-        char note[ERROR_TEXT_MAX];
-        (void)snprintf(note, sizeof(note), "%s", message_text(&message, 2));
-        error_clean(note);
-        front->say(note);
-    }
-    return session_take_anchor(session, message_text(&message, 0), message_text(&message, 3),
+    return session_take_anchor(session, message_text(&message, 0), message_text(&message, 2),
                                error);
 }

@@ -9,7 +9,6 @@
 #include "typing.h"
 
 #define INTENT_RECORDS 60 /* an entry lists at most 64 */
-#define MOVE_MS 30000
 
 void transfer_clear(struct transfer *transfer)
 {
@@ -30,7 +29,8 @@ static json_t *intent_members(const struct transfer *transfer, size_t first, siz
         const struct store_record *row = &job->records[i];
         json_array_append_new(opens, json_pack("{s:s, s:I, s:s}", "name", row->name, "version",
                                                (json_int_t)row->version, "digest", row->digest));
-        json_array_append_new(seals, json_string(transfer->moved[i].name.full));
+        if (transfer->moved)
+            json_array_append_new(seals, json_string(transfer->moved[i].name.full));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "verb", job->verb, "name", transfer->about,
                      "card", job->front->card ? job->front->card : "", "origin", "", "opens", opens,
@@ -73,7 +73,7 @@ int transfer_open(struct transfer *transfer, const struct vault_cards *cards, st
     (void)snprintf(purpose, sizeof(purpose), "%s %s", job->verb, transfer->about);
     if (session_make_way(session, error) < 0 ||
         session_open(session, cards, json_object_get(job->app.key_entry, "cards"), purpose,
-                     job->record_count, job->record_count, error) < 0 ||
+                     job->record_count, transfer->moved ? job->record_count : 0, error) < 0 ||
         start_exchange_room(job, error) < 0 || session_tell_head(session, &job->head, error) < 0)
         return -1;
     return job_tell_records(job, error);
@@ -103,11 +103,9 @@ static int tell(struct transfer *transfer, size_t number, struct error *error)
     if (json_canonical(facts, &text, error) < 0)
         return -1;
     uint64_t slot = job->record_count + number;
-    int sent = channel_send(channel, MESSAGE_RECORD, error, NUMBER(number), TEXT(row->digest),
-                            TEXT(row->app), TEXT(row->name), TEXT(row->kind), NUMBER(row->version),
-                            TEXT(row->jwe));
-    if (sent == 0)
-        sent = channel_send(channel, MESSAGE_SLOT, error, NUMBER(slot), TEXT(text));
+    if (job_tell_record(job, number, row, error) < 0)
+        return -1;
+    int sent = channel_send(channel, MESSAGE_SLOT, error, NUMBER(slot), TEXT(text));
     if (sent == 0)
         sent = channel_send(channel, MESSAGE_RESEAL, error, NUMBER(number), NUMBER(slot));
     return session_tell(job->exchange, sent, error);
@@ -124,34 +122,37 @@ static int take_issued(struct transfer *transfer, size_t number, const struct me
     return store_text_set(&moved->jwe, message_text(issued, 1), error);
 }
 
-int transfer_move(struct transfer *transfer, size_t number, struct error *error)
+int transfer_expect(struct transfer *transfer, enum message_type type, struct deadline deadline,
+                    struct message *ret_message, struct error *error)
 {
     struct job *job = &transfer->job;
-    struct deadline deadline = deadline_in(MOVE_MS);
-    if (tell(transfer, number, error) < 0)
-        return -1;
     for (;;) {
-        struct message message;
-        if (channel_receive(room_channel(job->exchange), deadline, &message, error) < 0) {
+        if (channel_receive(room_channel(job->exchange), deadline, ret_message, error) < 0) {
             room_explain(job->exchange, error);
             return -1;
         }
-        int result = 0;
-        if (message.type == MESSAGE_WANT)
-            result = session_hand(&job->session, message_number(&message, 0), error);
-        else if (message.type == MESSAGE_ISSUED)
-            result = take_issued(transfer, number, &message, error);
-        else if (message.type == MESSAGE_RESEALED && transfer->moved[number].jwe)
-            transfer->clear_us += (int64_t)message_number(&message, 0);
-        else
-            result = error_set(error, CODE_FAULT, "the exchange room sealed nothing");
-        if (result < 0)
-            return -1;
-        if (message.type == MESSAGE_RESEALED)
+        if (ret_message->type == type)
             return 0;
+        if (ret_message->type != MESSAGE_WANT)
+            return error_set(error, CODE_FAULT, "the exchange room does what nobody asked for");
+        if (session_hand(&job->session, message_number(ret_message, 0), error) < 0)
+            return -1;
         if (deadline_passed(deadline))
             return error_set(error, CODE_FAULT, "the exchange room did not answer in time");
     }
+}
+
+int transfer_move(struct transfer *transfer, size_t number, struct error *error)
+{
+    struct deadline deadline = deadline_in(TRANSFER_MS);
+    struct message message;
+    if (tell(transfer, number, error) < 0 ||
+        transfer_expect(transfer, MESSAGE_ISSUED, deadline, &message, error) < 0 ||
+        take_issued(transfer, number, &message, error) < 0 ||
+        transfer_expect(transfer, MESSAGE_RESEALED, deadline, &message, error) < 0)
+        return -1;
+    transfer->clear_us += (int64_t)message_number(&message, 0);
+    return 0;
 }
 
 /* ---- what stands in the store afterwards ---- */

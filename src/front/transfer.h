@@ -1,5 +1,6 @@
 /*
- * transfer.h: records that are sealed anew, to another app key or under another name, by an exchange room that was never connected.
+ * transfer.h: records that are opened by an exchange room that was never connected: to be sealed anew, to another app key or
+ * under another name, or (nothing is `moved`) only to be used.
  */
 #ifndef P11VAULT_SRC_FRONT_TRANSFER_H
 #define P11VAULT_SRC_FRONT_TRANSFER_H
@@ -15,7 +16,7 @@ struct moved {
 
 struct transfer {
     struct job job;
-    struct moved *moved; /* one a record of the job */
+    struct moved *moved; /* one a record of the job, or NULL */
     int64_t clear_us;
     const char *kid;   /* of the app key that they are sealed to */
     const char *about; /* what the intent is about: an app or a grant */
@@ -31,6 +32,12 @@ int transfer_open(struct transfer *transfer, const struct vault_cards *cards, st
 
 /* Tells the entries behind the head and has the log signed. */
 int transfer_sign(struct transfer *transfer, struct error *error);
+
+#define TRANSFER_MS 30000 /* one record */
+
+/* The next message of the exchange room, which is of that type; what keys it wants in between are handed. */
+int transfer_expect(struct transfer *transfer, enum message_type type, struct deadline deadline,
+                    struct message *ret_message, struct error *error);
 
 /* Moves one record; its new JWE is then in `moved`. */
 int transfer_move(struct transfer *transfer, size_t number, struct error *error);

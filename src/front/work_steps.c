@@ -61,14 +61,10 @@ static int reconnect(struct job *job, const char *origin, struct error *error)
 
 static int tell_record(struct work *work, size_t number, struct error *error)
 {
-    struct job *job = work->job;
     const struct store_record *row = work_row(work, number);
     if (!row || !row->jwe)
         return error_set(error, CODE_FAULT, "record %zu is none of this use", number);
-    int sent = channel_send(room_channel(job->exchange), MESSAGE_RECORD, error, NUMBER(number),
-                            TEXT(row->digest), TEXT(row->app), TEXT(row->name), TEXT(row->kind),
-                            NUMBER(row->version), TEXT(row->jwe));
-    return session_tell(job->exchange, sent, error);
+    return job_tell_record(work->job, number, row, error);
 }
 
 /* A slot for a grant of that name: its place among what is issued, and the facts that it will be sealed with. */

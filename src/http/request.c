@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "p11vault/base/percent.h"
+
 #define PARTS_MAX 12
 
 struct parts {
@@ -124,30 +126,24 @@ int http_request_write(const struct origin *origin, const struct http_request *r
     return write_parts(&parts, ret_bytes, error);
 }
 
-static bool is_unreserved(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
 int http_form_encode(struct secret *form, const void *bytes, size_t size, struct error *error)
 {
-    const uint8_t *from = bytes;
+    const char *from = bytes;
     size_t room;
     uint8_t *to = secret_room(form, &room);
     size_t encoded = 0;
     for (size_t i = 0; i < size; i++)
-        encoded += is_unreserved(from[i]) ? 1 : 3;
+        encoded += percent_is_unreserved(from[i]) ? 1 : 3;
     if (encoded > room)
         return error_set(error, CODE_STOP, "a form does not fit into the %zu bytes left for it",
                          room);
     static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < size; i++) {
-        if (is_unreserved(from[i])) {
-            *to++ = from[i];
+        if (percent_is_unreserved(from[i])) {
+            *to++ = (uint8_t)from[i];
         } else {
             *to++ = '%';
-            *to++ = (uint8_t)digits[from[i] >> 4];
+            *to++ = (uint8_t)digits[(uint8_t)from[i] >> 4];
             *to++ = (uint8_t)digits[from[i] & 15];
         }
     }

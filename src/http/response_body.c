@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "p11vault/base/digest.h"
 
 #define NO_CONTENT 204
 #define NOT_MODIFIED 304
@@ -111,17 +112,6 @@ static int move_pending(struct http_response *response, struct http_span *input,
     return 0;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* White space that may stand before the semicolon of an extension, then the semicolon. */
 static bool is_extension(struct http_span rest)
 {
@@ -136,11 +126,11 @@ static int read_chunk_size(struct http_response *response, struct error *error)
     struct http_span rest = {secret_data(response->line), secret_size(response->line)};
     uint64_t size = 0;
     size_t digits = 0;
-    while (digits < rest.size && hex_value(rest.bytes[digits]) >= 0) {
+    while (digits < rest.size && hex_digit((char)rest.bytes[digits]) >= 0) {
         if (digits == CHUNK_DIGITS_MAX)
             return error_set(error, CODE_STOP, "a chunk's size has more than %d digits",
                              CHUNK_DIGITS_MAX);
-        size = size << 4 | (uint64_t)hex_value(rest.bytes[digits]);
+        size = size << 4 | (uint64_t)hex_digit((char)rest.bytes[digits]);
         digits++;
     }
     rest.bytes += digits;

@@ -6,16 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "p11vault/base/child.h"
 #include "p11vault/base/log.h"
 #include "p11vault/base/secret.h"
 
@@ -186,20 +185,6 @@ struct channel *room_channel(struct room *room)
     return room->channel;
 }
 
-/* Waits for the process to end; false when it has not by the deadline. */
-static bool wait_end(pid_t pid, struct deadline deadline)
-{
-    auto_close int process = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (process < 0)
-        return false;
-    struct pollfd poller = {.fd = process, .events = POLLIN};
-    int ready;
-    do
-        ready = poll(&poller, 1, deadline_left(deadline));
-    while (ready < 0 && errno == EINTR);
-    return ready > 0;
-}
-
 void room_free(struct room *room)
 {
     if (!room)
@@ -210,19 +195,15 @@ void room_free(struct room *room)
         (void)channel_send_empty(room->channel, end, &ignored);
     }
     channel_free(room->channel);
-    if (room->pid > 0) {
-        if (!wait_end(room->pid, deadline_in(ROOM_END_MS)))
-            kill(room->pid, SIGKILL);
-        while (waitpid(room->pid, NULL, 0) < 0 && errno == EINTR)
-            continue;
-    }
+    if (room->pid > 0)
+        child_reap(room->pid, deadline_in(ROOM_END_MS));
     free(room);
 }
 
 void room_explain(struct room *room, struct error *error)
 {
     if (!room || room->pid <= 0 || !channel_peer_gone(room->channel) ||
-        !wait_end(room->pid, deadline_in(ROOM_END_MS)))
+        !child_ends(room->pid, deadline_in(ROOM_END_MS)))
         return;
     siginfo_t status = {0};
     if (waitid(P_PID, (id_t)room->pid, &status, WEXITED | WNOWAIT) < 0)

@@ -50,7 +50,6 @@ static int read_page(const json_t *item, struct oauth_page *page, const char **r
         return -1;
     else if (member_given(token) && page->grant == NULL)
         *ret_problem = "the token of a page is not 1 to 16384 printable characters";
-    page->has_grant = page->grant != NULL;
     member_label(item, "name", page->label);
     read_tasks(item, page->tasks, sizeof(page->tasks));
     return 0;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "p11vault/base/json.h"
-#include "percent.h"
+#include "p11vault/base/percent.h"
 #include "reading.h"
 
 /* The value as a JSON string; *ret_value is NULL when it is malformed. */

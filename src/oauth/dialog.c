@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "p11vault/base/percent.h"
 #include "p11vault/http/origin.h"
 #include "request.h"
 
@@ -178,14 +179,7 @@ static int put(struct buffer *url, const char *name, const char *text, struct er
     const char *separator = strchr(buffer_text(url), '?') == NULL ? "?" : "&";
     if (buffer_put_format(url, error, "%s%s=", separator, name) < 0)
         return -1;
-    for (; *text != '\0'; text++) {
-        bool unreserved = strchr(nonce_alphabet, *text) != NULL || *text == '.' || *text == '~';
-        int result = unreserved ? buffer_put(url, text, 1, error)
-                                : buffer_put_format(url, error, "%%%02X", (unsigned char)*text);
-        if (result < 0)
-            return -1;
-    }
-    return 0;
+    return percent_put(url, text, strlen(text), "", error);
 }
 
 static int put_all(bool meta, const struct oauth_dialog *dialog, struct buffer *url,

@@ -1,5 +1,6 @@
 /*
- * facts_answer.c: a whole answer as JSON, without what is secret in it.
+ * facts_answer.c: an answer as JSON, without what is secret in it and without what stays in the room: pages are offered one
+ * by one, a machine id is sealed.
  */
 #include <string.h>
 
@@ -7,22 +8,6 @@
 #include "member.h"
 #include "p11vault/base/json.h"
 #include "p11vault/oauth/facts.h"
-
-static json_t *pages_to_json(const struct oauth_answer *answer)
-{
-    auto_json json_t *pages = json_array();
-    for (size_t i = 0; pages != NULL && i < answer->page_count; i++) {
-        const struct oauth_page *page = &answer->pages[i];
-        json_t *item = json_object();
-        if (item == NULL || json_array_append_new(pages, item) < 0 ||
-            facts_put_text(item, "id", page->id) < 0 ||
-            facts_put_text(item, "label", page->label) < 0 ||
-            facts_put_text(item, "tasks", page->tasks) < 0 ||
-            json_object_set_new(item, "has_grant", json_boolean(page->has_grant)) < 0)
-            return NULL;
-    }
-    return TAKE(pages);
-}
 
 static json_t *permissions_to_json(const struct oauth_answer *answer)
 {
@@ -47,7 +32,6 @@ json_t *oauth_answer_to_json(const struct oauth_answer *answer)
         facts_put_text(object, "cursor", answer->cursor) < 0 ||
         facts_put_text(object, "user_code", answer->user_code) < 0 ||
         facts_put_text(object, "verification_uri", answer->verification_uri) < 0 ||
-        facts_put_text(object, "machine_id", answer->machine_id) < 0 ||
         facts_put_text(object, "api_version", answer->api_version) < 0 ||
         facts_put_number(object, "usage", answer->usage.percent) < 0)
         return NULL;
@@ -57,8 +41,6 @@ json_t *oauth_answer_to_json(const struct oauth_answer *answer)
         return NULL;
     if (answer->usage.wait > 0 && facts_put_number(object, "wait", answer->usage.wait) < 0)
         return NULL;
-    if (answer->pages != NULL && json_object_set_new(object, "pages", pages_to_json(answer)) < 0)
-        return NULL;
     if (answer->permissions != NULL &&
         json_object_set_new(object, "permissions", permissions_to_json(answer)) < 0)
         return NULL;
@@ -67,76 +49,31 @@ json_t *oauth_answer_to_json(const struct oauth_answer *answer)
 
 /* ---- reading ---- */
 
-/* A list of at most so many items, or nothing.  *ret_items has room for all of them and is the caller's to free. */
-static int take_list(const json_t *json, const char *key, size_t maximum, size_t item_size,
-                     void **ret_items, struct error *error)
+static bool take_permission(const json_t *item, struct oauth_permission *permission)
 {
-    const json_t *list = json_object_get(json, key);
-    size_t count = json_array_size(list);
-    *ret_items = NULL;
-    if (list == NULL)
-        return 0;
-    if (!json_is_array(list) || count > maximum)
-        return facts_refuse(key, error);
-    *ret_items = calloc(count == 0 ? 1 : count, item_size);
-    return *ret_items == NULL ? error_memory(error) : 0;
-}
-
-static bool take_page(const json_t *item, struct oauth_page *page)
-{
-    static const char *const keys[] = {"id", "label", "tasks", "has_grant", NULL};
-    const json_t *tasks = json_object_get(item, "tasks");
-    int has_grant = FACT_UNKNOWN;
-    if (!json_is_object(item) || !json_only(item, keys) ||
-        !value_word(json_object_get(item, "id"), DIGITS, sizeof(page->id), page->id) ||
-        !facts_take_label(item, "label", page->label) ||
-        (tasks != NULL && !value_word(tasks, LETTERS "_,", sizeof(page->tasks), page->tasks)) ||
-        !member_bool(item, "has_grant", &has_grant) || has_grant == FACT_UNKNOWN)
-        return false;
-    page->has_grant = has_grant == 1;
-    return true;
-}
-
-static int take_pages(const json_t *json, struct oauth_answer *answer, struct error *error)
-{
-    void *items;
-    size_t index;
-    const json_t *item;
-    if (take_list(json, "pages", OAUTH_PAGES_MAX, sizeof(*answer->pages), &items, error) < 0)
-        return -1;
-    if (items == NULL)
-        return 0;
-    answer->pages = items;
-    json_array_foreach (json_object_get(json, "pages"), index, item) {
-        if (!take_page(item, &answer->pages[index]))
-            return facts_refuse("pages", error);
-        answer->page_count++;
-    }
-    return 0;
+    static const char *const keys[] = {"name", "status", NULL};
+    return json_is_object(item) && json_only(item, keys) &&
+           value_word(json_object_get(item, "name"), SCOPE_ALPHABET, sizeof(permission->name),
+                      permission->name) &&
+           value_word(json_object_get(item, "status"), LETTERS "_", sizeof(permission->status),
+                      permission->status);
 }
 
 static int take_permissions(const json_t *json, struct oauth_answer *answer, struct error *error)
 {
-    static const char *const keys[] = {"name", "status", NULL};
-    void *items;
-    size_t index;
-    const json_t *item;
-    if (take_list(json, "permissions", OAUTH_PERMISSIONS_MAX, sizeof(*answer->permissions), &items,
-                  error) < 0)
-        return -1;
-    if (items == NULL)
+    const json_t *list = json_object_get(json, "permissions");
+    size_t count = json_array_size(list);
+    if (list == NULL)
         return 0;
-    answer->permissions = items;
-    json_array_foreach (json_object_get(json, "permissions"), index, item) {
-        struct oauth_permission *permission = &answer->permissions[index];
-        if (!json_is_object(item) || !json_only(item, keys) ||
-            !value_word(json_object_get(item, "name"), SCOPE_ALPHABET, sizeof(permission->name),
-                        permission->name) ||
-            !value_word(json_object_get(item, "status"), LETTERS "_", sizeof(permission->status),
-                        permission->status))
+    if (!json_is_array(list) || count > OAUTH_PERMISSIONS_MAX)
+        return facts_refuse("permissions", error);
+    answer->permissions = calloc(count == 0 ? 1 : count, sizeof(*answer->permissions));
+    if (answer->permissions == NULL)
+        return error_memory(error);
+    for (size_t i = 0; i < count; i++)
+        if (!take_permission(json_array_get(list, i),
+                             &answer->permissions[answer->permission_count++]))
             return facts_refuse("permissions", error);
-        answer->permission_count++;
-    }
     return 0;
 }
 
@@ -147,7 +84,6 @@ static int take_texts(const json_t *json, struct oauth_answer *answer, struct er
         {"user_code", USER_CODE_ALPHABET, answer->user_code, sizeof(answer->user_code)},
         {"verification_uri", URI_ALPHABET, answer->verification_uri,
          sizeof(answer->verification_uri)},
-        {"machine_id", MACHINE_ID_ALPHABET, answer->machine_id, sizeof(answer->machine_id)},
         {"api_version", "v." DIGITS, answer->api_version, sizeof(answer->api_version)},
     };
     if (facts_take_words(json, words, sizeof(words) / sizeof(words[0]), error) < 0)
@@ -175,16 +111,15 @@ static int take_usage(const json_t *json, struct oauth_usage *usage, struct erro
 int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, struct error *error)
 {
     static const char *const keys[] = {
-        "facts",    "expires_in",  "cursor", "user_code",   "machine_id", "verification_uri",
-        "interval", "api_version", "pages",  "permissions", "usage",      "wait",
-        "scrubbed", NULL};
+        "facts",       "expires_in",  "cursor", "user_code", "verification_uri", "interval",
+        "api_version", "permissions", "usage",  "wait",      "scrubbed",         NULL};
     auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
                                               .usage.percent = USAGE_UNKNOWN};
     if (!json_is_object(json) || !json_only(json, keys))
         return error_set(error, CODE_FAULT, "an answer with a member that is none");
     if (oauth_facts_from_json(json_object_get(json, "facts"), &answer.facts, error) < 0 ||
-        take_texts(json, &answer, error) < 0 || take_pages(json, &answer, error) < 0 ||
-        take_permissions(json, &answer, error) < 0 || take_usage(json, &answer.usage, error) < 0)
+        take_texts(json, &answer, error) < 0 || take_permissions(json, &answer, error) < 0 ||
+        take_usage(json, &answer.usage, error) < 0)
         return -1;
     *ret_answer = answer;
     answer = (struct oauth_answer){0};

@@ -5,6 +5,7 @@
 
 #include "graph_read.h"
 #include "graph_rules.h"
+#include "p11vault/base/percent.h"
 #include "request.h"
 
 bool oauth_graph_repeats(const char *method)
@@ -102,18 +103,6 @@ static int too_long(struct error *error)
                      GRAPH_FIELDS_MAX);
 }
 
-static int put_encoded(struct buffer *fields, const char *text, size_t size, struct error *error)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~[]";
-    for (size_t i = 0; i < size; i++)
-        if ((strchr(plain, text[i]) ? buffer_put(fields, &text[i], 1, error)
-                                    : buffer_put_format(fields, error, "%%%02X",
-                                                        (unsigned)(unsigned char)text[i])) < 0)
-            return -1;
-    return 0;
-}
-
 int oauth_graph_add(struct buffer *fields, const char *field, struct error *error)
 {
     const char *equals = strchr(field, '=');
@@ -122,9 +111,9 @@ int oauth_graph_add(struct buffer *fields, const char *field, struct error *erro
         return error_hint(error, "-F NAME=VALUE");
     }
     if ((fields->size > 0 && buffer_put(fields, "&", 1, error) < 0) ||
-        put_encoded(fields, field, (size_t)(equals - field), error) < 0 ||
+        percent_put(fields, field, (size_t)(equals - field), "[]", error) < 0 ||
         buffer_put(fields, "=", 1, error) < 0 ||
-        put_encoded(fields, equals + 1, strlen(equals + 1), error) < 0)
+        percent_put(fields, equals + 1, strlen(equals + 1), "[]", error) < 0)
         return too_long(error);
     return 0;
 }

@@ -8,16 +8,10 @@
 #include <string.h>
 
 #include "graph_rules.h"
+#include "p11vault/base/percent.h"
 #include "request.h"
 
 #define WORD "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-static int digit(char byte)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = byte ? strchr(digits, byte) : NULL;
-    return at ? (int)((at - digits) % 16) : -1;
-}
 
 /* Decodes up to `size` bytes of %XX, and "+" when it is a form's. */
 static int decode(const char *from, size_t size, bool is_form, struct buffer *to,
@@ -26,11 +20,10 @@ static int decode(const char *from, size_t size, bool is_form, struct buffer *to
     for (size_t i = 0; i < size; i++) {
         char byte = from[i] == '+' && is_form ? ' ' : from[i];
         if (byte == '%') {
-            int high = i + 2 < size ? digit(from[i + 1]) : -1,
-                low = i + 2 < size ? digit(from[i + 2]) : -1;
-            if (high < 0 || low < 0 || (high == 0 && low == 0))
+            int decoded = percent_byte(from + i, size - i);
+            if (decoded <= 0)
                 return error_set(error, CODE_USAGE, "'%%' is not followed by what it stands for");
-            byte = (char)(high * 16 + low);
+            byte = (char)decoded;
             i += 2;
         }
         if (buffer_put(to, &byte, 1, error) < 0)

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "p11vault/base/percent.h"
 #include "p11vault/oauth/dialog.h"
 #include "p11vault/oauth/meta_error.h"
-#include "percent.h"
 #include "request.h"
 
 #define HINT_LOGIN "log in again: p11vault login NAME"
@@ -28,8 +28,6 @@ enum field {
     FIELD_DESCRIPTION,
     FIELD_ERROR_CODE,
     FIELD_ERROR_MESSAGE,
-    FIELD_GRANTED,
-    FIELD_DENIED,
     FIELD_COUNT
 };
 
@@ -41,8 +39,6 @@ static const char *const names[FIELD_COUNT] = {
     [FIELD_DESCRIPTION] = "error_description",
     [FIELD_ERROR_CODE] = "error_code",
     [FIELD_ERROR_MESSAGE] = "error_message",
-    [FIELD_GRANTED] = "granted_scopes",
-    [FIELD_DENIED] = "denied_scopes",
 };
 
 /* A value as it stands in the query; `text` NULL when it is not there. */
@@ -156,16 +152,6 @@ static int decode_text(struct span span, char *ret_text, size_t room, struct err
     return 0;
 }
 
-/* Scopes that are none are as good as not said. */
-static int read_scopes(struct span span, char ret_scopes[FACT_GRANULAR_MAX], struct error *error)
-{
-    if (decode_text(span, ret_scopes, FACT_GRANULAR_MAX, error) < 0)
-        return -1;
-    if (ret_scopes[0] != '\0' && !scopes_valid(ret_scopes))
-        ret_scopes[0] = '\0';
-    return 0;
-}
-
 /* The words of RFC 6749 section 4.1.2.1, of which Meta uses the first. */
 static void judge_word(const char *word, struct oauth_verdict *verdict)
 {
@@ -257,9 +243,6 @@ static int read_fields(const struct span fields[FIELD_COUNT], const char *state,
         (void)stray(&redirect->verdict, "what came back has neither a code nor an error");
         return 0;
     }
-    if (read_scopes(fields[FIELD_GRANTED], redirect->granted, error) < 0 ||
-        read_scopes(fields[FIELD_DENIED], redirect->denied, error) < 0)
-        return -1;
     return read_code(fields[FIELD_CODE], redirect, error);
 }
 

@@ -78,3 +78,21 @@ int signed_request_check(const struct secret *app_secret, const struct secret *t
     secret_grow(json, written);
     return read_payload(json, ret_request, error);
 }
+
+json_t *signed_request_to_json(const struct signed_request *request)
+{
+    return json_pack("{s:s, s:I, s:I}", "user_id", request->user_id, "issued_at",
+                     (json_int_t)request->issued_at, "expires", (json_int_t)request->expires);
+}
+
+int signed_request_from_json(const json_t *json, struct signed_request *ret_request,
+                             struct error *error)
+{
+    struct signed_request request = {.issued_at = json_number(json, "issued_at", FACT_UNKNOWN),
+                                     .expires = json_number(json, "expires", FACT_UNKNOWN)};
+    if (!member_id(json, "user_id", request.user_id) || request.issued_at < 0 ||
+        request.expires < FACT_UNKNOWN)
+        return error_set(error, CODE_FAULT, "what a signed request says cannot be so");
+    *ret_request = request;
+    return 0;
+}

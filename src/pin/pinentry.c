@@ -14,14 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "p11vault/base/buffer.h"
+#include "p11vault/base/child.h"
+#include "p11vault/base/digest.h"
 
 #define LINE_MAX_SIZE 1000
 #define CANCELLED 99 /* GPG_ERR_CANCELED; the source of the error stands in the bits above */
 #define CODE_MASK 0xffff
+#define END_MS 1000 /* for a pinentry to take its window away */
 
 extern char **environ;
 
@@ -40,8 +42,7 @@ static void dialog_end(struct dialog *dialog)
         return;
     /* It ends with its input; a window that stays open would be asked for nothing. */
     kill(dialog->pid, SIGTERM);
-    while (waitpid(dialog->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    child_reap(dialog->pid, deadline_in(END_MS));
 }
 
 static int fail(const struct dialog *dialog, const char *what, struct error *error)
@@ -76,8 +77,9 @@ static int start(struct dialog *dialog, struct error *error)
     failed = posix_spawn_file_actions_adddup2(&plan, theirs, STDIN_FILENO);
     if (failed == 0)
         failed = posix_spawn_file_actions_adddup2(&plan, theirs, STDOUT_FILENO);
-    for (int other = STDERR_FILENO + 1; failed == 0 && other < theirs; other++)
-        failed = posix_spawn_file_actions_addclose(&plan, other);
+    /* A module may have opened some that would stay open. */
+    if (failed == 0)
+        failed = posix_spawn_file_actions_addclosefrom_np(&plan, STDERR_FILENO + 1);
     if (failed == 0)
         failed = posix_spawn(&dialog->pid, dialog->program, &plan, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&plan);
@@ -131,14 +133,6 @@ static int read_line(const struct dialog *dialog, char first, char ret_line[LINE
     return 0;
 }
 
-static int hex_value(uint8_t byte)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    const char *at = byte == '\0' ? NULL : strchr(digits, byte >= 'a' ? byte - 'a' + 'A' : byte);
-
-    return at == NULL ? -1 : (int)(at - digits);
-}
-
 /* "D " has been read: the rest of the line belongs to the answer, its percent-encoding undone. */
 static int read_data(const struct dialog *dialog, size_t maximum, struct secret *answer,
                      struct error *error)
@@ -155,8 +149,8 @@ static int read_data(const struct dialog *dialog, size_t maximum, struct secret 
         if (*place == '\n')
             return 0;
         if (*place == '%') {
-            int high = next_byte(dialog, &byte, error) < 0 ? -2 : hex_value(byte);
-            int low = high < 0 || next_byte(dialog, &byte, error) < 0 ? -2 : hex_value(byte);
+            int high = next_byte(dialog, &byte, error) < 0 ? -2 : hex_digit((char)byte);
+            int low = high < 0 || next_byte(dialog, &byte, error) < 0 ? -2 : hex_digit((char)byte);
 
             byte = 0;
             if (high == -2)

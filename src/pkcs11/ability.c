@@ -6,16 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MECHANISMS_MAX 512
+CK_RV offer_read(struct module *module, CK_SLOT_ID slot, struct offer *ret_offer)
+{
+    CK_RV rv;
 
-struct offer {
-    struct module *module;
-    CK_SLOT_ID slot;
-    CK_MECHANISM_TYPE list[MECHANISMS_MAX];
-    CK_ULONG count;
-};
+    ret_offer->module = module;
+    ret_offer->slot = slot;
+    ret_offer->count = MECHANISMS_MAX;
+    rv = module->calls->C_GetMechanismList(slot, ret_offer->list, &ret_offer->count);
+    return rv == CKR_OK && ret_offer->count > MECHANISMS_MAX ? CKR_BUFFER_TOO_SMALL : rv;
+}
 
-static bool asks(const struct offer *offer, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *ret_info)
+bool offer_describes(const struct offer *offer, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *ret_info)
 {
     for (CK_ULONG i = 0; i < offer->count; i++) {
         if (offer->list[i] == type)
@@ -24,11 +26,11 @@ static bool asks(const struct offer *offer, CK_MECHANISM_TYPE type, CK_MECHANISM
     return false;
 }
 
-static bool can(const struct offer *offer, CK_MECHANISM_TYPE type, CK_FLAGS flags)
+bool offer_can(const struct offer *offer, CK_MECHANISM_TYPE type, CK_FLAGS flags)
 {
     CK_MECHANISM_INFO info = {0};
 
-    return asks(offer, type, &info) && (info.flags & flags) != 0;
+    return offer_describes(offer, type, &info) && (info.flags & flags) != 0;
 }
 
 /* "unwraps ECDH RSA": a verb and what it is done with; nothing when there is nothing. */
@@ -44,22 +46,23 @@ static void put(char *text, size_t room, const char *verb, bool ec, const char *
 
 void module_abilities(struct module *module, CK_SLOT_ID slot, char *ret_text, size_t room)
 {
-    struct offer offer = {.module = module, .slot = slot, .count = MECHANISMS_MAX};
+    struct offer offer;
     CK_MECHANISM_INFO rsa = {0};
     char rsa_sizes[32];
-    CK_RV rv = module->calls->C_GetMechanismList(slot, offer.list, &offer.count);
 
     ret_text[0] = '\0';
-    if (rv != CKR_OK || offer.count > MECHANISMS_MAX)
+    if (offer_read(module, slot, &offer) != CKR_OK)
         return;
-    put(ret_text, room, "unwraps", can(&offer, CKM_ECDH1_DERIVE, CKF_DERIVE), "ECDH",
-        can(&offer, CKM_RSA_PKCS_OAEP, CKF_DECRYPT | CKF_UNWRAP), "RSA-OAEP");
-    put(ret_text, room, "signs", can(&offer, CKM_ECDSA, CKF_SIGN), "ECDSA",
-        can(&offer, CKM_RSA_PKCS, CKF_SIGN) || can(&offer, CKM_SHA256_RSA_PKCS, CKF_SIGN), "RSA");
-    if (!asks(&offer, CKM_RSA_PKCS_KEY_PAIR_GEN, &rsa))
+    put(ret_text, room, "unwraps", offer_can(&offer, CKM_ECDH1_DERIVE, CKF_DERIVE), "ECDH",
+        offer_can(&offer, CKM_RSA_PKCS_OAEP, CKF_DECRYPT | CKF_UNWRAP), "RSA-OAEP");
+    put(ret_text, room, "signs", offer_can(&offer, CKM_ECDSA, CKF_SIGN), "ECDSA",
+        offer_can(&offer, CKM_RSA_PKCS, CKF_SIGN) ||
+            offer_can(&offer, CKM_SHA256_RSA_PKCS, CKF_SIGN),
+        "RSA");
+    if (!offer_describes(&offer, CKM_RSA_PKCS_KEY_PAIR_GEN, &rsa))
         rsa.flags = 0;
     snprintf(rsa_sizes, sizeof(rsa_sizes), "RSA to %lu", rsa.ulMaxKeySize);
-    put(ret_text, room, "makes", can(&offer, CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR), "EC",
-        (rsa.flags & CKF_GENERATE_KEY_PAIR) != 0 && rsa.ulMaxKeySize >= KEY_RSA_BITS_MIN,
+    put(ret_text, room, "makes", offer_can(&offer, CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR),
+        "EC", (rsa.flags & CKF_GENERATE_KEY_PAIR) != 0 && rsa.ulMaxKeySize >= KEY_RSA_BITS_MIN,
         rsa_sizes);
 }

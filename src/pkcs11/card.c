@@ -224,3 +224,8 @@ const struct card_info *card_info(const struct card *card)
 {
     return &card->info;
 }
+
+bool card_is_usable(const struct card *card)
+{
+    return card->session != CK_INVALID_HANDLE;
+}

@@ -13,6 +13,8 @@
 #include "p11vault/pkcs11/key.h"
 
 #define SLOTS_MAX 64
+#define MECHANISMS_MAX 512
+#define KEYS_MAX 256 /* private keys on one card; more is taken for a fault */
 
 struct module {
     CK_FUNCTION_LIST *calls;
@@ -49,6 +51,21 @@ static inline CK_BYTE *module_bytes(const void *bytes)
 }
 
 int module_scan(struct module *module, struct scan *ret_scan, struct error *error);
+
+/* What a card says it can do.  Its list is asked too: some modules describe mechanisms that they then refuse. */
+struct offer {
+    struct module *module;
+    CK_SLOT_ID slot;
+    CK_MECHANISM_TYPE list[MECHANISMS_MAX];
+    CK_ULONG count;
+};
+/* CKR_BUFFER_TOO_SMALL for a list that is longer. */
+CK_RV offer_read(struct module *module, CK_SLOT_ID slot, struct offer *ret_offer);
+/* Whether it has this mechanism, with its sizes and flags; whether it has it with one of these flags. */
+bool offer_describes(const struct offer *offer, CK_MECHANISM_TYPE type,
+                     CK_MECHANISM_INFO *ret_info);
+bool offer_can(const struct offer *offer, CK_MECHANISM_TYPE type, CK_FLAGS flags);
+
 /* "unwraps ECDH RSA-OAEP, signs ECDSA RSA, makes EC RSA to 4096", "" when the card does not say. */
 void module_abilities(struct module *module, CK_SLOT_ID slot, char *ret_text, size_t room);
 CK_RV module_slot_info(struct module *module, CK_SLOT_ID slot, struct card_info *ret_info);

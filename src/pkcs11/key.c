@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define KEYS_MAX 256                      /* private keys on one card; more is taken for a fault */
 #define PUBLIC_MAX 8                      /* public key objects with one CKA_ID */
 #define POINT_DER_MAX (2 + KEY_POINT_MAX) /* a point inside a DER OCTET STRING */
 #define MODULUS_ROOM (512 + 1)            /* with a leading zero, which some cards store */

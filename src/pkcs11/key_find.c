@@ -79,12 +79,15 @@ static int check_usable(struct card *card, const struct card_key *key, struct er
         return refuse(card, key, "may not derive, so it cannot unwrap", error);
     if (key->extractable)
         return refuse(card, key, "can leave the card, so nothing is sealed to it", error);
-    /* PKCS#11 has no place for a second login in an agreement: nothing stands between its begin and its end. */
-    if (key->asks_each_time && key->public.type != KEY_RSA)
+    /*
+     * PKCS#11 has no place for a second login in an agreement, nor in an unwrapping: nothing stands between its begin
+     * and its end.
+     */
+    if (key->asks_each_time && (key->public.type != KEY_RSA || !key->can_decrypt))
         return refuse(
             card, key,
             "asks for the PIN at every use (CKA_ALWAYS_AUTHENTICATE), which only RSA keys "
-            "can be given",
+            "that may decrypt can be given",
             error);
     return 0;
 }

@@ -8,7 +8,6 @@
 #define ID_SIZE 8 /* random: some cards do not let CKA_ID be changed once the key is there */
 #define TEMPLATE_MAX 16
 #define LABEL_MAX 32
-#define MECHANISMS_MAX 512
 
 static CK_BBOOL yes = CK_TRUE;
 static CK_BBOOL no = CK_FALSE;
@@ -161,52 +160,27 @@ int card_make_key(struct card *card, enum key_type type, unsigned rsa_bits, enum
     return 0;
 }
 
-/*
- * What the card offers: the list is asked too, since some modules describe mechanisms that they
- * then refuse.
- */
-struct offer {
-    CK_MECHANISM_TYPE mechanisms[MECHANISMS_MAX];
-    CK_ULONG count;
-};
-
-static bool can(struct card *card, const struct offer *offer, CK_MECHANISM_TYPE mechanism,
-                CK_FLAGS flag)
-{
-    CK_MECHANISM_INFO info = {0};
-
-    for (CK_ULONG i = 0; i < offer->count; i++) {
-        if (offer->mechanisms[i] == mechanism)
-            return card->module->calls->C_GetMechanismInfo(card->slot, mechanism, &info) ==
-                       CKR_OK &&
-                   (info.flags & flag) != 0;
-    }
-    return false;
-}
-
 int card_best_key_type(struct card *card, enum key_use use, enum key_type *ret_type,
                        struct error *error)
 {
-    struct offer offer = {.count = MECHANISMS_MAX};
+    struct offer offer;
     bool ec = false;
     CK_MECHANISM_INFO sizes = {0};
-    CK_RV rv = card->module->calls->C_GetMechanismList(card->slot, offer.mechanisms, &offer.count);
+    CK_RV rv = offer_read(card->module, card->slot, &offer);
 
-    if (rv != CKR_OK || offer.count > MECHANISMS_MAX)
-        return card_fail(card, rv == CKR_OK ? CKR_BUFFER_TOO_SMALL : rv, "C_GetMechanismList",
-                         error);
-    ec = can(card, &offer, CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR) &&
-         (use == KEY_SIGNS ? can(card, &offer, CKM_ECDSA, CKF_SIGN)
-                           : can(card, &offer, CKM_ECDH1_DERIVE, CKF_DERIVE));
-    if (!ec && !can(card, &offer, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR)) {
+    if (rv != CKR_OK)
+        return card_fail(card, rv, "C_GetMechanismList", error);
+    ec = offer_can(&offer, CKM_EC_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR) &&
+         (use == KEY_SIGNS ? offer_can(&offer, CKM_ECDSA, CKF_SIGN)
+                           : offer_can(&offer, CKM_ECDH1_DERIVE, CKF_DERIVE));
+    if (!ec && !offer_can(&offer, CKM_RSA_PKCS_KEY_PAIR_GEN, CKF_GENERATE_KEY_PAIR)) {
         error_set(error, CODE_CONFIG, "it can make neither an EC nor an RSA key for %s",
                   use == KEY_SIGNS ? "signing" : "unwrapping");
         return card_prefix(card, error);
     }
     *ret_type = KEY_RSA;
     if (ec)
-        *ret_type = card->module->calls->C_GetMechanismInfo(card->slot, CKM_EC_KEY_PAIR_GEN,
-                                                            &sizes) == CKR_OK &&
+        *ret_type = offer_describes(&offer, CKM_EC_KEY_PAIR_GEN, &sizes) &&
                             sizes.ulMinKeySize > 256 && sizes.ulMinKeySize <= 384
                         ? KEY_EC_P384
                         : KEY_EC_P256;

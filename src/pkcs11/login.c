@@ -179,17 +179,27 @@ static bool has_asking_key(struct card *card)
         {CKA_CLASS, &class, sizeof(class)},
         {CKA_ALWAYS_AUTHENTICATE, &yes, sizeof(yes)},
     };
-    CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
-    CK_ULONG found = 0;
+    CK_OBJECT_HANDLE objects[KEYS_MAX];
+    size_t count = 0;
+    CK_ULONG found = 1;
     CK_FUNCTION_LIST *calls = card->module->calls;
 
     if (calls->C_FindObjectsInit(card->session, wanted, 2) != CKR_OK)
         return false;
-    if (calls->C_FindObjects(card->session, &object, 1, &found) != CKR_OK)
-        found = 0;
+    while (found > 0 && count < KEYS_MAX) {
+        if (calls->C_FindObjects(card->session, objects + count, KEYS_MAX - count, &found) !=
+                CKR_OK ||
+            found > KEYS_MAX - count)
+            break;
+        count += found;
+    }
     calls->C_FindObjectsFinal(card->session);
-    /* Not every module looks at an attribute that it does not know. */
-    return found == 1 && key_flag(card, object, CKA_ALWAYS_AUTHENTICATE, false);
+    /* A module that does not look at an attribute that it does not know finds every key: each is asked. */
+    for (size_t i = 0; i < count; i++) {
+        if (key_flag(card, objects[i], CKA_ALWAYS_AUTHENTICATE, false))
+            return true;
+    }
+    return false;
 }
 
 int card_keep_pin(struct card *card, const struct secret *pin, struct error *error)
@@ -221,10 +231,12 @@ CK_RV card_login_again(struct card *card, const struct card_key *key)
                                       card->pin == NULL ? NULL
                                                         : module_bytes(secret_data(card->pin)),
                                       card->pin == NULL ? 0 : secret_size(card->pin));
+    /* Some modules (NSS, opencryptoki) ignore the attribute and know no such login: they have looked at no PIN. */
+    if (rv == CKR_USER_ALREADY_LOGGED_IN || rv == CKR_USER_TYPE_INVALID)
+        return CKR_OK;
     if (rv != CKR_OK)
         secret_free(TAKE(card->pin));
-    /* Some modules (NSS, opencryptoki) ignore the attribute and know no such login. */
-    return rv == CKR_USER_ALREADY_LOGGED_IN || rv == CKR_USER_TYPE_INVALID ? CKR_OK : rv;
+    return rv;
 }
 
 int card_login(struct card *card, const struct secret *pin, struct error *error)

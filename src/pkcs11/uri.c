@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "p11vault/base/percent.h"
+
 #define SCHEME "pkcs11:"
 
 /* The most bytes a URI can have: every field full and every byte of it percent-encoded. */
@@ -37,23 +39,10 @@ struct value {
     size_t size;
 };
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The characters that RFC 7512 lets stand unencoded in a path attribute (pk11-pchar). */
 static bool is_plain(char c)
 {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-        return true;
-    return c != '\0' && strchr("-._~:[]@!$'()*+,=&", c) != NULL;
+    return percent_is_unreserved(c) || (c != '\0' && strchr(":[]@!$'()*+,=&", c) != NULL);
 }
 
 static int decode(const char *text, size_t size, size_t offset, struct value *ret_value,
@@ -65,15 +54,12 @@ static int decode(const char *text, size_t size, size_t offset, struct value *re
         int byte = (unsigned char)text[i];
 
         if (text[i] == '%') {
-            int high = size - i > 2 ? hex_digit(text[i + 1]) : -1;
-            int low = size - i > 2 ? hex_digit(text[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
+            byte = percent_byte(text + i, size - i);
+            if (byte < 0)
                 return error_set(error, CODE_USAGE,
                                  "PKCS#11 URI: '%%' at position %zu is not followed by two "
                                  "hexadecimal digits",
                                  at);
-            byte = high << 4 | low;
             i += 2;
         } else if (!is_plain(text[i])) {
             return error_set(error, CODE_USAGE,

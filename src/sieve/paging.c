@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "internal.h"
+#include "p11vault/base/digest.h"
+#include "p11vault/base/percent.h"
 
 #define CURSOR_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=+/.~-"
 
@@ -24,13 +26,6 @@ static int put_text(struct sieve *sieve, const char *text, size_t size, struct e
 
 /* ---- a URL ---- */
 
-static int digit(char byte)
-{
-    const char *digits = "0123456789abcdef0123456789ABCDEF";
-    const char *at = byte ? strchr(digits, byte) : NULL;
-    return at ? (int)((at - digits) % 16) : -1;
-}
-
 /* The characters for which "\/", "\u0026" and the like stand, in place; what is none of ASCII becomes "?". */
 static size_t unescape(char *text, size_t size)
 {
@@ -42,7 +37,7 @@ static size_t unescape(char *text, size_t size)
             if (byte == 'u' && at + 4 < size) {
                 int value = 0;
                 for (int i = 0; i < 4; i++)
-                    value = value * 16 + (digit(text[at + 1 + (size_t)i]) & 15);
+                    value = value * 16 + (hex_digit(text[at + 1 + (size_t)i]) & 15);
                 byte = value < 0x80 ? (char)value : '?';
                 at += 4;
             }
@@ -59,9 +54,9 @@ static void keep_cursor(struct sieve *sieve, const char *value, size_t size)
     size_t to = 0;
     for (size_t at = 0; at < size && to < SIEVE_CURSOR_MAX - 1; at++) {
         char byte = value[at];
-        if (byte == '%' && at + 2 < size && digit(value[at + 1]) >= 0 &&
-            digit(value[at + 2]) >= 0) {
-            byte = (char)(digit(value[at + 1]) * 16 + digit(value[at + 2]));
+        int decoded = percent_byte(value + at, size - at);
+        if (decoded >= 0) {
+            byte = (char)decoded;
             at += 2;
         }
         cursor[to++] = byte;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "p11vault/base/digest.h"
 
 /* ---- a view ---- */
 
@@ -72,15 +73,10 @@ static void view_push(struct view *view, const struct needles *needles, uint8_t 
 static void show(struct looking *looking, const struct needles *needles, size_t layer, uint8_t byte,
                  uint64_t from, bool is_escape, struct hit *hit);
 
-static unsigned hex_digit(uint8_t byte)
-{
-    return isdigit(byte) ? byte - (unsigned)'0' : (unsigned)tolower(byte) - 'a' + 10;
-}
-
 static bool all_hex(const uint8_t *bytes, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        if (bytes[i] >= 0x80 || !isxdigit(bytes[i]))
+        if (hex_digit((char)bytes[i]) < 0)
             return false;
     return true;
 }
@@ -113,7 +109,7 @@ static enum reading read_escape(const struct decoder *decoder, uint8_t *ret_byte
         return READING_ON;
     unsigned value = 0;
     for (size_t i = before; i < decoder->size; i++)
-        value = value << 4 | hex_digit(bytes[i]);
+        value = value << 4 | (unsigned)hex_digit((char)bytes[i]);
     *ret_byte = value < 0x80 ? (uint8_t)value : 0xff;
     return READING_DONE;
 }

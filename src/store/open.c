@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "p11vault/base/percent.h"
+
 /* How a copy is read from a place where no file can be made. */
 enum reach {
     REACH_NORMAL,
@@ -18,19 +20,10 @@ enum reach {
 /* The path as a URI: everything but the plainest characters is escaped.  The caller frees it. */
 static int make_uri(const char *path, const char *query, char **ret_uri, struct error *error)
 {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
     auto_buffer struct buffer uri = BUFFER_UP_TO((size_t)4 * PATH_MAX);
-    if (buffer_put_text(&uri, "file:", error) < 0)
-        return -1;
-    for (; *path != '\0'; path++) {
-        int put = strchr(plain, *path) != NULL
-                      ? buffer_put(&uri, path, 1, error)
-                      : buffer_put_format(&uri, error, "%%%02X", (unsigned char)*path);
-        if (put < 0)
-            return -1;
-    }
-    if (buffer_put_text(&uri, query, error) < 0)
+    if (buffer_put_text(&uri, "file:", error) < 0 ||
+        percent_put(&uri, path, strlen(path), "/", error) < 0 ||
+        buffer_put_text(&uri, query, error) < 0)
         return -1;
     *ret_uri = buffer_take_text(&uri);
     return *ret_uri == NULL ? error_memory(error) : 0;

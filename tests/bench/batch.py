@@ -7,16 +7,15 @@ Prints what a grant takes once its app's card has signed, what an app takes unti
 import os
 import re
 import resource
-import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
-from bench import ROOT, Processes, Standin, Vault, adopt_orphans, machine
+from bench import ROOT, Processes, Standin, Vault, guarded
 from cards import SoftCard
 from figures import rank
 
@@ -103,21 +102,11 @@ def report(batch, grants):
 
 
 def main():
-    """Everything is removed and ended, whatever happens."""
+    """As many grants as are wanted."""
     given = os.environ.get("BENCH_GRANTS", str(GRANTS))
     if not re.fullmatch(r"[1-9]\d{0,3}", given) or int(given) < 2 * APPS:
         sys.exit(f"bench: BENCH_GRANTS is a number from {2 * APPS} to 9999")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
-    adopt_orphans()
-    print(machine(), flush=True)
-    try:
-        with ExitStack() as stack:
-            report(Batch(stack, int(given), APPS), int(given))
-    except AssertionError as error:
-        sys.exit(f"bench: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    guarded(lambda stack: report(Batch(stack, int(given), APPS), int(given)))
 
 
 if __name__ == "__main__":

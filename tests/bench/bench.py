@@ -227,25 +227,30 @@ def report(bench, rounds):
     print(summary(bench, rounds, lives))
 
 
-def main():
-    """Everything is removed and ended, whatever happens."""
-    given = os.environ.get("BENCH_ROUNDS", str(ROUNDS))
-    if not re.fullmatch(r"[1-9]\d{0,3}", given):
-        sys.exit("bench: BENCH_ROUNDS is a number from 1 to 9999")
-    missing = [name for name in ("pkcs11-tool", "curl", "openssl") if not shutil.which(name)]
-    if missing or not os.access(BUNDLE, os.R_OK):
-        sys.exit(f"bench: this needs {', '.join(missing) or BUNDLE}")
+def guarded(work):
+    """Say the machine, and do the work with a stack: everything is removed and ended, whatever happens."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     adopt_orphans()
     print(machine(), flush=True)
     try:
         with ExitStack() as stack:
-            report(Bench(stack), int(given))
+            work(stack)
     except (AssertionError, Failed) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def main():
+    """As many rounds as are wanted."""
+    given = os.environ.get("BENCH_ROUNDS", str(ROUNDS))
+    if not re.fullmatch(r"[1-9]\d{0,3}", given):
+        sys.exit("bench: BENCH_ROUNDS is a number from 1 to 9999")
+    missing = [name for name in ("pkcs11-tool", "curl", "openssl") if not shutil.which(name)]
+    if missing or not os.access(BUNDLE, os.R_OK):
+        sys.exit(f"bench: this needs {', '.join(missing) or BUNDLE}")
+    guarded(lambda stack: report(Bench(stack), int(given)))
 
 
 if __name__ == "__main__":

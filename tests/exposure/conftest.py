@@ -1,6 +1,5 @@
 """What the exposure tests take from the system tests, and the build that they look at."""
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -10,34 +9,21 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "system"), str(Path(__file__).resolve().parent)]
 
+from fixtures import fixture_processes, fixture_programs, pytest_configure  # noqa: E402, F401
+from modules import SoftHsm  # noqa: E402
+from rooms import has_walls  # noqa: E402
 from scanning import Needles  # noqa: E402
 from scene import phase_of  # noqa: E402
+from stage import EC, Prepared, Stage  # noqa: E402
 
 PHASES = ("during", "after", "exit")
 PROGRAMS = ("p11vault", "p11vault-card", "p11vault-exchange")
 
 
-def _system():
-    """Its conftest by another name: this file has the name as well."""
-    place = importlib.util.spec_from_file_location("system_conftest", TESTS / "system/conftest.py")
-    module = importlib.util.module_from_spec(place)
-    place.loader.exec_module(module)
-    return module
-
-
-_SYSTEM = _system()
-pytest_configure = _SYSTEM.pytest_configure
-programs, processes = _SYSTEM.programs, _SYSTEM.processes
-
-
-def _is_sanitized(directory):
-    return b"__asan_init" in (directory / "p11vault").read_bytes()
-
-
 @pytest.fixture(scope="session")
 def build(programs):
     """The directory with our programs and, below it, the scanner."""
-    if _is_sanitized(programs):
+    if not has_walls(programs):
         pytest.skip("a build with sanitizers keeps freed memory and has no walls: not looked at")
     if os.geteuid() != 0:
         pytest.skip("only root may look into processes that are not dumpable")
@@ -51,6 +37,30 @@ def build(programs):
 def needles(tmp_path):
     """The secrets of one test."""
     return Needles(tmp_path / "needles")
+
+
+@pytest.fixture(scope="module")
+def module():
+    """The cards of most tests; a file of tests may have others."""
+    return SoftHsm("ec:P-256", EC)
+
+
+@pytest.fixture(scope="module")
+def prepared(build, tmp_path_factory, module):
+    """Vault, card and server, made once a file of tests and a kind of card."""
+    made = Prepared(module)
+    try:
+        made.prepare(build, tmp_path_factory.mktemp("graph"))
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def stage(prepared, build, needles, record_property):
+    """A fresh one."""
+    prepared.renew()
+    return Stage(prepared, build, needles, record_property)
 
 
 def _properties(terminalreporter, wanted):

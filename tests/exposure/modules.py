@@ -5,12 +5,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 from cards import PKCS11_TOOL, SoftCard
 from program import Program
 from vaulttool import Vault
+from waiting import wait_for_path
 
 SECONDS = 30
 MODULES = Path("/usr/lib/x86_64-linux-gnu/pkcs11")
@@ -27,12 +27,11 @@ class WatchedVault(Vault):
                        self.environment(**env or {}), self.processes, stdin, pty)
 
 
-def _wait_for(path, process):
-    """Something that a server makes when it is ready."""
-    until = time.monotonic() + SECONDS
-    while not path.exists():
-        assert process.poll() is None and time.monotonic() < until, f"no {path}"
-        os.sched_yield()
+def _end(server):
+    """All processes of a server, if it was started."""
+    if server:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 class SoftHsm:
@@ -41,13 +40,11 @@ class SoftHsm:
     def __init__(self, key, name):
         self.key, self.name, self.card = key, name, None
 
-    def make_vault(self, programs, processes):
-        """With an enrolled card."""
-        vault = WatchedVault(programs, processes)
+    def enroll(self, vault):
+        """A card in an empty vault."""
         vault.done("init", "--soft")
         vault.done("card", "enroll", "--key", self.key)
         self.card = SoftCard(vault)
-        return vault
 
     def settle(self):
         """After the app was added and before it is used."""
@@ -75,7 +72,7 @@ class Remoted(SoftHsm):
             ["/usr/bin/p11-kit", "server", "-f", "--provider", self.card.module, "-n", address,
              "pkcs11:token=vault"], stdout=subprocess.DEVNULL, start_new_session=True,
             env={**vault.environment(), "SOFTHSM2_CONF": str(configuration)})
-        _wait_for(address, self._server)
+        wait_for_path(address, self._server)
         self.card.change("path", MODULES / "p11-kit-client.so")
         self.card.change("env.SOFTHSM2_CONF", None)
         text = vault.config.read_text()
@@ -88,8 +85,7 @@ class Remoted(SoftHsm):
             f"/proc/{self._server.pid}/task/{self._server.pid}/children").read_text().split())]
 
     def stop(self):
-        os.killpg(self._server.pid, signal.SIGKILL)
-        self._server.wait()
+        _end(self._server)
         shutil.rmtree(self._base)
 
 
@@ -104,7 +100,7 @@ class Opencryptoki:
         mount --make-rprivate /
         mount --bind "$1/etc" /etc/opencryptoki
         mount --bind "$1/var" /var/lib/opencryptoki
-        mount -t tmpfs tmpfs /run
+        mount --bind "$1/run" /run
         mkdir -p /run/lock/opencryptoki/swtok /run/opencryptoki
         chgrp -R pkcs11 /run/lock/opencryptoki /var/lib/opencryptoki
         chmod -R 770 /run/lock/opencryptoki /var/lib/opencryptoki
@@ -134,25 +130,24 @@ class Opencryptoki:
         """What takes a program into the private view."""
         return ["/usr/bin/nsenter", "-t", str(self._view.pid), "-m", "-i"]
 
-    def make_vault(self, programs, processes):
-        """With an enrolled card."""
-        (self._base / "etc").mkdir()
+    def enroll(self, vault):
+        """A card in an empty vault, whose programs run in the private view from now on."""
+        for place in ("etc", "run"):
+            (self._base / place).mkdir()
         (self._base / "var/swtok/TOK_OBJ").mkdir(parents=True)
         (self._base / "etc/opencryptoki.conf").write_text(
             "version opencryptoki-3.1\nslot 3\n{\nstdll = libpkcs11_sw.so\n}\n")
         self._view = subprocess.Popen(
             ["/usr/bin/unshare", "-m", "-i", "/bin/sh", "-c", self._START, "sh", self._base],
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _wait_for(Path(f"/proc/{self._view.pid}/root/run/pkcsslotd.socket"), self._view)
+        wait_for_path(self._base / "run/pkcsslotd.socket", self._view)
         self._inside("/bin/sh", "-c", self._FORMAT)
-        vault = WatchedVault(programs, processes)
         vault.prefix = self.prefix
         self.pin = vault.write("given/pin", "48151623")
         vault.configure(f"[module ock]\npath = {self.module}\npin-source = {self.pin}\n"
                         "writable = /\n")
         vault.done("init")
         vault.done("card", "enroll", "--key", self.key)
-        return vault
 
     def tool(self, *arguments):
         """pkcs11-tool, logged in to the card."""
@@ -168,6 +163,5 @@ class Opencryptoki:
 
     def stop(self):
         """The daemon; the private view goes with it."""
-        os.killpg(self._view.pid, signal.SIGKILL)
-        self._view.wait()
+        _end(self._view)
         shutil.rmtree(self._base)

@@ -1,7 +1,7 @@
 /*
- * needles.c: every window of eight bytes of every form stands in one hash table, behind a bitmap
- * that answers most look-ups.  Windows with fewer than four different bytes are left out: they would
- * match padding.
+ * needles.c: every window of eight bytes of every form stands in one hash table, behind a bitmap that answers most
+ * look-ups, so it grows with what is looked for.  Windows with fewer than four different bytes are left out: they
+ * would match padding.
  */
 #include "needles.h"
 
@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILTER_BITS 20
+#define FILTER_PLACES                                                                              \
+    16 /* bits a window: a look-up that finds nothing seldom goes on to the table */
 #define DIFFERENT 4
 #define LINE_MAX_SIZE (64 * 1024)
 
@@ -26,9 +27,11 @@ struct needles {
     struct form *forms;
     size_t count;
     size_t longest;
+    size_t first; /* the first form of the needle that was added last */
     struct place *table;
     size_t mask;
-    uint8_t filter[(1 << FILTER_BITS) / 8];
+    uint8_t *filter;
+    unsigned shift; /* of a hash, to its bit in the filter */
 };
 
 static void *must(void *pointer)
@@ -62,10 +65,9 @@ static uint64_t mix(uint64_t window)
 static void add_form(struct needles *needles, const char *needle, const char *name, uint8_t *bytes,
                      size_t size, size_t least)
 {
-    for (size_t i = 0; i < needles->count; i++) {
+    for (size_t i = needles->first; i < needles->count; i++) {
         const struct form *form = &needles->forms[i];
-        if (strcmp(form->needle, needle) == 0 && form->size == size &&
-            memcmp(form->bytes, bytes, size) == 0) {
+        if (form->size == size && memcmp(form->bytes, bytes, size) == 0) {
             wipe_and_free(bytes, size);
             return;
         }
@@ -136,6 +138,7 @@ static void add_base64(struct needles *needles, const char *needle, const uint8_
 
 static void add_needle(struct needles *needles, const char *name, const uint8_t *bytes, size_t size)
 {
+    needles->first = needles->count;
     add_raw(needles, name, bytes, size);
     add_percent(needles, name, bytes, size);
     for (size_t before = 0; before < 3; before++) {
@@ -161,8 +164,8 @@ static void enter(struct needles *needles, size_t form, size_t offset)
     const uint8_t *bytes = needles->forms[form].bytes + offset;
     if (!is_telling(bytes))
         return;
-    uint64_t window = window_at(bytes), hash = mix(window);
-    size_t bit = hash >> (64 - FILTER_BITS), at = hash >> 20 & needles->mask;
+    uint64_t window = window_at(bytes), hash = mix(window), bit = hash >> needles->shift;
+    size_t at = hash >> 20 & needles->mask;
     needles->filter[bit / 8] |= (uint8_t)(1 << bit % 8);
     while (needles->table[at].form != 0)
         at = (at + 1) & needles->mask;
@@ -171,13 +174,17 @@ static void enter(struct needles *needles, size_t form, size_t offset)
 
 static void build_table(struct needles *needles)
 {
-    size_t windows = 0, places = 1024;
+    size_t windows = 0, places = 1024, bits = 16;
     for (size_t i = 0; i < needles->count; i++)
         windows += needles->forms[i].size;
-    while (places < 3 * windows)
+    while (places < 2 * windows)
         places *= 2;
+    while (UINT64_C(1) << bits < FILTER_PLACES * windows)
+        bits++;
     needles->table = must(calloc(places, sizeof(*needles->table)));
     needles->mask = places - 1;
+    needles->filter = must(calloc((UINT64_C(1) << bits) / 8, 1));
+    needles->shift = 64 - (unsigned)bits;
     for (size_t i = 0; i < needles->count; i++)
         for (size_t j = 0; j + WINDOW <= needles->forms[i].size; j++)
             enter(needles, i, j);
@@ -221,15 +228,28 @@ static struct match part_around(const struct form *form, size_t offset, const ui
     return part;
 }
 
+size_t needles_next(const struct needles *needles, const uint8_t *bytes, size_t at, size_t end)
+{
+    for (; at < end; at++) {
+        uint64_t window = window_at(bytes + at), bit = mix(window) >> needles->shift;
+        if (window ==
+            0) { /* as most of memory: nothing telling begins before its last bytes, too */
+            while (at + WINDOW < end && window_at(bytes + at + WINDOW) == 0)
+                at += WINDOW;
+            at += DIFFERENT - 2;
+        } else if ((needles->filter[bit / 8] >> bit % 8 & 1) != 0) {
+            return at;
+        }
+    }
+    return end;
+}
+
 bool needles_match(const struct needles *needles, const uint8_t *at, size_t before, size_t left,
                    struct match *ret_match)
 {
-    uint64_t window = window_at(at), hash = mix(window);
-    size_t bit = hash >> (64 - FILTER_BITS);
-    if ((needles->filter[bit / 8] >> bit % 8 & 1) == 0)
-        return false;
+    uint64_t window = window_at(at);
     struct match best = {NULL, 0, 0};
-    for (size_t i = hash >> 20 & needles->mask; needles->table[i].form != 0;
+    for (size_t i = mix(window) >> 20 & needles->mask; needles->table[i].form != 0;
          i = (i + 1) & needles->mask) {
         const struct place *place = &needles->table[i];
         if (place->window != window)
@@ -293,6 +313,7 @@ void needles_free(struct needles *needles)
         wipe_and_free(needles->forms[i].bytes, needles->forms[i].size);
     }
     free(needles->forms);
+    free(needles->filter);
     wipe_and_free((uint8_t *)needles->table, (needles->mask + 1) * sizeof(*needles->table));
     free(needles);
 }

@@ -35,6 +35,10 @@ void needles_free(struct needles *needles);
 /* The bytes that all forms have at most: what a reader of pieces must let overlap. */
 size_t needles_longest(const struct needles *needles);
 
+/* The first place from `at` on and before `end` where a part may begin; `end` when there is none.  WINDOW bytes can be
+ * read from each. */
+size_t needles_next(const struct needles *needles, const uint8_t *bytes, size_t at, size_t end);
+
 /* True when a part of a form that is long enough stands around `at`, within the bytes before it and those left. */
 bool needles_match(const struct needles *needles, const uint8_t *at, size_t before, size_t left,
                    struct match *ret_match);

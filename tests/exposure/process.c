@@ -63,7 +63,9 @@ static uint64_t look_through(struct look *look, const struct place *place, uint6
                              const uint8_t *bytes, size_t size, size_t own, uint64_t from)
 {
     struct match match;
-    for (size_t i = from > base ? from - base : 0; i < own && i + WINDOW <= size; i++) {
+    size_t end = size < WINDOW ? 0 : own < size - WINDOW + 1 ? own : size - WINDOW + 1;
+    for (size_t i = from > base ? from - base : 0;
+         (i = needles_next(look->needles, bytes, i, end)) < end; i++) {
         size_t before = from > base ? i - (from - base) : i;
         if (!needles_match(look->needles, bytes + i, before, size - i, &match))
             continue;

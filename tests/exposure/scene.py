@@ -5,11 +5,11 @@ import re
 import select
 import selectors
 import signal
-import time
 from pathlib import Path
 
 from program import Program
 from scanning import MEMFD_SECRET, Watcher
+from waiting import wait_until
 
 SECONDS = 30
 AFTER = "another has ended"
@@ -17,10 +17,9 @@ AFTER = "another has ended"
 
 def let_it_rest(pid):
     """The peer of what a process has sent may know it before the process has gone to sleep."""
-    until = time.monotonic() + SECONDS
-    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "SZ":
-        assert time.monotonic() < until, "it does not come to rest"
-        os.sched_yield()
+    def rests():
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "SZ"
+    wait_until(rests, "it does not come to rest", pause=0.001)
 
 
 class Scene(Program):

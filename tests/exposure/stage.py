@@ -2,11 +2,14 @@
 
 import re
 import secrets
+import time
+from contextlib import ExitStack
 
 from keys import Keys
 from killing import Snapshot
+from modules import WatchedVault
 from program import Processes
-from scene import AFTER, Scene, phase_of
+from scene import AFTER, SECONDS, Scene, phase_of
 from standin import Standin
 
 EC = "SoftHSM, EC"  # the card of most tests
@@ -40,17 +43,26 @@ def a_secret():
 class Prepared:
     """A vault, with a card of some kind, and a server for all tests, and everything secret in them."""
 
-    def __init__(self, programs, directory, module):
+    def __init__(self, module):
+        self.module, self.secret = module, a_secret()
+        self.graph = self.vault = self.card = self.pin = self.keys = self._snapshot = None
+        self._made = ExitStack()
+        self._made.callback(module.stop)
+
+    def prepare(self, programs, directory):
+        """Make it all; what was made is removed by remove(), also when the rest cannot be."""
         self.graph = Standin(directory, Processes())
-        self.module = module
-        self.vault = module.make_vault(programs, Processes())
-        self.secret = a_secret()
+        self._made.callback(self.graph.stop)
+        self.vault = WatchedVault(programs, Processes())
+        self._made.callback(self.vault.remove)
+        self.module.enroll(self.vault)
         self.vault.make_ready(self.graph, self.secret)
-        self.card = module.card
+        self.card = self.module.card
         self.pin = self.card.pin.read_text()
         self.keys = Keys(self.vault, self.card)
-        module.settle()
+        self.module.settle()
         self._snapshot = Snapshot(self.vault)
+        self._made.callback(self._snapshot.remove)
 
     def renew(self):
         """As it was."""
@@ -60,10 +72,7 @@ class Prepared:
 
     def remove(self):
         """Everything."""
-        self._snapshot.remove()
-        self.module.stop()
-        self.vault.remove()
-        self.graph.stop()
+        self._made.close()
 
 
 class Stage:
@@ -76,7 +85,7 @@ class Stage:
     def __init__(self, prepared, build, needles, record):
         self.vault, self.graph, self.keys = prepared.vault, prepared.graph, prepared.keys
         self.build, self.needles, self._record = build, needles, record
-        self.card, self.pin = prepared.card, prepared.pin
+        self.card, self.pin, self.app_secret = prepared.card, prepared.pin, prepared.secret
         self.module, self.case, self._job = prepared.module, "", ""
         self.list_residue = False
         self.plan(steps_of())
@@ -125,6 +134,14 @@ class Stage:
             scene.look(moment)
             self.graph.tell("release")
 
+    def look_until_found(self, scene, moment):
+        """Look until what has come of an answer is found in the exchange room, which may not have read it yet."""
+        until = time.monotonic() + SECONDS
+        scene.look(moment)
+        while not scene.newest(EXCHANGE).places:
+            assert time.monotonic() < until, f"nothing is found: {moment}"
+            scene.look(moment)
+
     def judge(self, scene, code, rows, allowed=None):
         """Every look of the run; `rows` are the moments that must be among them."""
         self.learn()
@@ -142,7 +159,6 @@ class Stage:
         assert set(rows) <= moments, f"never seen: {sorted(set(rows) - moments)}"
         left = self.vault.processes.left()
         assert not left, left
-
 
     def note_residue(self, whose, moment, hits):
         """One line of the table of what modules keep."""

@@ -7,24 +7,14 @@ import pytest
 from cards import GRANT, WRONG_PIN
 from keys import Keys, has_app
 from modules import SoftHsm
-from stage import (ANY_LOCKED, APP_KEY, AWAITED, CARD, EC, EXCHANGE, SHORT, Prepared, Stage,
-                   a_secret, waits)
+from stage import ANY_LOCKED, APP_KEY, AWAITED, CARD, EC, EXCHANGE, SHORT, a_secret, waits
 
 
 @pytest.fixture(scope="module", params=[("ec:P-256", EC), ("rsa:2048", "SoftHSM, RSA")],
                 ids=["ec", "rsa"])
-def prepared(request, build, tmp_path_factory):
-    """Made once a kind of card."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm(*request.param))
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def stage(prepared, build, needles, record_property):
-    """A fresh one."""
-    prepared.renew()
-    return Stage(prepared, build, needles, record_property)
+def module(request):
+    """Each kind of card."""
+    return SoftHsm(*request.param)
 
 
 def test_exchange(stage):
@@ -134,10 +124,8 @@ def test_half_an_answer(stage):
     stage.at_each_answer(scene, 1)
     stage.graph.wait("request:exchange", stage.before["exchange"] + 1)
     stage.learn()
-    moment, found = "wait for the rest of an answer", []
-    while not found:
-        scene.look(moment)
-        found = scene.newest(EXCHANGE).places
+    moment = "wait for the rest of an answer"
+    stage.look_until_found(scene, moment)
     stage.graph.tell("release")
     stage.judge(scene, 0, waits(moment),
                 {(EXCHANGE, moment): ANY_LOCKED, (CARD, moment): APP_KEY})

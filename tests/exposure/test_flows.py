@@ -15,8 +15,7 @@ from browsing import open_dialog
 from cards import GRANT
 from flows import free_port
 from killing import points
-from modules import SoftHsm
-from stage import APP_KEY, CARD, EC, EXCHANGE, Prepared, Stage, awaited, steps_of, waits
+from stage import APP_KEY, CARD, EXCHANGE, awaited, steps_of, waits
 
 BOB = "ads/user/bob"
 PAGE = "1353269864728879"
@@ -26,23 +25,13 @@ BATCH = 100
 ADDRESS, PIN, QUESTION = "wait for the address", "wait for the PIN", "wait for the person"
 
 
-@pytest.fixture(scope="module")
-def prepared(build, tmp_path_factory):
-    """Made once."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm("ec:P-256", EC))
-    yield made
-    made.remove()
-
-
 @pytest.fixture
-def stage(prepared, build, needles, record_property):
+def stage(stage):  # pylint: disable=redefined-outer-name
     """A person at the browser, with a page, who says yes."""
-    prepared.renew()
-    made = Stage(prepared, build, needles, record_property)
-    made.graph.person(made.vault.user_id, name="Ann", answer="grant",
-                      pages=[{"id": PAGE, "name": "Ann's page"}])
-    made.vault.configure(f"[meta]\ndialog = {made.graph.origin}\n")
-    return made
+    stage.graph.person(stage.vault.user_id, name="Ann", answer="grant",
+                       pages=[{"id": PAGE, "name": "Ann's page"}])
+    stage.vault.configure(f"[meta]\ndialog = {stage.graph.origin}\n")
+    return stage
 
 
 def ask_pin(stage):

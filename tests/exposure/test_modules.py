@@ -5,7 +5,7 @@ import pytest
 from cards import GRANT, refused
 from modules import Opencryptoki, Remoted, SoftHsm, WatchedVault
 from scanning import scan
-from stage import AWAITED, EC, Prepared, Stage, waits
+from stage import AWAITED, EC, waits
 
 SOFTOKEN = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
 CARDS = {"softhsm-ec": lambda: SoftHsm("ec:P-256", EC),
@@ -14,24 +14,14 @@ CARDS = {"softhsm-ec": lambda: SoftHsm("ec:P-256", EC),
 
 
 @pytest.fixture(scope="module", params=CARDS.values(), ids=CARDS)
-def prepared(request, build, tmp_path_factory):
-    """Made once a module."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"), request.param())
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def stage(prepared, build, needles, record_property):
-    """A fresh one."""
-    prepared.renew()
-    made = Stage(prepared, build, needles, record_property)
-    made.list_residue = True
-    return made
+def module(request):
+    """Each of them."""
+    return request.param()
 
 
 def test_main_job(stage):
     """Looked at while the module is loaded and logged in, and when it is gone."""
+    stage.list_residue = True
     stage.case = "connecting"
     stage.graph.misbehave("connect", "silent")
     count = stage.graph.tell("wait", event="connection", count=0)["count"]

@@ -9,10 +9,11 @@ import subprocess
 
 import pytest
 
+from callbacks import signed
 from cards import GRANT
-from modules import SoftHsm, WatchedVault
+from modules import WatchedVault
 from program import Processes
-from stage import CARD, EC, EXCHANGE, FRONT, Prepared, Stage, a_secret, waits
+from stage import CARD, EXCHANGE, FRONT, a_secret, waits
 
 ENDS = [(FRONT, "exit")]
 WITH_CARD, WITH_EXCHANGE = [*ENDS, (CARD, "exit")], [*ENDS, (EXCHANGE, "exit")]
@@ -45,6 +46,7 @@ FORMS = {
     "pages": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "inspect": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "permissions": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
+    "signed-request": [(("ads", "{request}"), WITH_BOTH), (("ads", "{request}", JSON), WITH_BOTH)],
     "revoke": [((GRANT, "--yes"), WITH_BOTH)],
     "grant list": [((), ENDS), ((JSON,), ENDS)],
     "grant show": [((GRANT,), ENDS), ((GRANT, JSON), ENDS)],
@@ -64,21 +66,6 @@ NEW_VAULT = ("init", "restore")
 # A good login needs a person: test_flows.py.
 CODES = {"login": 14, "notify": 14}  # nobody is to be told here: no [notify] is configured
 CASES = [(verb, *form) for verb, forms in FORMS.items() for form in forms]
-
-
-@pytest.fixture(scope="module")
-def prepared(build, tmp_path_factory):
-    """Made once."""
-    made = Prepared(build, tmp_path_factory.mktemp("graph"), SoftHsm("ec:P-256", EC))
-    yield made
-    made.remove()
-
-
-@pytest.fixture
-def stage(prepared, build, needles, record_property):
-    """A fresh one."""
-    prepared.renew()
-    return Stage(prepared, build, needles, record_property)
 
 
 def _help(build, *words):
@@ -104,6 +91,7 @@ def test_verb(stage, build, verb, words, ends):
     secret = stage.needles.add("given", a_secret())
     file = stage.vault.write("given/new", secret + "\n")
     given = {"origin": stage.graph.origin, "secret": file, "new": stage.vault.base / "new",
+             "request": stage.vault.write("given/request", signed(stage.app_secret)),
              "second": _second_card(stage) if verb == "card remove" else "",
              "backup": _backup(stage) if verb == "restore" else ""}
     arguments = [word.format(**given) for word in words]

@@ -9,12 +9,13 @@ done it, by wrong lengths, stale handles, other bytes, a card that is pulled out
 the end of the process.  The first call of each function returns every value that PKCS#11 knows; calls after it of the
 same function go through the same code, and return those that cards do return.  EVERY n: only each nth of all these.
 
-After each run must hold: the room said what failed, with a code that is the card's and not ours; it was killed by
+After each run must hold: the fault was met; the room said what failed, with a code that is the card's and not ours; it was killed by
 nothing but the fault itself; it left no memory behind (with sanitizers); it tried the PIN once at most; every key it
 handed opens its record, and came after a signature over the log as told that verifies.
 """
 
 import collections
+import contextlib
 import itertools
 import json
 import multiprocessing
@@ -40,10 +41,12 @@ EXTRA = (0x42, 0x1b8, 0x1b9, 0x201, 0x202, 0x203, 0x80000003, 0xffffffff)  # new
 COMMON = (0x5, 0x6, 0x30, 0x32, 0x54, 0xa0, 0xa4, 0xb3, 0xe0, 0x101, 0x150)
 SPOILT = ("short", "long", "endless", "garbage", "stale", "vanish", "moved")
 LEAK = 99
+PROGRESS = 1000  # it takes hours: so often it says how far it is
 # The card's, its PIN's or the configuration's: never "our own fault", nor the log's.
 CODES = {10, 14, 15, 20, 21, 22, 23}
 PATIENCE = 20
-HANG_SECONDS = 0.2
+HANG_SECONDS = 2  # from one message to the next, when the plan is that none comes: keys are made in less
+ENDS = ("die", "hang")  # what ends the process
 KINDS = {"ec": "ec:P-256", "rsa": "rsa:2048"}
 
 
@@ -78,16 +81,14 @@ class Task:
         shutil.rmtree(self.base)
 
     def environment(self, plan):
-        """The module's profile, with a fresh copy of the card."""
+        """The module's profile, with a fresh copy of the card: what a run calls depends on what stands there."""
         cards = self.base / "tokens"
-        # Both leave the head of a log on the card that no other run continues.
-        if self.name in ("enrol", "sign") or not cards.exists():
-            shutil.rmtree(cards, ignore_errors=True)
-            shutil.copytree(self.source, cards)
-            conf = (self.facts.vault.directory / "soft/softhsm2.conf").read_text("ascii")
-            (self.base / "softhsm2.conf").write_text(
-                re.sub(r"(?m)^directories.tokendir.*$", f"directories.tokendir = {cards}", conf),
-                "ascii")
+        shutil.rmtree(cards, ignore_errors=True)
+        shutil.copytree(self.source, cards)
+        conf = (self.facts.vault.directory / "soft/softhsm2.conf").read_text("ascii")
+        (self.base / "softhsm2.conf").write_text(
+            re.sub(r"(?m)^directories.tokendir.*$", f"directories.tokendir = {cards}", conf),
+            "ascii")
         self.counts.unlink(missing_ok=True)
         values = {"SOFTHSM2_CONF": str(self.base / "softhsm2.conf"),
                   "P11FAULT_MODULE": "/usr/lib/softhsm/libsofthsm2.so",
@@ -120,13 +121,14 @@ class Task:
         self.note = self.last = None
         with Room(self.programs, "card", self.environment(plan),
                   arguments=["--writable", str(self.base)]) as room:
-            said = None
-            if plan and plan.endswith(":hang"):
-                room.channel.settimeout(HANG_SECONDS)
+            said, hangs = None, bool(plan) and plan.endswith(":hang")
+            for channel in (room.channel, room.keys):
+                channel.settimeout(HANG_SECONDS if hangs else PATIENCE)
             try:
                 said = self.talk(room)
-            except Hanging:
+            except TimeoutError:
                 os.kill(room.pid, signal.SIGKILL)  # what a front does at its deadline
+                require(hangs, "hangs")
             except Ended as ended:
                 said = ended.said
             room.close()
@@ -140,7 +142,9 @@ class Task:
         require(logins <= 1, f"{logins} logins for one PIN")
         killed = room.code < 0
         if killed:
-            require(plan and plan.rsplit(":", 1)[1] in ("die", "hang"), f"ended by {-room.code}")
+            require(plan and plan.rsplit(":", 1)[1] in ENDS, f"ended by {-room.code}")
+        if plan:
+            self.must_have_met(plan, killed)
         require(room.code != LEAK, f"leaks: {room.said}")
         names = {name for name, _ in left}
         require("key" not in names, "a key that nobody asked for")
@@ -158,14 +162,20 @@ class Task:
         require(text and len(text) < 1024, "no words")
         return f"code {code}"
 
+    def must_have_met(self, plan, killed):
+        """The planned call was made, and it did what was planned."""
+        name, at, kind = plan.split(":")
+        returned = [value for call, value in self.calls() if call == name][int(at) - 1:int(at)]
+        wanted = kind if kind in ENDS else kind.partition("=")[2]
+        require(returned and wanted in ("", *returned), f"the fault was not met: {returned}")
+        require(killed == (kind in ENDS), f"'{kind}' and not killed, or the reverse")
+
     # ---- what a front does ----
 
     def hear(self, room, name):
         """The fields of the message that must come now."""
         try:
             data = room.channel.recv(65536)
-        except TimeoutError as error:
-            raise Hanging from error
         except ConnectionResetError:
             data = b""
         if not data:
@@ -195,10 +205,6 @@ class Task:
         room.send("end")
         if room.channel.recv(65536):
             raise Broken("said something after the end")
-
-
-class Hanging(Exception):
-    """The room does not answer."""
 
 
 class Ended(Exception):
@@ -292,69 +298,67 @@ def plans(calls):
             yield f"{name}:{counted[name]}:{fault}"
 
 
-def work(place, jobs, results, programs, shim):
-    """One process: takes plans until there are none; each has its own vaults and cards."""
+def work(jobs, results, programs, shim, cards):
+    """One process: takes plans until there are none."""
     adopt_orphans()
     try:
-        work_off(place, jobs, results, programs, shim)
+        with tasks_of(programs, shim, cards) as tasks:
+            for name, plan in iter(jobs.get, None):
+                try:
+                    outcome = tasks[name].run(plan)
+                except Exception as error:  # pylint: disable=broad-except
+                    outcome = f"BROKEN {type(error).__name__}: {error}"
+                results.put((name, plan, outcome))
     finally:
         results.put(None)
 
 
-def work_off(place, jobs, results, programs, shim):
-    """The same."""
-    with prepared_tasks(programs, shim) as tasks:
-        results.put(("calls", {name: task.first for name, task in tasks.items()}
-                     if place == 0 else None))
-        for name, plan in iter(jobs.get, None):
-            try:
-                outcome = tasks[name].run(plan)
-            except Exception as error:  # pylint: disable=broad-except
-                outcome = f"BROKEN {type(error).__name__}: {error}"
-            results.put((name, plan, outcome))
-
-
-class prepared_tasks:  # pylint: disable=invalid-name
-    """All tasks on cards of both kinds, each run once without a fault."""
-
-    def __init__(self, programs, shim):
-        self.programs, self.shim = programs, shim
-        self._open, self.tasks = [], {}
-
-    def __enter__(self):
-        for kind, key in KINDS.items():
-            context = prepared(self.programs, key)
-            facts = context.__enter__()
-            self._open.append(context)
-            for task in TASKS:
-                made = task(self.programs, self.shim, facts, kind)
-                outcome = made.run(None)
-                assert outcome == "done", (task.name, kind, outcome, made.last)
-                made.first = made.calls()
-                self.tasks[f"{task.name}/{kind}"] = made
-        return self.tasks
-
-    def __exit__(self, *_):
-        for task in self.tasks.values():
+@contextlib.contextmanager
+def tasks_of(programs, shim, cards):
+    """All tasks on cards of both kinds, by name."""
+    made = {f"{task.name}/{kind}": task(programs, shim, facts, kind)
+            for kind, facts in cards.items() for task in TASKS}
+    try:
+        yield made
+    finally:
+        for task in made.values():
             task.remove()
-        for context in self._open:
-            context.__exit__(None, None, None)
+
+
+def first_calls(programs, shim, cards):
+    """What each task calls when nothing fails."""
+    calls = {}
+    with tasks_of(programs, shim, cards) as tasks:
+        for name, task in tasks.items():
+            outcome = task.run(None)
+            assert outcome == "done", (name, outcome, task.last)
+            calls[name] = task.calls()
+    return calls
 
 
 def campaign(programs, shim, every):
-    """All of it; the number of runs that did not end as they must."""
+    """All of it; the number of runs that did not end as they must.
+
+    The cards are made once, and every process has copies: how many of a card's objects are looked at until the right
+    one is found differs from card to card.
+    """
+    with contextlib.ExitStack() as stack:
+        cards = {kind: stack.enter_context(prepared(programs, key)) for kind, key in KINDS.items()}
+        firsts = first_calls(programs, shim, cards)
+        full = [(name, plan) for name, calls in firsts.items() for plan in plans(calls)]
+        chosen = full[::every]
+        outcomes, broken = run_all(chosen, programs, shim, cards)
+    return firsts, len(full), len(chosen), outcomes, broken
+
+
+def run_all(chosen, programs, shim, cards):
+    """Every plan by one of several processes: how often each outcome was seen, and what is wrong."""
     workers = os.cpu_count() or 1
     jobs, results = multiprocessing.Queue(), multiprocessing.Queue()
-    processes = [multiprocessing.Process(target=work, args=(i, jobs, results, programs, shim))
-                 for i in range(workers)]
+    processes = [multiprocessing.Process(target=work, args=(jobs, results, programs, shim, cards))
+                 for _ in range(workers)]
     for process in processes:
         process.start()
-    told = [results.get() for _ in processes]
-    if None in told:
-        sys.exit("FAILED: fault campaign: a run without a fault fails")
-    firsts = next(found for _, found in told if found)
-    full = [(name, plan) for name, calls in firsts.items() for plan in plans(calls)]
-    chosen = full[::every]
     for job in itertools.chain(chosen, [None] * workers):
         jobs.put(job)
     outcomes, broken, running = collections.Counter(), [], workers
@@ -368,9 +372,11 @@ def campaign(programs, shim, every):
         if outcome.startswith("BROKEN"):
             broken.append(f"{name} {plan}: {outcome}")
             print(broken[-1], flush=True)
+        if sum(outcomes.values()) % PROGRESS == 0:
+            print(f"{sum(outcomes.values())} of {len(chosen)} runs", flush=True)
     for process in processes:
         process.join()
-    return firsts, len(full), len(chosen), outcomes, broken
+    return outcomes, broken
 
 
 def main():
@@ -378,6 +384,7 @@ def main():
     programs, shim = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     began = time.monotonic()
+    adopt_orphans()
     firsts, whole, runs, outcomes, broken = campaign(programs, shim, every)
     for name, calls in firsts.items():
         counted = collections.Counter(call for call, _ in calls)

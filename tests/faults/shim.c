@@ -3,7 +3,8 @@
  * function does what a card, a driver or a reader may do.  All is ordered by the module's profile:
  *
  *     P11FAULT_MODULE    the real module
- *     P11FAULT_COUNTS    a file that gets one line for each call: its name and, after it, what it returned
+ *     P11FAULT_COUNTS    a file that gets one line for each call: its name and, after it, what it returned,
+ *                        or `hang` or `die` for one that never will
  *     P11FAULT_DELAY_MS  how long each operation of the card takes (login, keys, not the reading of attributes)
  *     P11FAULT_PLAN      CALL:N:KIND, for the Nth time CALL is called ("0": every time)
  *
@@ -18,6 +19,7 @@
  *     vanish   the card is out from now on
  *     moved    another program has logged out: from now on nobody is logged in
  *     garbage  what was written is other bytes
+ *     flags=0x… are set in what C_GetTokenInfo wrote
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -33,7 +35,21 @@
 #define STALE 0x5ca1ab1eUL
 #define NAME_MAX_SIZE 40
 
-enum kind { NONE, RV, LATE, HANG, DIE, SHORT, LONG, ENDLESS, STALE_HANDLE, VANISH, MOVED, GARBAGE };
+enum kind {
+    NONE,
+    RV,
+    LATE,
+    HANG,
+    DIE,
+    SHORT,
+    LONG,
+    ENDLESS,
+    STALE_HANDLE,
+    VANISH,
+    MOVED,
+    GARBAGE,
+    FLAGS
+};
 
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST own;
@@ -56,8 +72,9 @@ static enum kind kind_of(const char *word)
         [RV] = "rv=",        [LATE] = "late=",  [HANG] = "hang",       [DIE] = "die",
         [SHORT] = "short",   [LONG] = "long",   [ENDLESS] = "endless", [STALE_HANDLE] = "stale",
         [VANISH] = "vanish", [MOVED] = "moved", [GARBAGE] = "garbage",
+        [FLAGS] = "flags=",
     };
-    for (enum kind kind = RV; kind <= GARBAGE; kind++)
+    for (enum kind kind = RV; kind <= FLAGS; kind++)
         if (strncmp(word, words[kind], strlen(words[kind])) == 0)
             return kind;
     abort(); /* a campaign that tests nothing must not look well */
@@ -89,12 +106,19 @@ static void read_profile(void)
         counts = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-static void note(const char *call, CK_RV rv)
+static void note_word(const char *call, const char *word)
 {
     char line[NAME_MAX_SIZE + 24];
-    int size = snprintf(line, sizeof(line), "%s 0x%lx\n", call, rv);
+    int size = snprintf(line, sizeof(line), "%s %s\n", call, word);
     if (counts >= 0 && write(counts, line, (size_t)size) != size)
         abort();
+}
+
+static void note(const char *call, CK_RV rv)
+{
+    char word[24];
+    (void)snprintf(word, sizeof(word), "0x%lx", rv);
+    note_word(call, word);
 }
 
 static void wait_for_the_card(void)
@@ -112,6 +136,8 @@ static enum kind begin(const char *call)
     called++;
     if (plan.at != 0 && plan.at != called)
         return NONE;
+    if (plan.kind == HANG || plan.kind == DIE)
+        note_word(call, plan.kind == HANG ? "hang" : "die");
     while (plan.kind == HANG)
         pause();
     if (plan.kind == DIE)
@@ -229,7 +255,7 @@ WRAP(C_GetSlotList, false, false, (CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG
 WRAP(C_GetSlotInfo, false, false, (CK_SLOT_ID slot, CK_SLOT_INFO *info), (slot, info),
      slot = STALE, NOTHING)
 WRAP(C_GetTokenInfo, false, false, (CK_SLOT_ID slot, CK_TOKEN_INFO *info), (slot, info),
-     slot = STALE, spoil_bytes(kind, info, sizeof(*info)))
+     slot = STALE, info->flags |= kind == FLAGS ? plan.rv : 0; spoil_bytes(kind, info, sizeof(*info)))
 WRAP(C_GetMechanismList, false, false,
      (CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count), (slot, list, count),
      slot = STALE, spoil_count(kind, list, sizeof(*list), count, 512))

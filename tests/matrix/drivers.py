@@ -3,14 +3,17 @@
 A driver says how p11vault is to be configured for its card; nothing else of the matrix knows one card from another.
 """
 
-import select
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
-import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
+
+from waiting import wait_for_path, wait_until  # noqa: E402
 
 LIB = Path("/usr/lib/x86_64-linux-gnu")
 SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")
@@ -51,17 +54,22 @@ class Card:
     def __exit__(self, *_):
         for server in reversed(self.servers):
             server.send_signal(self.end_signal)
-            server.wait(PATIENCE)
+            try:
+                server.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
         shutil.rmtree(self.base, ignore_errors=True)
 
     end_signal = signal.SIGTERM
 
     def serve(self, *command, **environment):
-        """A server that ends with the card."""
+        """A server that ends with the card; returns it."""
         self.servers.append(subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **environment}))
+        return self.servers[-1]
 
     def make(self):
         """Servers and the card itself."""
@@ -102,9 +110,10 @@ class Remoting(SoftHsm):
 
     def make(self):
         super().make()
-        self.serve("p11-kit", "server", "--foreground", "--provider", SOFTHSM, "--name",
-                   self.base / "socket", f"pkcs11:token={self.label}", **SoftHsm.environment(self))
-        wait_for(self.base / "socket")
+        server = self.serve(
+            "p11-kit", "server", "--foreground", "--provider", SOFTHSM, "--name",
+            self.base / "socket", f"pkcs11:token={self.label}", **SoftHsm.environment(self))
+        wait_for(self.base / "socket", server)
 
     def environment(self):
         return {"P11_KIT_SERVER_ADDRESS": f"unix:path={self.base}/socket"}
@@ -141,20 +150,20 @@ class Tpm(Card):
     def make(self):
         (self.base / "state").mkdir()
         (self.base / "store").mkdir()
-        self.serve("swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.base}/state",
-                   "--server", f"type=unixio,path={self.base}/s", "--ctrl",
-                   f"type=unixio,path={self.base}/s.ctrl", "--flags",
-                   "not-need-init,startup-clear")
-        wait_until((self.base / "s").exists, "swtpm does not start")
+        server = self.serve(
+            "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.base}/state", "--server",
+            f"type=unixio,path={self.base}/s", "--ctrl", f"type=unixio,path={self.base}/s.ctrl",
+            "--flags", "not-need-init,startup-clear")
+        wait_for_path(self.base / "s", server, PATIENCE)  # it takes one connection, and then ends
         # A bare TPM has room for three objects at once: the resource manager shares it out, over a bus of its own.
-        self.serve("dbus-daemon", "--session", "--nofork", "--nopidfile", "--address",
-                   f"unix:path={self.base}/bus")
-        wait_for(self.base / "bus")
+        bus = self.serve("dbus-daemon", "--session", "--nofork", "--nopidfile", "--address",
+                         f"unix:path={self.base}/bus")
+        wait_for(self.base / "bus", bus)
         self.serve("tpm2-abrmd", "--session", "--allow-root", "--flush-all", "--tcti",
                    f"swtpm:path={self.base}/s", DBUS_SESSION_BUS_ADDRESS=self.bus,
                    TSS2_LOG="all+none")
         wait_until(lambda: call("tpm2_getcap", "properties-fixed", **self.environment()) == 0,
-                   "the resource manager does not answer")
+                   "the resource manager does not answer", PATIENCE)
         tool = ("pkcs11-tool", "--module", self.module)
         run(*tool, "--init-token", "--slot-index", "0", "--label", self.label, "--so-pin",
             "87654321", **self.environment())
@@ -195,8 +204,7 @@ class OpenCryptoki(Card):
                       "log/opencryptoki", "run", "tmp"):
             Path("/var", place).mkdir(parents=True)
         # In the foreground: of its two processes, the other is not in the file with its number.
-        self.serve("pkcsslotd", "-f")
-        wait_until(Path("/var/run/pkcsslotd.socket").is_socket, "pkcsslotd does not listen")
+        wait_for_path("/var/run/pkcsslotd.socket", self.serve("pkcsslotd", "-f"), PATIENCE)
         tool = ("pkcsconf", "-c", "3")
         run(*tool, "-I", "-S", "87654321", stdin=f"{self.label}\n")
         run(*tool, "-P", "-S", "87654321", "-n", "76543210")
@@ -213,20 +221,13 @@ def call(*command, **environment):
                           env={"PATH": "/usr/bin:/bin", **environment}).returncode
 
 
-def wait_until(holds, words):
-    """Asks until it is so: servers say nothing that could be waited for."""
-    until = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < until, words
-        select.select([], [], [], 0.01)
-
-
-def wait_for(path):
-    """Until a server listens on its socket."""
+def wait_for(path, server):
+    """Until a server listens on its socket, which is there a little earlier."""
     def listens():
         with socket.socket(socket.AF_UNIX) as client:
-            return path.exists() and client.connect_ex(str(path)) == 0
-    wait_until(listens, f"nobody listens on {path}")
+            return client.connect_ex(str(path)) == 0
+    wait_for_path(path, server, PATIENCE)
+    wait_until(listens, f"nobody listens on {path}", PATIENCE)
 
 
 CARDS = {card.name: card for card in (SoftHsm, OpenCryptoki, Nss, Tpm, Remoting)}

@@ -1,20 +1,17 @@
 """Makes simulated Rutokens for tests, formatted by OpenSC's own tools, and talks with their house."""
 
 import os
-import selectors
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / "system"), str(HERE.parent / "standin")]
+sys.path.insert(0, str(HERE.parent / "system"))
 
-from client import Client, Refused  # noqa: E402  (speaks to any control socket)
-from program import Processes, ended  # noqa: E402
+from program import Processes  # noqa: E402
+from served import Refused, Served  # noqa: E402
 
 __all__ = ["MODULE", "OPENSC_CONF", "PIN", "SO_PIN", "House", "Rutoken", "RutokenCard", "Refused"]
 
@@ -23,55 +20,35 @@ OPENSC_CONF = HERE.parents[1] / "conf/opensc.conf"
 PIN, SO_PIN = "73519264", "46281937"
 DEFAULT_PIN = "12345678"
 SERIAL, OTHER_SERIAL = "3a1b2c4d", "3f00a811"
-START_SECONDS = 60
 TOOL_SECONDS = 60
 
 
-def _command(directory):
+def _command():
     """House and pcscd in their own name spaces; as another user than root in a user's one, too."""
     spaces = ["--mount", "--net", "--pid", "--fork", "--kill-child"]
     if os.geteuid() != 0:
         spaces = ["--user", "--map-root-user", *spaces]
-    return ["/usr/bin/unshare", *spaces, sys.executable, str(HERE / "house.py"), "--dir",
-            str(directory), "--until-eof"]
+    return ["/usr/bin/unshare", *spaces, sys.executable, str(HERE / "house.py")]
 
 
-class House:
-    """One running pcscd with two readers.  It ends by itself when its standard input closes."""
+class House(Served):
+    """One running pcscd with two readers."""
+
+    name = "house of the simulated cards"
 
     def __init__(self, processes):
-        self.directory = Path(tempfile.mkdtemp(prefix="p11r-"))
-        self.directory.chmod(0o755)
-        self.process = subprocess.Popen(
-            _command(self.directory), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            start_new_session=True, env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"})
-        processes.add(self.process.pid)
-        self._wait_until_ready()
-        self._client = Client(self.directory)
-
-    def _wait_until_ready(self):
-        until, line = time.monotonic() + START_SECONDS, b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while not line.endswith(b"\n"):
-                ready = selector.select(max(0, until - time.monotonic()))
-                data = os.read(self.process.stdout.fileno(), 256) if ready else b""
-                assert data, "the house of the simulated cards did not start"
-                line += data
+        directory = Path(tempfile.mkdtemp(prefix="p11r-"))
+        try:
+            directory.chmod(0o755)
+            super().__init__(_command(), directory, processes)
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
 
     @property
     def environment(self):
         """What a program needs to find this pcscd."""
         return {"PCSCLITE_CSOCK_NAME": str(self.directory / "run/pcscd.comm")}
-
-    def tell(self, command, **fields):
-        """A control command; see README.md."""
-        return self._client.tell(command, **fields)
-
-    def wait(self, event, count=1, timeout=30):
-        """Wait until an event has happened `count` times since the start."""
-        answer = self.tell("wait", event=event, count=count, timeout=timeout)
-        assert answer["reached"], f"{event}: {answer['count']} times, wanted {count}"
 
     def counts(self, since=0):
         """How often each command was carried out since a mark."""
@@ -89,20 +66,11 @@ class House:
         assert (done.returncode != 0) == fails, (command, done.stdout, done.stderr)
         return done.stdout + done.stderr
 
-    def stop(self):
-        """End it with pcscd and all cards."""
-        self._client.close()
-        self.process.stdin.close()
-        if not ended(self.process.pid, 20):
-            os.killpg(self.process.pid, signal.SIGKILL)
-            raise AssertionError("the house of the simulated cards does not end")
-        self.remains()
-
-    def remains(self):
-        """Clear up behind a house that has ended."""
-        self.process.stdout.close()
-        self.process.wait()
+    def reap(self):
+        """Clear up behind it, too."""
+        code = super().reap()
         shutil.rmtree(self.directory)
+        return code
 
 
 class RutokenCard:

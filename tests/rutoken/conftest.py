@@ -1,6 +1,5 @@
 """What these tests take from the system tests, and one scene of cards, vault and stand-in."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -9,28 +8,16 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "system"), str(Path(__file__).resolve().parent)]
 
+from fixtures import fixture_processes, fixture_programs, pytest_configure  # noqa: E402, F401
 from scene import Scene  # noqa: E402
-
-
-def _system():
-    """Its conftest by another name: this file has the name as well."""
-    place = importlib.util.spec_from_file_location("system_conftest", TESTS / "system/conftest.py")
-    module = importlib.util.module_from_spec(place)
-    place.loader.exec_module(module)
-    return module
-
-
-_SYSTEM = _system()
-pytest_configure = _SYSTEM.pytest_configure
-programs, processes = _SYSTEM.programs, _SYSTEM.processes
 
 
 @pytest.fixture(scope="session", name="whole_scene")
 def fixture_whole_scene(programs):
     """Made once by each worker: what takes time is making keys."""
-    scene = Scene(programs)
+    scene = Scene()
     try:
-        scene.prepare()
+        scene.prepare(programs)
         yield scene
     finally:
         scene.remove()

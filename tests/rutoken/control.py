@@ -1,15 +1,9 @@
-"""The control interface: one JSON object a line in, one out, over a Unix socket; see README.md.
-
-Every answer has "ok"; a refused command has "error" beside it.
-"""
-
-import json
+"""The commands of the control interface: see README.md; they come and are answered as the stand-in's (talking.py)."""
 
 import pcsc
 from reader import WHEN
 from rutoken import Rutoken
 
-LINE_MAX = 4 * 1024 * 1024
 WAIT_MAX = 600
 READERS = ("Virtual PCD 00 00", "Virtual PCD 00 01")
 
@@ -127,26 +121,3 @@ class Control:
         """End everything."""
         self.house.stop.set()
         return {}
-
-
-def answer_line(control, line):
-    """One command from its line; whatever is wrong with it becomes an answer."""
-    try:
-        command = json.loads(line)
-        name = command.pop("command")
-        if name not in Control.COMMANDS:
-            raise ValueError(f"no command {name!r}")
-        return {"ok": True, **getattr(control, name)(**command)}
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OSError) as error:
-        return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-
-
-def converse(connection, control):
-    """The life of one control connection."""
-    try:
-        with connection, connection.makefile("rwb") as stream:
-            while line := stream.readline(LINE_MAX):
-                stream.write(json.dumps(answer_line(control, line)).encode() + b"\n")
-                stream.flush()
-    except OSError:
-        pass  # the other side has gone, or all ends

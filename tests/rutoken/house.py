@@ -20,8 +20,11 @@ import sys
 import threading
 from pathlib import Path
 
-from control import Control, converse
-from reader import Reader
+sys.path.append(str(Path(__file__).resolve().parents[1] / "standin"))
+
+from control import Control  # noqa: E402
+from reader import Reader  # noqa: E402
+from talking import converse  # noqa: E402
 
 SOCKET = "/run/pcscd/pcscd.comm"
 PORTS = (0x8C7B, 0x8C7C)  # of the two readers that vpcd's own configuration makes

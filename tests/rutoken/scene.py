@@ -1,9 +1,8 @@
 """One house of cards, one vault and one stand-in for all tests; each starts from the same state."""
 
 import re
-import shutil
-import tempfile
-from pathlib import Path
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 from canary import Canaries
 from card import MODULE, OTHER_SERIAL, PIN, SERIAL, House, RutokenCard
@@ -18,16 +17,13 @@ GRANT = "ads/user/alice"
 class Scene:
     """`card` is in the first reader; the PIN comes from a file unless a test asks for the prompt."""
 
-    def __init__(self, programs):
-        self._started = Processes()
-        self._directory = Path(tempfile.mkdtemp(prefix="p11g-"))
-        self.house = House(self._started)
-        self.graph = Standin(self._directory, self._started)
-        self.vault = Vault(programs, self._started)
+    def __init__(self):
+        self._started, self._made = Processes(), ExitStack()
+        self._made.callback(self._check_processes)
+        self.house = self.graph = self.vault = self.card = None
         self.canaries = Canaries()
         self.canaries.add("PIN", PIN)
         self._snapshots, self._images = {}, {}
-        self.card = None
         self.mark = self.requests = self.connections = 0  # of house and stand-in, at the test's start
 
     @property
@@ -35,8 +31,18 @@ class Scene:
         """The pin-source: outside the vault, beside the configuration."""
         return self.vault.base / "given/pin"
 
-    def prepare(self):
-        """Make both states."""
+    def prepare(self, programs):
+        """Make all and both states; remove() removes what was made, also when the rest cannot be."""
+        self.house = House(self._started)
+        self._made.callback(self.house.stop)
+        directory = self._made.enter_context(TemporaryDirectory(prefix="p11g-"))
+        self.graph = Standin(directory, self._started)
+        self._made.callback(self.graph.stop)
+        self.vault = Vault(programs, self._started)
+        self._made.callback(self.vault.remove)
+        self._make_states()
+
+    def _make_states(self):
         place = self.house.environment["PCSCLITE_CSOCK_NAME"]
         self.vault.write("given/pin", PIN + "\n")
         self.vault.configure(f"[module opensc]\npath = {MODULE}\npin-source = {self.pin_file}\n"
@@ -50,6 +56,7 @@ class Scene:
 
     def _keep(self, state):
         self._snapshots[state] = Snapshot(self.vault)
+        self._made.callback(self._snapshots[state].remove)
         self._images[state] = self.card.image
 
     def put(self, **how):
@@ -90,16 +97,13 @@ class Scene:
         left = self.vault.processes.left()
         assert not left, f"processes left: {left}"
 
-    def remove(self):
-        """Everything."""
-        for snapshot in self._snapshots.values():
-            snapshot.remove()
-        self.vault.remove()
-        self.graph.stop()
-        self.house.stop()
-        shutil.rmtree(self._directory)
+    def _check_processes(self):
         left = self._started.left()
         assert not left, f"processes left: {left}"
+
+    def remove(self):
+        """Everything."""
+        self._made.close()
 
 
 __all__ = ["GRANT", "PIN", "SERIAL", "OTHER_SERIAL", "Scene"]

@@ -1,16 +1,11 @@
-"""The control interface: one JSON object a line in, one out, over a Unix socket.
+"""The commands of the control interface: README.md lists them, talking.py is how they come and are answered."""
 
-Every answer has "ok"; a refused command has "error" beside it.  README.md lists the commands.
-"""
-
-import json
 from dataclasses import asdict
 
 import meta_usage
 import misbehave
 from meta_calls import signed_request
 
-LINE_MAX = 1024 * 1024
 WAIT_MAX = 600
 
 
@@ -147,26 +142,3 @@ class Control:
         """End the stand-in."""
         self.house.stop.ring()
         return {}
-
-
-def answer_line(control, line):
-    """One command from its line; whatever is wrong with it becomes an answer."""
-    try:
-        command = json.loads(line)
-        name = command.pop("command")
-        if name not in Control.COMMANDS:
-            raise ValueError(f"no command {name!r}")
-        return {"ok": True, **getattr(control, name)(**command)}
-    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
-        return {"ok": False, "error": f"{type(error).__name__}: {error}"}
-
-
-def converse(connection, control):
-    """The life of one control connection."""
-    try:
-        with connection, connection.makefile("rwb") as stream:
-            while line := stream.readline(LINE_MAX):
-                stream.write(json.dumps(answer_line(control, line)).encode() + b"\n")
-                stream.flush()
-    except OSError:
-        pass  # the other side has gone, or the stand-in ends

@@ -19,10 +19,11 @@ import threading
 from pathlib import Path
 
 from answers import Graph
-from control import Control, converse
+from control import Control
 from delivery import Bell, Link
 from serve import Connection
 from state import State
+from talking import converse
 from tls import Certificates
 
 JOIN_SECONDS = 10

@@ -1,8 +1,6 @@
 """Fixtures of the system tests: real programs, a real (soft) card, a stand-in for Graph."""
 
-import os
 import shutil
-import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -12,39 +10,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from canary import Canaries  # noqa: E402
-from program import Processes, adopt_orphans  # noqa: E402
+from fixtures import fixture_processes, fixture_programs, pytest_configure  # noqa: E402, F401
 from standin import Standin  # noqa: E402
 from vaulttool import Vault  # noqa: E402
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def pytest_configure():
-    """Before any test starts a process: whoever runs this in the background may have had signals ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    adopt_orphans()
-
-
-@pytest.fixture(scope="session")
-def programs():
-    """The directory with the programs; a missing build is a failure, not a skipped test."""
-    directory = ROOT / os.environ.get("P11VAULT_BUILD", "build/release")
-    for name in ("p11vault", "p11vault-card", "p11vault-exchange"):
-        if not os.access(directory / name, os.X_OK):
-            pytest.fail(f"no {name} in {directory}: build first, or set P11VAULT_BUILD",
-                        pytrace=False)
-    return directory
-
-
-@pytest.fixture
-def processes():
-    """Everything started by this test's fixtures; nothing of it may be left behind."""
-    started = Processes()
-    yield started
-    left = started.left()
-    assert not left, f"processes left: {left}"
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 # Starts a program as if the kernel did not know some system calls.
 WITHOUT = HERE.parent / "exposure" / "without.c"
+# Starts a program as if the kernel had the second version of Landlock.
+OLDER = HERE.parent / "exposure" / "older.c"
 CHECKS = {"memory", "secretmem", "process", "privileges", "seccomp", "landlock", "tracing", "swap",
           "cores", "build", "programs", "config", "tls", "vault", "disk", "store", "trust", "log",
           "head", "anchor", "clock", "apps"}
@@ -59,11 +61,6 @@ class Examined:
 def examine(vault, **how):
     """`doctor --json` on this vault."""
     return Examined(vault.run("doctor", "--json", **how))
-
-
-def is_sanitized(vault):
-    """Whether the programs were built with sanitizers."""
-    return b"__asan_init" in (vault.programs / "p11vault").read_bytes()
 
 
 def compiled(source, target, *options):

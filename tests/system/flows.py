@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 import sys
+import time
 from pathlib import Path
 
 from cards import Facts, SoftCard
@@ -122,6 +123,11 @@ class Flow:
         """A long-lived user grant that sees pages."""
         return self.give(name, **{"expires_in": SIXTY_DAYS, "issued_at": 1700000000,
                                   "scopes": ["public_profile", "pages_show_list"], **facts})
+
+    def give_old(self, name, scope, **facts):
+        """A long-lived grant that is old enough to be refreshed; its token."""
+        return self.give(name, **{"expires_in": SIXTY_DAYS, "issued_at": int(time.time()) - DAY - 60,
+                                  "scopes": [scope], **facts})
 
     # ---- looking ----
 

@@ -3,6 +3,8 @@
 import os
 import shutil
 
+import pytest
+
 from program import Program
 from vaulttool import Vault
 
@@ -47,3 +49,21 @@ class LimitedVault(Vault):
             command += DROP
         return Program([*command, *self.before, self.programs / "p11vault", *arguments],
                        self.environment(**env or {}), self.processes, stdin, pty)
+
+
+@pytest.fixture(name="limited_soft")
+def fixture_limited_soft(programs, processes):
+    """A soft vault of that user."""
+    vault = LimitedVault(programs, processes)
+    try:
+        vault.make_soft()
+        yield vault
+    finally:
+        vault.remove()
+
+
+@pytest.fixture(name="limited")
+def fixture_limited(limited_soft, graph, canaries):
+    """The same with the app `ads` and the grant `ads/user/alice`."""
+    limited_soft.make_ready(graph, canaries.app_secret)
+    return limited_soft

@@ -4,9 +4,8 @@ A module that imports these fixtures gets them in place of those of conftest.py,
 everything anew.
 """
 
-import shutil
-import tempfile
-from pathlib import Path
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -20,20 +19,31 @@ from vaulttool import Vault
 class Prepared:
     """A vault with a soft card, once before and once after an app and a grant came into it."""
 
-    def __init__(self, programs):
-        self._directory = Path(tempfile.mkdtemp(prefix="p11g-"))
-        self.graph = Standin(self._directory, Processes())
-        self.vault = Vault(programs, Processes())
+    def __init__(self):
+        self.graph = self.vault = None
         self.canaries = Canaries()
-        self._snapshots = {}
+        self._snapshots, self._made = {}, ExitStack()
 
-    def prepare(self):
-        """Make both snapshots."""
+    def prepare(self, programs):
+        """Make it and both snapshots; remove() removes what was made, also when the rest cannot be."""
+        directory = self._made.enter_context(TemporaryDirectory(prefix="p11g-"))
+        self.graph = Standin(directory, Processes())
+        self._made.callback(self._stop_graph)
+        self.vault = Vault(programs, Processes())
+        self._made.callback(self.vault.remove)
         self.vault.make_soft()
-        self._snapshots["soft"] = Snapshot(self.vault)
+        self._keep("soft")
         token = self.vault.make_ready(self.graph, self.canaries.app_secret)
         self.canaries.add("user token", token)
-        self._snapshots["ready"] = Snapshot(self.vault)
+        self._keep("ready")
+
+    def _stop_graph(self):
+        if self.graph.process.poll() is None:
+            self.graph.stop()
+
+    def _keep(self, state):
+        self._snapshots[state] = Snapshot(self.vault)
+        self._made.callback(self._snapshots[state].remove)
 
     def use(self, state):
         """The vault as it was in that state; what is started from now on is this test's."""
@@ -50,20 +60,15 @@ class Prepared:
 
     def remove(self):
         """Everything."""
-        for snapshot in self._snapshots.values():
-            snapshot.remove()
-        self.vault.remove()
-        if self.graph.process.poll() is None:
-            self.graph.stop()
-        shutil.rmtree(self._directory)
+        self._made.close()
 
 
 @pytest.fixture(name="prepared", scope="module")
 def fixture_prepared(programs):
     """Made once a module and worker."""
-    made = Prepared(programs)
+    made = Prepared()
     try:
-        made.prepare()
+        made.prepare(programs)
         yield made
     finally:
         made.remove()

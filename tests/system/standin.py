@@ -1,49 +1,22 @@
 """Starts and stops the Graph stand-in for a test and talks with it."""
 
-import os
-import selectors
-import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
-from program import ended
-
-STANDIN = Path(__file__).resolve().parents[1] / "standin"
-sys.path.insert(1, str(STANDIN))
-
-from client import Client, Refused  # noqa: E402  (lives beside the stand-in)
+from served import STANDIN, Refused, Served
 
 __all__ = ["STANDIN", "Refused", "Standin"]
-START_SECONDS = 60
 
 
-class Standin:
-    """One running stand-in.  It ends by itself when the pipe to its standard input closes."""
+class Standin(Served):
+    """One running stand-in."""
+
+    name = "stand-in"
 
     def __init__(self, directory, processes):
-        self.directory = Path(directory)
-        self.process = subprocess.Popen(
-            [sys.executable, str(STANDIN / "graph.py"), "--dir", str(directory), "--until-eof"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-            env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"})
-        processes.add(self.process.pid)
-        self.port = self._wait_until_it_listens()
-        self._client = Client(directory)
-
-    def _wait_until_it_listens(self):
-        until, line = time.monotonic() + START_SECONDS, b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while not line.endswith(b"\n"):
-                ready = selector.select(max(0, until - time.monotonic()))
-                data = os.read(self.process.stdout.fileno(), 256) if ready else b""
-                assert data, "the stand-in did not start"
-                line += data
-        word, port = line.split()
-        assert word == b"listening"
-        return int(port)
+        super().__init__([sys.executable, str(STANDIN / "graph.py")], directory, processes)
+        word, port = self.said
+        assert word == "listening"
+        self.port = int(port)
 
     @property
     def origin(self):
@@ -54,10 +27,6 @@ class Standin:
     def ca(self):
         """The authority behind its good certificate."""
         return self.directory / "ca.pem"
-
-    def tell(self, command, **fields):
-        """A control command; see tests/standin/README.md."""
-        return self._client.tell(command, **fields)
 
     def add_app(self, **facts):
         """Register an app: app_id, secret, family, mode, redirect_uris, …; returns it."""
@@ -120,20 +89,3 @@ class Standin:
         """Requests so far that had a secret in their request line, as (step, names)."""
         return [(one["step"], one["query_secret_names"]) for one in self.requests()
                 if one["query_secret_names"]]
-
-    def wait(self, event, count=1, timeout=30):
-        """Wait until an event has happened `count` times since the start."""
-        answer = self.tell("wait", event=event, count=count, timeout=timeout)
-        assert answer["reached"], f"{event}: {answer['count']} times, wanted {count}"
-
-    def stop(self, number=None):
-        """End it, by a signal or by closing its input; returns its exit code."""
-        self._client.close()
-        if number is not None:
-            self.process.send_signal(number)
-        self.process.stdin.close()
-        if not ended(self.process.pid, 20):
-            os.killpg(self.process.pid, signal.SIGKILL)
-            raise AssertionError("the stand-in does not end")
-        self.process.stdout.close()
-        return self.process.wait()

@@ -66,16 +66,30 @@ class Store:
 class GoodVault:
     """Two apps, one that never came to be, five grants: exchanged, pending, and in the tail."""
 
-    def __init__(self, programs):
+    def __init__(self):
         self.processes = Processes()
-        self._directory = Path(tempfile.mkdtemp(prefix="p11t-"))
-        self._graph_directory = Path(tempfile.mkdtemp(prefix="p11g-"))
-        self.graph = Standin(self._graph_directory, self.processes)
-        self.vault = Vault(programs, self.processes)
+        self.graph = self.vault = self.snapshot = None
         self.stages = []
-        self._canaries = Canaries()
+        self._canaries, self._made = Canaries(), contextlib.ExitStack()
+        self._made.callback(self._check_processes)
+        self._directory = self._new_directory("p11t-")
+
+    def prepare(self, programs):
+        """Make it; remove() removes what was made, also when the rest cannot be."""
+        self.graph = Standin(self._new_directory("p11g-"), self.processes)
+        self._made.callback(self.graph.stop)
+        self.vault = Vault(programs, self.processes)
+        self._made.callback(self.vault.remove)
         self._fill()
         self.snapshot = Snapshot(self.vault)
+        self._made.callback(self.snapshot.remove)
+
+    def _new_directory(self, prefix):
+        return Path(self._made.enter_context(tempfile.TemporaryDirectory(prefix=prefix)))
+
+    def _check_processes(self):
+        left = self.processes.left()
+        assert not left, left
 
     @property
     def path(self):
@@ -142,21 +156,18 @@ class GoodVault:
 
     def remove(self):
         """Everything; nothing that was started may be left."""
-        self.graph.stop()
-        self.vault.remove()
-        self.snapshot.remove()
-        shutil.rmtree(self._directory)
-        shutil.rmtree(self._graph_directory)
-        left = self.processes.left()
-        assert not left, left
+        self._made.close()
 
 
 @pytest.fixture(scope="module", name="good")
 def fixture_good(programs):
     """Made once for a file of tests; every test works on a copy."""
-    made = GoodVault(programs)
-    yield made
-    made.remove()
+    made = GoodVault()
+    try:
+        made.prepare(programs)
+        yield made
+    finally:
+        made.remove()
 
 
 def check_refused(result, pattern, code=30, verb="audit verify"):

@@ -142,6 +142,25 @@ def test_what_a_card_may_do(ready_vault, shim, call, fault, code, words):
     assert shim.calls("C_Login")[0] <= 1
 
 
+def test_a_factory_pin(ready_vault, shim):
+    """Told once, to the person who has typed it; to nobody in a job's log, where it would be the PIN itself."""
+    shim.plan("C_GetTokenInfo:0:flags=0x80000")  # CKF_USER_PIN_TO_BE_CHANGED
+    unattended = ready_vault.run("exchange", GRANT)
+    assert unattended.code in ASKED and "PIN" not in unattended.err, unattended
+    attended = ready_vault.run("exchange", GRANT, "--ask-pin",
+                               pty=[(r"1 use\): $", shim.card.pin.read_text())])
+    assert attended.code in ASKED and "PIN" not in attended.err, attended
+    assert attended.terminal.count("has the PIN that it left the factory with") == 1, attended
+
+
+def test_a_card_that_refuses_late(ready_vault, shim):
+    """It takes the order to decrypt and not the work: its own words are said, and not those of the next attempt."""
+    shim.plan("C_DecryptInit:1:rv=0x0")
+    refused(ready_vault.run("card", "enroll", "--key", "rsa:2048"), 23,
+            "C_Decrypt failed: CKR_OPERATION_NOT_INITIALIZED", "card enroll --key ec:P-256")
+    assert shim.calls("C_Login", "C_DecryptInit") == [1, 1]
+
+
 def test_a_card_that_comes_back(ready_vault, shim):
     """The same card is found by its serial, whatever its slot's number is."""
     serial = shim.card.serial

@@ -60,7 +60,8 @@ def test_a_key_that_asks_each_time(blank, graph, canaries):
 def test_an_ec_key_that_asks_each_time(blank):
     """An agreement has no place for a second login."""
     make_key(blank, "--key-type", "EC:prime256v1", "--usage-derive", "--always-auth")
-    refused(blank.run("card", "enroll", "pkcs11:id=%07"), 14, "which only RSA keys can be given")
+    refused(blank.run("card", "enroll", "pkcs11:id=%07"), 14,
+            "which only RSA keys that may decrypt can be given")
 
 
 @pytest.mark.parametrize("kind, curve", [("ec:P-256", "P-256"), ("ec:P-384", "P-384")])

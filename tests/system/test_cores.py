@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cards import GRANT
-from limited import LimitedVault
+from limited import LimitedVault, fixture_limited, fixture_limited_soft  # noqa: F401
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from program import Program
@@ -32,18 +32,9 @@ def _cores(programs):
 
 
 @pytest.fixture(name="somebody", params=["root", "nobody"])
-def fixture_somebody(request, programs, processes, graph, canaries):
+def fixture_somebody(request):
     """A ready vault of either."""
-    if request.param == "root":
-        yield request.getfixturevalue("ready_vault")
-        return
-    vault = LimitedVault(programs, processes)
-    try:
-        vault.make_soft()
-        vault.make_ready(graph, canaries.app_secret)
-        yield vault
-    finally:
-        vault.remove()
+    return request.getfixturevalue({"root": "ready_vault", "nobody": "limited"}[request.param])
 
 
 def start(vault, *command):

@@ -5,11 +5,13 @@ import subprocess
 
 import pytest
 
-from examining import WITHOUT, Examined, compiled, examine, is_sanitized
-from limited import MIB, LimitedVault
+from examining import WITHOUT, Examined, compiled, examine
+from limited import MIB, fixture_limited_soft  # noqa: F401
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_soft_vault)
 from program import Program
+from rooms import has_walls
+
 CLOCK = """
 #include <dlfcn.h>
 #include <time.h>
@@ -25,40 +27,29 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 """
 
 
-@pytest.fixture(name="limited")
-def fixture_limited(programs, processes):
-    """A soft vault of that user."""
-    vault = LimitedVault(programs, processes)
-    try:
-        vault.make_soft()
-        yield vault
-    finally:
-        vault.remove()
-
-
-def test_unprivileged(limited):
+def test_unprivileged(limited_soft):
     """All is well for a user with the usual limit of 8 MiB, and a problem with 1 MiB."""
-    found = examine(limited)
+    found = examine(limited_soft)
     found.is_well()
     found.has("ok", "memory", "8192 KiB can be locked")
-    limited.locked = MIB
-    examine(limited).fails(14, "memory", "only 1024 KiB can be locked", "ulimit -l 8192")
-    limited.configure("[memory]\nunlocked = allow\n")
-    found = examine(limited)
+    limited_soft.locked = MIB
+    examine(limited_soft).fails(14, "memory", "only 1024 KiB can be locked", "ulimit -l 8192")
+    limited_soft.configure("[memory]\nunlocked = allow\n")
+    found = examine(limited_soft)
     found.is_well()
     found.has("warning", "memory", "[memory] unlocked = allow", "secrets can be swapped out")
-    limited.locked = 8 * MIB
-    examine(limited).has("warning", "memory", "unlocked = allow", "unlocked = refuse")
+    limited_soft.locked = 8 * MIB
+    examine(limited_soft).has("warning", "memory", "unlocked = allow", "unlocked = refuse")
 
 
-def test_unlocked(limited):
+def test_unlocked(limited_soft):
     """What secrets get where nothing can be locked, and that it was allowed."""
-    if is_sanitized(limited):
+    if not has_walls(limited_soft.programs):
         pytest.skip("a sanitizer's mlock() does nothing")
-    limited.locked = 0
-    examine(limited).fails(14, "secretmem", "of memory for a secret", "ulimit -l 8192")
-    limited.configure("[memory]\nunlocked = allow\n")
-    found = examine(limited)
+    limited_soft.locked = 0
+    examine(limited_soft).fails(14, "secretmem", "of memory for a secret", "ulimit -l 8192")
+    limited_soft.configure("[memory]\nunlocked = allow\n")
+    found = examine(limited_soft)
     found.is_well()
     found.has("warning", "secretmem", "can be swapped out", "ulimit -l 8192")
 
@@ -108,7 +99,7 @@ def test_no_filters(soft_vault):
 def test_build(soft_vault):
     """A build with sanitizers says what it is."""
     found = examine(soft_vault)
-    if is_sanitized(soft_vault):
+    if not has_walls(soft_vault.programs):
         found.has("warning", "build", "for tests only, without walls", "SANITIZE")
         found.has("warning", "process", "can be traced and dumped", "SANITIZE")
     else:
@@ -166,7 +157,7 @@ def test_read_only(soft_vault):
 
 def test_clock(soft_vault):
     """A clock that lost its battery."""
-    if is_sanitized(soft_vault):
+    if not has_walls(soft_vault.programs):
         pytest.skip("a library that must come first cannot be put before the sanitizers'")
     source = soft_vault.write("clock.c", CLOCK)
     library = compiled(source, soft_vault.base / "clock.so", "-shared", "-fPIC", "-ldl")

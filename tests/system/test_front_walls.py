@@ -77,14 +77,14 @@ def tell(vault, places, *before):
 
 
 @pytest.fixture(name="places")
-def fixture_places(soft_vault):
+def fixture_places(soft_vault, tmp_path):
     """Where a file may be made, and where not, with what is to come of it."""
     soft_vault.configure(f"[module other]\npath = /x.so\nwritable = {soft_vault.runtime}\n")
     elsewhere = EACCES if landlock() else 0
     return {soft_vault.directory / "new": 0, soft_vault.directory / "soft" / "new": 0,
             soft_vault.runtime / "new": 0, "/dev/null": 0, soft_vault.base / "new": elsewhere,
             soft_vault.home / "new": elsewhere, soft_vault.config: elsewhere,
-            soft_vault.config.parent / "new": elsewhere, "/tmp/p11vault-new": elsewhere}
+            soft_vault.config.parent / "new": elsewhere, tmp_path / "new": elsewhere}
 
 
 def test_what_rooms_inherit(soft_vault, places):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cards import SoftCard, grant_untouched, refused, untouched
-from flows import DAY, PERSON, SIXTY_DAYS, Flow
+from flows import PERSON, SIXTY_DAYS, Flow
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
@@ -25,8 +25,7 @@ def _flow(ready_vault, graph, canaries):
 
 def old(flow, **facts):
     """A long-lived grant that is old enough to be refreshed; its token."""
-    return flow.give(ANN, **{"expires_in": SIXTY_DAYS, "issued_at": int(time.time()) - DAY - 60,
-                             "scopes": [BASIC], **facts})
+    return flow.give_old(ANN, BASIC, **facts)
 
 
 @pytest.mark.parametrize("shape", ["data", "list", "flat"])

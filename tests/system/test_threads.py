@@ -7,7 +7,7 @@ import time
 import pytest
 
 from cards import grant_untouched, refused, untouched
-from flows import DAY, PERSON, SIXTY_DAYS, Flow
+from flows import PERSON, Flow
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
@@ -24,8 +24,7 @@ def _flow(ready_vault, graph, canaries):
 
 def old(flow, **facts):
     """A long-lived grant that is old enough to be refreshed; its token."""
-    return flow.give(ANN, **{"expires_in": SIXTY_DAYS, "issued_at": int(time.time()) - DAY - 60,
-                             "scopes": [BASIC], **facts})
+    return flow.give_old(ANN, BASIC, **facts)
 
 
 @pytest.mark.parametrize("user_id", [PERSON, "9007199254740993"])

@@ -274,6 +274,7 @@ struct foreign {
     CK_BBOOL always_authenticate;
     CK_BBOOL derive;
     bool p384;
+    bool unwraps; /* an RSA key that may unwrap and nothing else */
 };
 
 static void make_foreign(const struct foreign *foreign)
@@ -283,7 +284,8 @@ static void make_foreign(const struct foreign *foreign)
     CK_FUNCTION_LIST *calls = p11_kit_module_load(MODULE, P11_KIT_MODULE_UNMANAGED);
     CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
     struct foreign copy = *foreign;
-    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_ULONG bits = 2048;
     CK_BYTE label[32];
     CK_BYTE id[] = {0xee, (CK_BYTE)foreign->label[0]};
     CK_SLOT_ID slots[16];
@@ -305,7 +307,13 @@ static void make_foreign(const struct foreign *foreign)
         {CKA_DERIVE, &copy.derive, 1},
         {CKA_EXTRACTABLE, &copy.extractable, 1},
         {CKA_ALWAYS_AUTHENTICATE, &copy.always_authenticate, 1},
+        {CKA_DECRYPT, &no, 1},
     };
+    if (foreign->unwraps) {
+        mechanism.mechanism = CKM_RSA_PKCS_KEY_PAIR_GEN;
+        public[2] = (CK_ATTRIBUTE){CKA_MODULUS_BITS, &bits, sizeof(bits)};
+        private[4] = (CK_ATTRIBUTE){CKA_UNWRAP, &yes, 1};
+    }
 
     assert_int_equal(calls->C_GetSlotList(CK_TRUE, slots, &count), CKR_OK);
     for (CK_ULONG i = 0; i < count && session == CK_INVALID_HANDLE; i++) {
@@ -317,7 +325,7 @@ static void make_foreign(const struct foreign *foreign)
                                                   NULL, NULL, &session),
                              CKR_OK);
     }
-    assert_int_equal(calls->C_GenerateKeyPair(session, &mechanism, public, 3, private, 7,
+    assert_int_equal(calls->C_GenerateKeyPair(session, &mechanism, public, 3, private, 8,
                                               &handles[0], &handles[1]),
                      CKR_OK);
     if (foreign->p384)
@@ -367,9 +375,11 @@ static void unfit_keys_are_refused(void **state)
         struct foreign key;
         const char *why;
     } cases[] = {
-        {{"extractable", CK_TRUE, CK_FALSE, CK_TRUE, false}, "can leave the card"},
-        {{"asks", CK_FALSE, CK_TRUE, CK_TRUE, false}, "CKA_ALWAYS_AUTHENTICATE"},
-        {{"no derive", CK_FALSE, CK_FALSE, CK_FALSE, false}, "may not derive"},
+        {{"extractable", CK_TRUE, CK_FALSE, CK_TRUE, false, false}, "can leave the card"},
+        {{"asks", CK_FALSE, CK_TRUE, CK_TRUE, false, false}, "CKA_ALWAYS_AUTHENTICATE"},
+        {{"unwraps and asks", CK_FALSE, CK_TRUE, CK_FALSE, false, true},
+         "which only RSA keys that may decrypt can be given"},
+        {{"no derive", CK_FALSE, CK_FALSE, CK_FALSE, false, false}, "may not derive"},
     };
     auto_of(card_free) struct card *card = logged_in();
     struct card_key key;
@@ -387,7 +397,7 @@ static void unfit_keys_are_refused(void **state)
 
 static void unreadable_keys_are_counted(void **state)
 {
-    static const struct foreign p384 = {"p384", CK_FALSE, CK_FALSE, CK_TRUE, true};
+    static const struct foreign p384 = {"p384", CK_FALSE, CK_FALSE, CK_TRUE, true, false};
     char label[] = "p384";
     auto_of(card_free) struct card *card = logged_in();
     size_t before = 99;
@@ -411,8 +421,8 @@ static int other_point(void *context, const struct card_key *key)
 /* Two different public halves for one CKA_ID: neither is believed. */
 static void contradicting_public_halves_are_unreadable(void **state)
 {
-    static const struct foreign one = {"x one", CK_FALSE, CK_FALSE, CK_TRUE, false};
-    static const struct foreign two = {"x two", CK_FALSE, CK_FALSE, CK_TRUE, false};
+    static const struct foreign one = {"x one", CK_FALSE, CK_FALSE, CK_TRUE, false, false};
+    static const struct foreign two = {"x two", CK_FALSE, CK_FALSE, CK_TRUE, false, false};
     struct card_key made = {.id = {0xee, 'x'}, .id_size = 2};
     auto_of(card_free) struct card *card = logged_in();
     size_t unreadable = 0;

@@ -307,13 +307,12 @@ static void takes_pages(void **state)
     assert_string_equal(answer.pages[0].id, "1353269864728879");
     assert_string_equal(answer.pages[0].label, "Caf\xc3\xa9 ?");
     assert_string_equal(answer.pages[0].tasks, "ANALYZE,ADVERTISE");
-    assert_true(answer.pages[0].has_grant);
     assert_true(secret_equals(answer.pages[0].grant, "EAApage1", 8));
     assert_string_equal(answer.pages[1].id, "42");
     assert_string_equal(answer.pages[1].label, ""); /* a word as long as a secret */
     assert_true(secret_equals(answer.pages[1].grant, "EAApage2", 8));
     assert_string_equal(answer.pages[2].label, "no token");
-    assert_false(answer.pages[2].has_grant);
+    assert_null(answer.pages[2].grant);
     assert_null(answer.pages[2].grant);
     assert_string_equal(answer.cursor, "QVFIUk==");
 }

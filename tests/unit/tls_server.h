@@ -20,7 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DAY (24 * 60 * 60)
+#include "p11vault/base/clock.h"
+
 #define SERVER_SECONDS 60 /* a server that its test forgot ends then */
 
 struct identity {

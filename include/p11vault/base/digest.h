@@ -35,6 +35,9 @@ struct digest digest_of_public(const struct digest_part *parts, size_t count);
 
 bool digest_equal(const struct digest *a, const struct digest *b);
 
+/* What one hexadecimal digit of either case is worth; -1: it is none. */
+int hex_digit(char digit);
+
 /* Lower-case hexadecimal of any bytes; `ret_text` has room for 2 * size + 1. */
 void hex_encode(const void *bytes, size_t size, char *ret_text);
 /* The reverse, lower case only, exactly `size` bytes.  Returns false for anything else. */

@@ -47,8 +47,10 @@ int confine_calls(struct error *error);
 
 /*
  * The lock of the exchange room between connecting and receiving keys (seccomp), besides what confine_calls() denies: no
- * new socket, no connect, bind or listen, no message with an address, no file by any call, no exec, no fork, no signal
- * to others.  What is open stays usable, with read, write, send and recv.
+ * new socket, no connect, bind or listen, no message with an address; no file opened, made, named anew, removed or changed
+ * by any call, not even in its mode, times or attributes; no exec, no fork; no signal to others, neither at once nor when a
+ * descriptor becomes ready, and no limit of theirs.  What is open stays usable, with read, write, send and recv, and a
+ * thread may signal its own process, as abort() does.
  * Refused calls fail with EPERM.  CODE_CONFIG when the kernel has no seccomp filters.
  */
 int confine_lock(struct error *error);
@@ -60,9 +62,15 @@ int confine_lock(struct error *error);
 int confine_no_files(struct error *error);
 
 /*
- * Files can be read, but written only below the `places`, which are there, and in /dev, where the terminal is.  So a
- * module cannot change the configuration, the trust file or the store.  Signals reach only who is behind this wall, from
- * Landlock's version 6 on.  As confine_no_files() on a kernel without Landlock; CODE_CONFIG when a place is not there.
+ * Files can be read, but made, removed and written only below the `places`, which are there, and in /dev, where the
+ * terminal is.  So a module cannot change the configuration, the trust file or the store.  Landlock's versions 1 and 2
+ * (Linux 6.1 has 2) let everybody empty a file: there a filter denies truncate, openat2, and opening with O_TRUNC but
+ * not for writing, in all places.  Signals reach only who is behind this wall, from Landlock's version 6 on.
+ *
+ * Modes, owners, times, flags and extended attributes no version of Landlock governs.  Without any place a filter denies
+ * changing them; with places it does not: who keeps files sets their modes, so those of files elsewhere are open to it.
+ * As confine_no_files() on a kernel without Landlock, and confine_calls() on one without filters; CODE_CONFIG when a place
+ * is not there.
  */
 int confine_writing(const char *const *places, size_t count, struct error *error);
 

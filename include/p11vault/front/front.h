@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "p11vault/oauth/answer.h"
+#include "p11vault/oauth/signed_request.h"
 #include "p11vault/vault/apps.h"
 #include "p11vault/vault/grants.h"
 #include "p11vault/vault/lost.h"
@@ -195,6 +196,13 @@ int front_call(struct front *front, const struct name *name, const struct front_
  */
 int front_revoke(struct front *front, const struct name *name, const char *permission,
                  struct error *error);
+
+/*
+ * Whether a signed request, as it is posted to a deauthorise or data-deletion callback, is signed with the app's secret, and
+ * what it says.  CODE_STOP when it is not; CODE_USAGE when it is longer than SIGNED_REQUEST_MAX bytes.
+ */
+int front_check_signed_request(struct front *front, const char *app, const char *text,
+                               struct signed_request *ret_request, struct error *error);
 
 /* Has the log signed as it is now; *ret_size is how many entries that covers. */
 int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *error);

@@ -47,7 +47,7 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 #define MESSAGE_FIELDS_MAX 13
-#define MESSAGE_VERSION 4
+#define MESSAGE_VERSION 5
 
 #define MESSAGE_NO_RECORD UINT64_MAX /* in `step`: it needs none */
 
@@ -79,7 +79,7 @@ enum message_type {
     MESSAGE_LISTED,     /* how many */
     MESSAGE_FORMATTED,  /* serial, label */
     MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint, the head on the card */
-    MESSAGE_READY,      /* serial, label, what the person should know ("": nothing), the head on the card ("": none) */
+    MESSAGE_READY,      /* serial, label, the head on the card ("": none) */
     MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
     MESSAGE_SIGNED,     /* note, tree size; the head on the card: card, weak or none, its size, why it could not be written */
     MESSAGE_HANDED,     /* n */
@@ -94,13 +94,14 @@ enum message_type {
     MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
     MESSAGE_LOGIN,      /* provider, dialog's origin ("": the provider's), dialog (JSON), port (0: it is pasted), seconds */
     MESSAGE_CONNECT,    /* origin, CA file ("": the system's), ms to connect, ms for a step */
-    MESSAGE_SHUT,       /* lock yourself without connecting: records are only sealed anew */
+    MESSAGE_SHUT,       /* lock yourself without connecting: records are only opened and sealed anew */
     MESSAGE_RECORD,     /* n, digest, app, name, kind, version, JWE */
     MESSAGE_SLOT,       /* n, facts of the record that may be issued */
     MESSAGE_STEP,       /* provider, step, parameters (JSON), n of secret, n of grant, n of slot */
     MESSAGE_TAKE,       /* n, facts: the slot for what was offered */
     MESSAGE_PASS,       /* what was offered is not wanted */
     MESSAGE_RESEAL,     /* n of record, n of slot: the same value, sealed anew */
+    MESSAGE_CHECK,      /* n of secret, signed request: is it signed with this app secret? */
     MESSAGE_EXCHANGE_END,
     /* exchange → front */
     MESSAGE_TYPED,      /* (nothing) */
@@ -111,6 +112,7 @@ enum message_type {
     MESSAGE_OFFER,      /* a grant of a list: id, label, tasks (JSON) */
     MESSAGE_ISSUED,     /* n, JWE, facts */
     MESSAGE_RESEALED,   /* us in clear */
+    MESSAGE_CHECKED,    /* what the signed request says (JSON), us in clear */
     MESSAGE_CONTENT,    /* whether the call succeeded, scrubbed bytes of its answer */
     MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */

@@ -71,10 +71,8 @@ void oauth_hint_fill(const char *hint, const char *name, const char *app,
 struct oauth_page {
     char id[FACT_TEXT_MAX];
     char label[FACT_TEXT_MAX];
-    char tasks[256]; /* "ANALYZE,ADVERTISE,…" */
-    bool has_grant;  /* the provider gave one for this page */
-    struct secret
-        *grant; /* where the answer was read; NULL without one, and on the other side of facts.h */
+    char tasks[256];      /* "ANALYZE,ADVERTISE,…" */
+    struct secret *grant; /* NULL: the provider gave none for this page */
 };
 #define OAUTH_PAGES_MAX 50 /* of one answer; see OAUTH_PAGES_LIMIT */
 

@@ -48,8 +48,6 @@ struct oauth_redirect {
      */
     struct oauth_verdict verdict;
     struct secret *code;
-    char granted[FACT_GRANULAR_MAX],
-        denied[FACT_GRANULAR_MAX]; /* comma-separated scopes, "" when not said */
 };
 
 void oauth_redirect_clear(struct oauth_redirect *redirect);

@@ -5,6 +5,7 @@
 #ifndef P11VAULT_OAUTH_SIGNED_REQUEST_H
 #define P11VAULT_OAUTH_SIGNED_REQUEST_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 #include "p11vault/base/error.h"
@@ -23,5 +24,10 @@ struct signed_request {
 /* CODE_STOP when it is malformed, signed by another secret, or not by HMAC-SHA256. */
 int signed_request_check(const struct secret *app_secret, const struct secret *text,
                          struct signed_request *ret_request, struct error *error);
+
+/* Between the programs; the caller frees the object.  CODE_FAULT when it is none of these. */
+json_t *signed_request_to_json(const struct signed_request *request);
+int signed_request_from_json(const json_t *json, struct signed_request *ret_request,
+                             struct error *error);
 
 #endif

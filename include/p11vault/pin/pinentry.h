@@ -1,8 +1,9 @@
 /*
  * pinentry.h: asks for a PIN by a pinentry program (GnuPG's, in its many looks), over the Assuan protocol.
  *
- * Which program is run is said by the configuration.  It gets two pipes and nothing else that is open here, and this
- * process' environment, which is the module's profile.
+ * Which program is run is said by the configuration.  It gets one socket as standard input and output, this process'
+ * standard error and nothing else that is open here, and this process' environment, which is the module's profile.  A
+ * second after the answer it is killed if it is still there.
  */
 #ifndef P11VAULT_PIN_PINENTRY_H
 #define P11VAULT_PIN_PINENTRY_H

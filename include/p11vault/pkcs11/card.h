@@ -64,6 +64,8 @@ void card_free(struct card *card);
 DEFINE_CLEANUP(struct card, card_free);
 
 const struct card_info *card_info(const struct card *card);
+/* False once an operation broke off in its midst: the session with it is closed then, and nothing more can be done. */
+bool card_is_usable(const struct card *card);
 
 /*
  * The rules that need no PIN: CODE_PIN_LOCKED when the PIN is locked, when one wrong try would lock it, or, with

@@ -60,7 +60,8 @@ int card_each_key(struct card *card, int (*each)(void *context, const struct car
 
 /*
  * Finds the one key that a URI names, for unwrapping.  CODE_CONFIG when there is none (the error lists the keys that
- * are there), when there are several, when it can neither decrypt nor unwrap (RSA) or not derive (EC), when it is extractable.
+ * are there), when there are several, when it can neither decrypt nor unwrap (RSA) or not derive (EC), when it is
+ * extractable, when it asks for the PIN each time and is not an RSA key that decrypts.
  */
 int card_find_key(struct card *card, const struct card_uri *uri, struct card_key *ret_key,
                   struct error *error);
