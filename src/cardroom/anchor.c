@@ -16,6 +16,7 @@
 
 #define APPLICATION "p11vault"
 #define ANCHORS_MAX 32
+#define UNREADABLE_MAX 6 /* of those that are left: then no more are made */
 
 /* ---- its text: the three lines of a checkpoint and the time, in seconds since 1970 ---- */
 
@@ -59,6 +60,9 @@ static bool parse(const struct card_data *data, struct anchor *ret_anchor)
 struct gathered {
     const char *origin;
     struct anchor greatest;
+    /* What a destruction leaves that was cut off: OpenSC 0.23 crashes when it is destroyed again, so it stays. */
+    const char *unreadable; /* what the card says of the last one */
+    size_t unreadable_count;
     struct {
         unsigned long handle;
         struct checkpoint head; /* size 0: cut short */
@@ -70,6 +74,11 @@ static void gather(void *context, const struct card_data *data)
 {
     struct gathered *gathered = context;
     struct anchor anchor = {.found = true};
+    if (data->unreadable) {
+        gathered->unreadable = data->unreadable;
+        gathered->unreadable_count++;
+        return;
+    }
     bool is_whole = parse(data, &anchor);
     if (is_whole && strcmp(anchor.head.origin, gathered->origin) != 0)
         return;
@@ -91,6 +100,19 @@ static int look(struct cardroom *room, struct gathered *gathered, struct error *
     return card_each_data(room->card, label, gather, gathered, error);
 }
 
+static int refuse_unreadable(const struct cardroom *room, const char *why, struct error *error)
+{
+    char label[CARD_FIELD_MAX];
+    label_of(room, label);
+    error_set(error, CODE_CARD,
+              "read the head of the log on the card: card '%s %s': C_GetAttributeValue failed: %s",
+              room->label, room->serial, why);
+    return error_hint(error,
+                      "see that the card is in its reader, then run the command again; when it "
+                      "stays so: pkcs11-tool --login --delete-object --type data --label '%s'",
+                      label);
+}
+
 int cardroom_anchor_read(struct cardroom *room, char ret_text[CHECKPOINT_TEXT_MAX],
                          struct error *error)
 {
@@ -98,6 +120,9 @@ int cardroom_anchor_read(struct cardroom *room, char ret_text[CHECKPOINT_TEXT_MA
     ret_text[0] = '\0';
     if (look(room, &gathered, error) < 0)
         return error_prefix(error, "read the head of the log on the card");
+    /* Of two, one may be what is left of a write that was cut off: then the other one is whole. */
+    if (gathered.unreadable && !gathered.greatest.found)
+        return refuse_unreadable(room, gathered.unreadable, error);
     room->anchor = gathered.greatest;
     return room->anchor.found ? checkpoint_text(&room->anchor.head, ret_text, error) : 0;
 }
@@ -242,6 +267,9 @@ static int replace(struct cardroom *room, const struct checkpoint *head, struct 
         return 0;
     }
     label_of(room, label);
+    if (gathered.unreadable_count > UNREADABLE_MAX)
+        return error_set(error, CODE_CARD, "%zu objects '%s' on it cannot be read any more",
+                         gathered.unreadable_count, label);
     if (checkpoint_text(head, lines, error) < 0)
         return -1;
     int64_t now = clock_now();

@@ -19,6 +19,13 @@ static bool knows_none(CK_RV rv)
            rv == CKR_TEMPLATE_INCONSISTENT || rv == CKR_FUNCTION_NOT_SUPPORTED;
 }
 
+/* The card itself, not one object on it. */
+static bool is_gone(CK_RV rv)
+{
+    return rv == CKR_DEVICE_REMOVED || rv == CKR_TOKEN_NOT_PRESENT || rv == CKR_SESSION_CLOSED ||
+           rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_USER_NOT_LOGGED_IN;
+}
+
 struct objects {
     CK_OBJECT_HANDLE handles[OBJECTS_MAX];
     CK_ULONG count;
@@ -70,11 +77,13 @@ static int read_all(struct card *card, const struct objects *objects,
             *ret_gone = true;
             continue;
         }
-        /* One that was cut short when it was written, or is longer than any of ours. */
+        if (is_gone(rv))
+            return card_fail(card, rv, "C_GetAttributeValue", error);
+        /* One that is longer than any of ours, or has no value, can be read: it is none. */
         if (rv == CKR_BUFFER_TOO_SMALL || rv == CKR_ATTRIBUTE_TYPE_INVALID)
             data.size = 0;
         else if (rv != CKR_OK)
-            return card_fail(card, rv, "C_GetAttributeValue", error);
+            data.unreadable = ckr_name(rv);
         each(context, &data);
     }
     return 0;

@@ -16,12 +16,14 @@
 struct card_data {
     unsigned long handle; /* CK_OBJECT_HANDLE, valid while the card's session is */
     uint8_t value[CARD_DATA_MAX];
-    size_t size; /* 0: its value was cut short, or is longer than any of ours */
+    size_t size;            /* 0: its value was cut short, or is longer than any of ours */
+    const char *unreadable; /* it cannot be read: what the card says of it; NULL */
 };
 
 /*
  * Calls `each` for every private object of data with this label; for the same one twice when another process replaces it
- * meanwhile.  A module that knows no such objects has none.  CODE_CARD.
+ * meanwhile.  A module that knows no such objects has none.  A run that was broken off in the middle of making or destroying one may
+ * leave one that cannot be read any more.  CODE_CARD.
  */
 int card_each_data(struct card *card, const char *label,
                    void (*each)(void *context, const struct card_data *), void *context,
