@@ -62,7 +62,9 @@ CHECKED := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-poin
 HARDEN  += $(CHECKED) -DP11VAULT_SANITIZED
 endif
 PLACES  := -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
-COMPILE  = $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude $(PLACES) $(WARN) $(HARDEN) \
+# Few files name a version or a place, so another PREFIX compiles only those anew.
+PLACED  := $(shell grep -lwE 'VERSION|LIBEXECDIR|SYSCONFDIR' src/*/*.c)
+COMPILE  = $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude $(WARN) $(HARDEN) \
            $(shell $(PKG_CONFIG) --cflags $(EVERY_LIB) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
 COMPILE := $(COMPILE)
 LINK    := $(CC) -pie $(CHECKED) $(CFLAGS) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
@@ -83,14 +85,18 @@ say   = $(if $Q,@printf '  %-8s %s\n' $1 '$@')
 
 all: $(PROGRAMS:%=$B/%)
 
+$(PLACED:%.c=$B/%.o): $B/places
+$(PLACED:%.c=$B/%.o): private COMPILE += $(PLACES)
 $B/%.o: %.c $B/flags
 	$(call say,CC)
 	$Qmkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
-# The commands of this variant.  The file changes, and everything is rebuilt, only when they do.
-$B/flags: FORCE
+# The commands of this variant.  A file changes, and what depends on it is rebuilt, only when they do.
+$B/flags: STATED = $(COMPILE) $(LINK)
+$B/places: STATED = $(PLACES)
+$B/flags $B/places: FORCE
 	@mkdir -p $B
-	@printf '%s\n' '$(subst ','\'',$(COMPILE) $(LINK))' >$@.$$PPID
+	@printf '%s\n' '$(subst ','\'',$(STATED))' >$@.$$PPID
 	@if cmp -s $@.$$PPID $@; then rm $@.$$PPID; else mv $@.$$PPID $@; fi
 
 $(LIBRARY): $(call objects,$(MODULES:%=src/%/*.c))
@@ -130,8 +136,9 @@ valgrind: $(UNITS)
 	done; exit $$failed
 
 SHIM := $B/faults/shim.so
+# A file's tests share what is made once for them, so they go to one worker.
 system: all $B/proof/flip $(SHIM)
-	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadgroup tests/system
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadfile tests/system
 
 # The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
 $B/proof/flip: $B/tests/proof/flip.o $(LIBRARY)

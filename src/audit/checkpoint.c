@@ -57,15 +57,15 @@ static bool next_line(const char **at, const char *end, struct line *ret_line)
     return true;
 }
 
-static bool read_size(const struct line *line, uint64_t *ret_size)
+bool checkpoint_read_size(const char *text, size_t digits, uint64_t *ret_size)
 {
     uint64_t size = 0;
-    if (line->size == 0 || line->size > SIZE_DIGITS || (line->text[0] == '0' && line->size > 1))
+    if (digits == 0 || digits > SIZE_DIGITS || (text[0] == '0' && digits > 1))
         return false;
-    for (size_t i = 0; i < line->size; i++) {
-        if (line->text[i] < '0' || line->text[i] > '9')
+    for (size_t i = 0; i < digits; i++) {
+        if (text[i] < '0' || text[i] > '9')
             return false;
-        size = size * 10 + (uint64_t)(line->text[i] - '0');
+        size = size * 10 + (uint64_t)(text[i] - '0');
     }
     *ret_size = size;
     return size <= INT64_MAX;
@@ -94,7 +94,7 @@ int checkpoint_parse(const char *text, size_t size, struct checkpoint *ret_check
     if (lines[0].size >= sizeof(checkpoint.origin) ||
         !note_name_valid(lines[0].text, lines[0].size))
         return malformed("the first line is no origin", error);
-    if (!read_size(&lines[1], &checkpoint.size))
+    if (!checkpoint_read_size(lines[1].text, lines[1].size, &checkpoint.size))
         return malformed("the second line is no size", error);
     if (base64_decode(lines[2].text, lines[2].size, checkpoint.root.bytes, DIGEST_SIZE, &root_size,
                       error) < 0 ||
@@ -119,6 +119,12 @@ int checkpoint_verify(const char *note, const char *origin, const struct trust *
     /* The origin is also the name of its keys: a key of one vault signs for no other. */
     if (strcmp(checkpoint.origin, origin) != 0 || strcmp(key->name, origin) != 0)
         return error_set(error, CODE_LOG, "the checkpoint is of another log than '%s'", origin);
+    uint64_t until = trust->until[key - trust->keys];
+    if (until > 0 && checkpoint.size > until)
+        return error_set(error, CODE_LOG,
+                         "checkpoint %" PRIu64 " is signed by a key that counts for %" PRIu64
+                         " entries only: its card was removed then",
+                         checkpoint.size, until);
     *ret_checkpoint = checkpoint;
     if (ret_key != NULL)
         *ret_key = key;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "p11vault/audit/entry.h"
 #include "p11vault/audit/note.h"
 #include "p11vault/base/digest.h"
 

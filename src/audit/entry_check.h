@@ -54,7 +54,6 @@ bool entry_is_code(const char *text);
 bool entry_is_choice(const char *text, const char *choices);
 
 #define ENTRY_TEXT_MAX 1024
-#define ENTRY_ELEMENTS_MAX 64
 #define ENTRY_ID_DIGITS 32
 
 #endif

@@ -21,6 +21,9 @@ bool note_name_valid(const char *name, size_t size);
 bool note_key_verifies(const struct note_key *key, const char *text, size_t text_size,
                        const uint8_t *signature, size_t signature_size);
 
+/* A number of entries as a checkpoint has it: decimal, without zeros in front, at most 2^63 - 1. */
+bool checkpoint_read_size(const char *text, size_t digits, uint64_t *ret_size);
+
 /* The largest power of two below `size`, which is at least 2. */
 uint64_t merkle_split(uint64_t size);
 

@@ -9,18 +9,13 @@
 #include "p11vault/base/log.h"
 #include "p11vault/base/name.h"
 
-/* A card whose line was taken out of the trust file opens no new app. */
+/* A card whose line was taken out of the trust file, or ended there when it was removed, opens no app any more. */
 static bool is_trusted(const struct cardroom *room, const json_t *entry)
 {
     struct error ignored;
     struct note_key key;
-    if (note_key_parse(json_text(entry, "sign"), &key, &ignored) < 0)
-        return false;
-    for (size_t i = 0; i < room->trust.count; i++)
-        if (room->trust.keys[i].spki_size == key.spki_size &&
-            memcmp(room->trust.keys[i].spki, key.spki, key.spki_size) == 0)
-            return true;
-    return false;
+    return note_key_parse(json_text(entry, "sign"), &key, &ignored) == 0 &&
+           trust_has(&room->trust, &key);
 }
 
 /* recipient: index, card entry, proof */

@@ -76,7 +76,7 @@ static bool same_key(const struct note_key *key, const uint8_t *spki, size_t siz
     return key->spki_size == size && memcmp(key->spki, spki, size) == 0;
 }
 
-/* A key that signs for this vault: made in this session, or in the trust file. */
+/* A key that signs for this vault: made in this session, or in the trust file and of no card that was removed. */
 static int match_sign(void *context, const struct card_key *key)
 {
     struct sign_search *search = context;
@@ -93,7 +93,7 @@ static int match_sign(void *context, const struct card_key *key)
             search->key = &room->own_sign_key;
     } else {
         for (size_t i = 0; i < room->trust.count && !search->key; i++)
-            if (same_key(&room->trust.keys[i], spki, size))
+            if (room->trust.until[i] == 0 && same_key(&room->trust.keys[i], spki, size))
                 search->key = &room->trust.keys[i];
     }
     if (!search->key)

@@ -158,6 +158,8 @@ int cardroom_public_jwk(const struct ec_point *point, char ret_kid[THUMBPRINT_SI
 int cardroom_kids_text(const struct cardroom *room, char **ret_text, struct error *error);
 /* App keys anew (appkey_anew.c). */
 int cardroom_rewrap(struct cardroom *room, struct error *error);
+/* After the signature: the record that `rewrap` has made, when it was ordered. */
+int cardroom_tell_sealed(struct cardroom *room, struct error *error);
 int cardroom_rekey(struct cardroom *room, struct error *error);
 /* Names the key that is sealed to, to the exchange room, when there is one. */
 int cardroom_name_app_key(struct cardroom *room, struct error *error);

@@ -28,9 +28,11 @@ static int sign_and_unwrap(struct cardroom *room, struct error *error)
     module_free(TAKE(room->module));
     scrub_stack_and_registers();
     log_info("logged out, module finalised");
-    return channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size),
-                        TEXT(kind), NUMBER(room->anchor.head.size),
-                        TEXT(failure.code == CODE_DONE ? "" : failure.text));
+    if (channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size),
+                     TEXT(kind), NUMBER(room->anchor.head.size),
+                     TEXT(failure.code == CODE_DONE ? "" : failure.text)) < 0)
+        return -1;
+    return cardroom_tell_sealed(room, error);
 }
 
 /* A slot's key: its private half exists only until the public half is known. */

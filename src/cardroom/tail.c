@@ -107,13 +107,22 @@ static int note_granting(struct cardroom *room, uint64_t index, enum entry_type 
     return 0;
 }
 
-/* Struck off, so that any number of runs that failed leaves room for this one. */
-static void note_void(struct cardroom *room, const json_t *entry)
+/*
+ * Struck off, so that any number of runs that failed leaves room for this one.  What a card has signed for cannot be taken back: such a
+ * declaration would count where a checkpoint between the two is cut away.
+ */
+static int note_void(struct cardroom *room, uint64_t at, const json_t *entry, struct error *error)
 {
     uint64_t index = (uint64_t)json_number(entry, "entry", -1);
+    if (index < room->head.size) {
+        error_set(error, CODE_LOG, "entry %llu declares void what a card has signed for",
+                  (unsigned long long)at);
+        return error_hint(error, "p11vault audit show");
+    }
     for (size_t i = 0; i < room->granting_count; i++)
         if (room->granting[i].index == index)
             room->granting[i--] = room->granting[--room->granting_count];
+    return 0;
 }
 
 /* The person typed the PIN for a purpose: an intent to do something else is not this use's. */
@@ -210,7 +219,7 @@ int cardroom_entry(struct cardroom *room, const struct message *order, struct er
     if (entry_grants_trust(type))
         return note_granting(room, index, type, entry, error);
     if (type == ENTRY_VOID)
-        note_void(room, entry);
+        return note_void(room, index, entry, error);
     if (type == ENTRY_OUTCOME && is_ours(room, entry))
         room->use_closed = true;
     return type == ENTRY_INTENT && is_ours(room, entry) ? note_intent(room, entry, error) : 0;

@@ -199,13 +199,19 @@ int cli_audit_key(struct cli *cli, struct error *error)
     }
     for (size_t i = 0; i < trust->count; i++) {
         char vkey[NOTE_VKEY_MAX], fingerprint[NOTE_FINGERPRINT_SIZE];
+        char end[32] = "";
+        uint64_t until = trust->until[i];
         if (note_key_vkey(&trust->keys[i], vkey, error) < 0)
             return -1;
         note_key_fingerprint(&trust->keys[i], fingerprint);
+        if (until > 0)
+            (void)snprintf(end, sizeof(end), " until %llu", (unsigned long long)until);
+        json_t *limit = until > 0 ? json_integer((json_int_t)until) : NULL;
         if (!cli->arguments.json)
-            printf("# %s\n%s\n", fingerprint, vkey);
-        else if (json_array_append_new(
-                     list, json_pack("{s:s, s:s}", "fingerprint", fingerprint, "vkey", vkey)) < 0)
+            printf("# %s\n%s%s\n", fingerprint, vkey, end);
+        else if (json_array_append_new(list, json_pack("{s:s, s:s, s:o*}", "fingerprint",
+                                                       fingerprint, "vkey", vkey, "until", limit)) <
+                 0)
             return error_memory(error);
     }
     return cli->arguments.json ? print_json(json_incref(list), error) : 0;

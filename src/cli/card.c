@@ -91,6 +91,8 @@ int cli_card_remove(struct cli *cli, struct error *error)
         return error_prefix(error, "card remove %s", serial);
     say("card %s: removed; whoever has it and an older copy of the store can open that copy",
         serial);
+    say("its signature counts no more here; tell your auditors and other machines: p11vault audit "
+        "key");
     if (cli->arguments.lost)
         say("what it could open is exposed until it is renewed: p11vault status");
     return 0;

@@ -7,11 +7,16 @@
 
 #include "session.h"
 
+/* The card room takes 64 entries that grant trust, of which one is the app key's. */
+#define REMOVAL_APPS_MAX (63 * ENTRY_ELEMENTS_MAX)
+
 /* A card that is trusted no more; NULL in `resealing`: none. */
 struct removal {
-    const char *serial, *kid;
+    const char *serial;
+    struct vault_card card;
     bool lost;
     bool is_written; /* the log has it already */
+    uint64_t index;  /* of its last entry, once it is written */
     json_t *apps;    /* that it opens */
 };
 
@@ -38,11 +43,12 @@ static void resealing_clear(struct resealing *resealing)
 
 /* ---- before the card ---- */
 
-static void leave_out(struct vault_cards *cards, const char *kid)
+/* With all of its keys. */
+static void leave_out(struct vault_cards *cards, const char *serial)
 {
     size_t kept = 0;
     for (size_t i = 0; i < cards->count; i++) {
-        if (strcmp(json_text(cards->cards[i].entry, "kid"), kid) != 0)
+        if (strcmp(json_text(cards->cards[i].entry, "card"), serial) != 0)
             cards->cards[kept++] = cards->cards[i];
         else
             json_decref(cards->cards[i].entry);
@@ -55,7 +61,7 @@ static int find_cards(struct resealing *resealing, struct error *error)
     if (vault_cards_find(resealing->front->vault, &resealing->head, &resealing->cards, error) < 0)
         return -1;
     if (resealing->removal)
-        leave_out(&resealing->cards, resealing->removal->kid);
+        leave_out(&resealing->cards, resealing->removal->serial);
     if (resealing->cards.count > 0)
         return 0;
     error_set(error, CODE_CONFIG, "no other trusted card is left to open anything");
@@ -88,7 +94,8 @@ static int rewrap(struct resealing *resealing, struct error *error)
     const struct store_app *app = &resealing->app.row;
     if (session_tell_app(session, &resealing->head, &resealing->app, error) < 0 ||
         session_tell_recipients(session, &resealing->head, &resealing->cards, error) < 0 ||
-        session_take_made(session, MESSAGE_REWRAP, app->app, NULL, 0, &resealing->made, error) < 0)
+        session_tell_tail(session, &resealing->head, error) < 0 ||
+        session_rewrap(session, app->app, &resealing->made, error) < 0)
         return -1;
     if (strcmp(resealing->made.kid, vault_app_kid(&resealing->app)) != 0)
         return error_set(error, CODE_FAULT, "the card room sealed another key than the app's");
@@ -97,17 +104,34 @@ static int rewrap(struct resealing *resealing, struct error *error)
 
 /* ---- the log ---- */
 
+/* A list in an entry has an end: more apps than that take more entries, which count together.  NULL: no memory. */
+static json_t *list_part(const json_t *list, size_t first)
+{
+    auto_json json_t *part = json_array();
+    for (size_t i = first; i < json_array_size(list) && i - first < ENTRY_ELEMENTS_MAX; i++)
+        if (json_array_append(part, json_array_get(list, i)) < 0)
+            return NULL;
+    return TAKE(part);
+}
+
 static int append_removal(struct resealing *resealing, struct error *error)
 {
-    const struct removal *removal = resealing->removal;
-    uint64_t index;
+    struct removal *removal = resealing->removal;
     if (!removal || removal->is_written)
         return 0;
-    json_t *members =
-        json_pack("{s:s, s:s, s:b, s:O, s:s}", "card", removal->serial, "kid", removal->kid, "lost",
-                  removal->lost, "apps", removal->apps, "use", resealing->session.use);
-    return vault_append(resealing->front->vault, ENTRY_REMOVAL, removal->serial, members, &index,
-                        error);
+    const json_t *entries = removal->card.entries;
+    const char *kid = json_text(json_array_get(entries, json_array_size(entries) - 1), "kid");
+    size_t first = 0;
+    do {
+        json_t *members = json_pack("{s:s, s:s, s:b, s:o, s:s}", "card", removal->serial, "kid",
+                                    kid, "lost", removal->lost, "apps",
+                                    list_part(removal->apps, first), "use", resealing->session.use);
+        if (vault_append(resealing->front->vault, ENTRY_REMOVAL, removal->serial, members,
+                         &removal->index, error) < 0)
+            return -1;
+        first += ENTRY_ELEMENTS_MAX;
+    } while (first < json_array_size(removal->apps));
+    return 0;
 }
 
 static int write_entries(struct resealing *resealing, struct error *error)
@@ -154,7 +178,8 @@ static int carry_out(struct resealing *resealing, const char *app, struct error 
     if (session_open(session, &resealing->cards, kids, purpose, 0, 0, error) < 0 ||
         session_tell_head(session, &resealing->head, error) < 0 ||
         (app && rewrap(resealing, error) < 0) || write_entries(resealing, error) < 0 ||
-        session_tell_tail(session, &resealing->head, error) < 0 || session_sign(session, error) < 0)
+        session_tell_tail(session, &resealing->head, error) < 0 ||
+        session_sign_sealed(session, app ? &resealing->made : NULL, error) < 0)
         return -1;
     return keep_row(resealing, error);
 }
@@ -195,16 +220,19 @@ struct removing {
 
 static void removing_clear(struct removing *removing)
 {
+    vault_card_clear(&removing->removal.card);
     json_decref(removing->removal.apps);
 }
 
-static bool opens(const struct vault_app *app, const char *kid)
+/* By any key that the card ever had here: an app may still be sealed to an older one. */
+static bool opens(const struct vault_app *app, const struct vault_card *card)
 {
-    const json_t *item;
-    size_t index;
-    json_array_foreach (json_object_get(app->key_entry, "cards"), index, item)
-        if (strcmp(json_string_value(item), kid) == 0)
-            return true;
+    const json_t *kid, *entry;
+    size_t i, j;
+    json_array_foreach (json_object_get(app->key_entry, "cards"), i, kid)
+        json_array_foreach (card->entries, j, entry)
+            if (strcmp(json_string_value(kid), json_text(entry, "kid")) == 0)
+                return true;
     return false;
 }
 
@@ -216,36 +244,44 @@ static int note_app(void *context, const struct store_app *row, struct error *er
     if (vault_signed_head(removing->front->vault, &head, error) < 0 ||
         vault_app_find(removing->front->vault, &head, row->app, &app, error) < 0)
         return -1;
-    if (!opens(&app, removing->removal.kid))
+    if (!opens(&app, &removing->removal.card))
         return 0;
+    if (json_array_size(removing->removal.apps) == REMOVAL_APPS_MAX)
+        return error_set(error, CODE_CONFIG, "card '%s' opens more than %d apps",
+                         removing->removal.serial, REMOVAL_APPS_MAX);
     return json_array_append_new(removing->removal.apps, json_string(row->app)) < 0
                ? error_memory(error)
                : 0;
 }
 
-/* The newest entry of the card; a second run of a removal finds it, too, and goes on. */
-static int find_card(struct front *front, const char *serial, json_t **ret_entry, bool *ret_removed,
+/*
+ * From here on the card's signature counts for what it signed before alone: the card room, too, reads that in the trust file.  Its last
+ * signature cannot be over the removal, because no card signs for a removal but the one whose session wrote it.
+ */
+static int end_trust(struct front *front, const struct removal *removal, uint64_t index,
                      struct error *error)
 {
+    const json_t *entry;
+    size_t i;
+    json_array_foreach (removal->card.entries, i, entry)
+        if (vault_trust_end(front->vault, json_text(entry, "sign"), index, error) < 0)
+            return -1;
+    return 0;
+}
+
+/* A second run of a removal finds it in the log already, and goes on. */
+static int find_card(struct removing *removing, const char *serial, struct error *error)
+{
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
-    struct vault *vault = front->vault;
-    uint64_t card, removal;
-    bool found, removed;
-    if (vault_signed_head(vault, &head, error) < 0 ||
-        store_entry_newest(vault->store, entry_type_name(ENTRY_CARD), serial, &card, &found,
-                           error) < 0 ||
-        store_entry_newest(vault->store, entry_type_name(ENTRY_REMOVAL), serial, &removal, &removed,
-                           error) < 0)
+    struct removal *removal = &removing->removal;
+    if (vault_signed_head(removing->front->vault, &head, error) < 0 ||
+        vault_card_find(removing->front->vault, &head, serial, &removal->card, error) < 0)
         return -1;
-    if (!found) {
-        error_set(error, CODE_USAGE, "card '%s' was never enrolled in this vault", serial);
-        return error_hint(error, "p11vault card list");
-    }
-    bool is_void = true;
-    if (removed && removal > card && vault_is_void(vault, &head, removal, &is_void, error) < 0)
-        return -1;
-    *ret_removed = !is_void;
-    return vault_signed_entry(vault, &head, card, ENTRY_CARD, ret_entry, error);
+    removal->serial = serial;
+    removal->is_written = removal->card.is_removed;
+    /* The run that has removed it may have ended before it came to this. */
+    return removal->is_written ? end_trust(removing->front, removal, removal->card.removal, error)
+                               : 0;
 }
 
 static int remove_from(struct removing *removing, const char *app, struct error *error)
@@ -258,6 +294,9 @@ static int remove_from(struct removing *removing, const char *app, struct error 
     size_t cards;
     if (reseal(&resealing, app, &cards, error) < 0)
         return app ? error_prefix(error, "app '%s'", app) : -1;
+    if (!removing->removal.is_written &&
+        end_trust(removing->front, &removing->removal, removing->removal.index, error) < 0)
+        return -1;
     removing->removal.is_written = true;
     return 0;
 }
@@ -284,21 +323,14 @@ int front_remove_card(struct front *front, const char *serial, bool lost,
                       void (*told)(void *context, const char *app), void *context,
                       struct error *error)
 {
-    __attribute__((cleanup(removing_clear))) struct removing removing = {.front = front};
-    auto_json json_t *card = NULL;
+    __attribute__((cleanup(removing_clear))) struct removing removing = {
+        .front = front, .removal = {.lost = lost, .apps = json_array()}};
     auto_close int trust_lock = -1;
-    bool is_removed;
-    if (session_prepare(front, true, &trust_lock, error) < 0 ||
-        find_card(front, serial, &card, &is_removed, error) < 0)
-        return -1;
-    removing.removal = (struct removal){.serial = serial,
-                                        .kid = json_text(card, "kid"),
-                                        .lost = lost,
-                                        .is_written = is_removed,
-                                        .apps = json_array()};
     if (!removing.removal.apps)
         return error_memory(error);
-    if (store_app_each(front->vault->store, note_app, &removing, error) != 0)
+    if (session_prepare(front, true, &trust_lock, error) < 0 ||
+        find_card(&removing, serial, error) < 0 ||
+        store_app_each(front->vault->store, note_app, &removing, error) != 0)
         return -1;
     return remove_from_all(&removing, told, context, error);
 }

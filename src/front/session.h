@@ -23,6 +23,7 @@ struct session {
     int keys_in, keys_out; /* the ends of the one-way channel until the rooms have them; or -1 */
     char use[USE_SIZE];
     int use_lock;
+    uint64_t told;        /* entries that the room knows of; 0: none behind the head yet */
     uint64_t signed_size; /* of the checkpoint that was signed; 0: none */
     char serial[SERIAL_MAX];
     struct checkpoint anchor; /* the head that the card keeps; size 0: none */
@@ -88,7 +89,10 @@ int session_make_way(struct session *session, struct error *error);
 int session_open(struct session *session, const struct vault_cards *cards, const json_t *kids,
                  const char *purpose, size_t count, size_t slots, struct error *error);
 
-/* Tells the newest signed head; then, after what else is to be told, every entry behind it. */
+/*
+ * Tells the newest signed head; then, after what else is to be told, every entry behind it, or when that was done before, those that came
+ * since.
+ */
 int session_tell_head(struct session *session, const struct signed_head *head, struct error *error);
 int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error);
 
@@ -115,13 +119,18 @@ struct made {
 };
 void made_clear(struct made *made);
 #define auto_made __attribute__((cleanup(made_clear)))
-/* Orders `make`, `rewrap` or `rekey` (with its fields) and takes what comes; the caller clears it, also after a failure. */
+/* Orders `make` or `rekey` (with its fields) and takes what comes; the caller clears it, also after a failure. */
 int session_take_made(struct session *session, enum message_type order, const char *app,
                       const struct field *fields, size_t count, struct made *ret_made,
                       struct error *error);
 
-/* Has the log signed and keeps the checkpoint. */
+/* Orders `rewrap`, once the room was told of the intent, and takes what the log is to say; the record comes with the signature. */
+int session_rewrap(struct session *session, const char *app, struct made *ret_made,
+                   struct error *error);
+
+/* Has the log signed and keeps the checkpoint; the other takes the record of `rewrap` first (NULL: there is none). */
 int session_sign(struct session *session, struct error *error);
+int session_sign_sealed(struct session *session, struct made *made, struct error *error);
 
 /* Has key n handed to the exchange room. */
 int session_hand(struct session *session, uint64_t n, struct error *error);

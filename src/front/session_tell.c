@@ -56,34 +56,22 @@ int session_tell_app(struct session *session, const struct signed_head *head,
 static int tell_entry(void *context, uint64_t index, const char *text, size_t size,
                       struct error *error)
 {
-    struct room *card = context;
+    struct session *session = context;
+    struct room *card = session->card;
     int sent =
         channel_send(room_channel(card), MESSAGE_ENTRY, error, NUMBER(index), BYTES(text, size));
-    return session_tell(card, sent, error);
+    if (session_tell(card, sent, error) < 0)
+        return -1;
+    session->told = index + 1;
+    return 0;
 }
 
 int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error)
 {
-    return store_entry_each(session->front->vault->store, head->checkpoint.size, tell_entry,
-                            session->card, error) == 0
+    uint64_t first = session->told > 0 ? session->told : head->checkpoint.size;
+    return store_entry_each(session->front->vault->store, first, tell_entry, session, error) == 0
                ? 0
                : -1;
-}
-
-int session_sign(struct session *session, struct error *error)
-{
-    struct message message;
-    int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
-    if (session_tell(session->card, sent, error) < 0 ||
-        session_expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module),
-                               &message, error) < 0)
-        return -1;
-    uint64_t size = message_number(&message, 1);
-    if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0), size, error) < 0)
-        return -1;
-    session->signed_size = size;
-    session_note_anchor(session, &message);
-    return 0;
 }
 
 int session_hand(struct session *session, uint64_t n, struct error *error)
@@ -108,6 +96,27 @@ void made_clear(struct made *made)
     json_decref(made->members);
 }
 
+/* The members of the entry about it, and its kid. */
+static int keep_made(struct made *made, const char *app, const struct session *session,
+                     const char *hex, const struct message *message, struct error *error)
+{
+    auto_json json_t *jwk = json_loads(message_text(message, 1), JSON_REJECT_DUPLICATES, NULL);
+    auto_json json_t *kids = json_loads(message_text(message, 3), JSON_REJECT_DUPLICATES, NULL);
+    if (!jwk || !kids)
+        return error_set(error, CODE_FAULT, "the card room named no key or no cards");
+    made->kid = strdup(message_text(message, 2));
+    made->members =
+        json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", app, "kid", message_text(message, 2),
+                  "jwk", jwk, "digest", hex, "cards", kids, "use", session->use);
+    return made->kid && made->members ? 0 : error_memory(error);
+}
+
+static void digest_text(const char *record, char ret_hex[DIGEST_HEX_SIZE])
+{
+    struct digest digest = digest_of(record, strlen(record));
+    digest_hex(&digest, ret_hex);
+}
+
 int session_take_made(struct session *session, enum message_type order, const char *app,
                       const struct field *fields, size_t count, struct made *ret_made,
                       struct error *error)
@@ -119,17 +128,63 @@ int session_take_made(struct session *session, enum message_type order, const ch
         session_expect_of_card(session, MESSAGE_MADE, session_deadline(session->front->module),
                                &message, error) < 0)
         return -1;
-    const char *record = message_text(&message, 0);
-    struct digest digest = digest_of(record, strlen(record));
-    digest_hex(&digest, hex);
-    auto_json json_t *jwk = json_loads(message_text(&message, 1), JSON_REJECT_DUPLICATES, NULL);
-    auto_json json_t *kids = json_loads(message_text(&message, 3), JSON_REJECT_DUPLICATES, NULL);
-    if (!jwk || !kids)
-        return error_set(error, CODE_FAULT, "the card room named no key or no cards");
-    ret_made->record = strdup(record);
-    ret_made->kid = strdup(message_text(&message, 2));
-    ret_made->members =
-        json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", app, "kid", message_text(&message, 2),
-                  "jwk", jwk, "digest", hex, "cards", kids, "use", session->use);
-    return ret_made->record && ret_made->kid && ret_made->members ? 0 : error_memory(error);
+    digest_text(message_text(&message, 0), hex);
+    ret_made->record = strdup(message_text(&message, 0));
+    return ret_made->record ? keep_made(ret_made, app, session, hex, &message, error)
+                            : error_memory(error);
+}
+
+int session_rewrap(struct session *session, const char *app, struct made *ret_made,
+                   struct error *error)
+{
+    struct message message;
+    int sent = channel_send_empty(room_channel(session->card), MESSAGE_REWRAP, error);
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect_of_card(session, MESSAGE_REWRAPPED, session_deadline(session->front->module),
+                               &message, error) < 0)
+        return -1;
+    return keep_made(ret_made, app, session, message_text(&message, 0), &message, error);
+}
+
+/* It must be the one whose digest is in the log now. */
+static int take_sealed(struct session *session, struct made *made, struct error *error)
+{
+    struct message message;
+    char hex[DIGEST_HEX_SIZE];
+    if (session_expect(session->card, MESSAGE_SEALED, session_deadline(session->front->module),
+                       &message, error) < 0)
+        return -1;
+    digest_text(message_text(&message, 0), hex);
+    if (strcmp(hex, json_text(made->members, "digest")) != 0)
+        return error_set(error, CODE_FAULT, "the card room told another record than it had named");
+    made->record = strdup(message_text(&message, 0));
+    return made->record ? 0 : error_memory(error);
+}
+
+/* ---- the signature ---- */
+
+int session_sign_sealed(struct session *session, struct made *made, struct error *error)
+{
+    struct message message;
+    int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
+    if (session_tell(session->card, sent, error) < 0 ||
+        session_expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module),
+                               &message, error) < 0)
+        return -1;
+    auto_free char *note = strdup(message_text(&message, 0));
+    uint64_t size = message_number(&message, 1);
+    if (!note)
+        return error_memory(error);
+    session_note_anchor(session, &message);
+    /* A checkpoint over the digest of a record that never came would leave the app without the one it names. */
+    if ((made && take_sealed(session, made, error) < 0) ||
+        vault_keep_checkpoint(session->front->vault, note, size, error) < 0)
+        return -1;
+    session->signed_size = size;
+    return 0;
+}
+
+int session_sign(struct session *session, struct error *error)
+{
+    return session_sign_sealed(session, NULL, error);
 }

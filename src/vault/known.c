@@ -1,5 +1,5 @@
 /*
- * known.c: reading the log once, and remembering what it said of records.
+ * known.c: reading the log once, and remembering what it said of records, uses and cards.
  */
 #include "known.h"
 
@@ -13,11 +13,14 @@
 /* So many entries are read again at each use; more, and what was found is kept. */
 #define READ_AGAIN 4096
 #define FILE_MAX ((size_t)64 << 20)
+#define FILE_FORMAT 2
 
 struct vault_known {
     struct merkle_frontier frontier; /* of the entries that were read */
     json_t *records;                 /* "NAME VERSION" → index of the newest entry about it */
     json_t *uses;                    /* with an intent and no outcome yet → index of the intent */
+    json_t *cards;                   /* indexes of all entries by which one was enrolled */
+    json_t *removals;                /* and removed */
     uint64_t kept;                   /* entries that the file covers */
     uint64_t proved;                 /* size of the head that was met on the way */
 };
@@ -28,6 +31,8 @@ void vault_known_free(struct vault_known *known)
         return;
     json_decref(known->records);
     json_decref(known->uses);
+    json_decref(known->cards);
+    json_decref(known->removals);
     free(known);
 }
 DEFINE_CLEANUP(struct vault_known, vault_known_free);
@@ -57,8 +62,12 @@ static int read_file(struct vault *vault, const struct signed_head *head, struct
     const char *hex = json_text(file, "root");
     json_t *records = json_object_get(file, "records");
     json_t *uses = json_object_get(file, "uses");
-    if (json_number(file, "v", 0) != 1 || size < 1 || (uint64_t)size > head->checkpoint.size ||
-        !hex || !digest_parse(hex, &kept) || !json_is_object(records) || !json_is_object(uses) ||
+    json_t *cards = json_object_get(file, "cards");
+    json_t *removals = json_object_get(file, "removals");
+    if (json_number(file, "v", 0) != FILE_FORMAT || size < 1 ||
+        (uint64_t)size > head->checkpoint.size || !hex || !digest_parse(hex, &kept) ||
+        !json_is_object(records) || !json_is_object(uses) || !json_is_array(cards) ||
+        !json_is_array(removals) ||
         merkle_load((uint64_t)size, vault_read_node, vault, &known->frontier, &ignored) < 0)
         return -1;
     root = merkle_root(&known->frontier);
@@ -66,6 +75,8 @@ static int read_file(struct vault *vault, const struct signed_head *head, struct
         return -1;
     known->records = json_incref(records);
     known->uses = json_incref(uses);
+    known->cards = json_incref(cards);
+    known->removals = json_incref(removals);
     known->kept = (uint64_t)size;
     return 0;
 }
@@ -80,8 +91,9 @@ static void write_file(struct vault *vault, const struct signed_head *head,
     auto_free char *text = NULL;
     digest_hex(&head->checkpoint.root, hex);
     auto_json json_t *file =
-        json_pack("{s:i, s:I, s:s, s:O, s:O}", "v", 1, "size", (json_int_t)head->checkpoint.size,
-                  "root", hex, "records", known->records, "uses", known->uses);
+        json_pack("{s:i, s:I, s:s, s:O, s:O, s:O, s:O}", "v", FILE_FORMAT, "size",
+                  (json_int_t)head->checkpoint.size, "root", hex, "records", known->records, "uses",
+                  known->uses, "cards", known->cards, "removals", known->removals);
     if (!file || json_canonical(file, &text, &ignored) < 0 ||
         file_path(vault, &path, &ignored) < 0 ||
         buffer_write_file(path, text, strlen(text), 0600, &ignored) < 0)
@@ -139,6 +151,11 @@ static int note_entry(struct vault_known *known, uint64_t index, const struct en
         return note_record(known, index, view, error);
     if (view->type == ENTRY_INTENT || view->type == ENTRY_OUTCOME)
         return note_use(known, index, view, error);
+    if (view->type == ENTRY_CARD || view->type == ENTRY_REMOVAL)
+        return json_array_append_new(view->type == ENTRY_CARD ? known->cards : known->removals,
+                                     json_integer((json_int_t)index)) < 0
+                   ? error_memory(error)
+                   : 0;
     return 0;
 }
 
@@ -187,7 +204,9 @@ static int begin(struct vault *vault, const struct signed_head *head, struct err
         known->frontier = (struct merkle_frontier){0};
         known->records = json_object();
         known->uses = json_object();
-        if (!known->records || !known->uses)
+        known->cards = json_array();
+        known->removals = json_array();
+        if (!known->records || !known->uses || !known->cards || !known->removals)
             return error_memory(error);
     }
     vault->known = TAKE(known);
@@ -266,6 +285,25 @@ int vault_known_open_uses(struct vault *vault, const struct signed_head *head,
         int result = each(context, use, error);
         if (result != 0)
             return result;
+    }
+    return 0;
+}
+
+int vault_known_cards(struct vault *vault, const struct signed_head *head, enum entry_type type,
+                      int (*each)(void *context, uint64_t index, struct error *error),
+                      void *context, struct error *error)
+{
+    size_t i;
+    json_t *item;
+    if (read_on(vault, head, error) < 0)
+        return -1;
+    /* `each` may read on, too, and then start anew. */
+    auto_json json_t *list =
+        json_incref(type == ENTRY_CARD ? vault->known->cards : vault->known->removals);
+    json_array_foreach (list, i, item) {
+        uint64_t index = (uint64_t)json_integer_value(item);
+        if (index < head->checkpoint.size && each(context, index, error) < 0)
+            return -1;
     }
     return 0;
 }

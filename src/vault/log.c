@@ -213,6 +213,12 @@ static int note_void(void *context, uint64_t index, const char *text, size_t siz
     return 0;
 }
 
+static int never_signed(uint64_t index, struct error *error)
+{
+    error_set(error, CODE_LOG, "entry %llu was never signed by a card", (unsigned long long)index);
+    return error_hint(error, "p11vault audit verify");
+}
+
 /*
  * A card signs over an entry that would grant trust when another run wrote it and it was declared void before: only
  * together with that declaration is it what the card has signed.  So the declaration stands between the entry and the first
@@ -223,6 +229,8 @@ int vault_is_void(struct vault *vault, const struct signed_head *head, uint64_t 
 {
     struct checkpoint first;
     struct void_search search = {.index = index};
+    if (index >= head->checkpoint.size)
+        return never_signed(index, error);
     if (first_covering(vault, head, index, &first, error) < 0)
         return -1;
     struct walk walk = {.head = &first, .end = first.size, .each = note_void, .context = &search};
@@ -249,11 +257,8 @@ int vault_signed_entry(struct vault *vault, const struct signed_head *head, uint
                        enum entry_type type, json_t **ret_entry, struct error *error)
 {
     uint64_t size = head->checkpoint.size;
-    if (index >= size) {
-        error_set(error, CODE_LOG, "entry %llu was never signed by a card",
-                  (unsigned long long)index);
-        return error_hint(error, "p11vault audit verify");
-    }
+    if (index >= size)
+        return never_signed(index, error);
     auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
     struct merkle_proof proof;
     auto_json json_t *entry = NULL;

@@ -12,7 +12,8 @@
 int replay_begin(struct replay *replay, const char *vault_id, const char *origin,
                  const struct trust *trust, struct error *error)
 {
-    *replay = (struct replay){.vault_id = vault_id, .origin = origin, .trust = trust};
+    *replay = (struct replay){
+        .vault_id = vault_id, .origin = origin, .trust = trust, .cards_changed = true};
     replay->app_keys = json_object();
     replay->granted = json_object();
     replay->table_size = FIRST_ROOM;
@@ -72,7 +73,8 @@ static void *with_room(void *array, size_t count, size_t *room, size_t size, str
 int replay_checkpoint(struct replay *replay, uint64_t size, const char *note, struct error *error)
 {
     struct checkpoint checkpoint;
-    if (checkpoint_verify(note, replay->origin, replay->trust, &checkpoint, NULL, error) < 0) {
+    const struct note_key *key;
+    if (checkpoint_verify(note, replay->origin, replay->trust, &checkpoint, &key, error) < 0) {
         error->code = CODE_LOG;
         return error_prefix(error, "checkpoint %llu", (unsigned long long)size);
     }
@@ -87,7 +89,8 @@ int replay_checkpoint(struct replay *replay, uint64_t size, const char *note, st
     if (!checkpoints)
         return -1;
     replay->checkpoints = checkpoints;
-    checkpoints[replay->checkpoint_count++] = (struct replay_signed){size, checkpoint.root};
+    checkpoints[replay->checkpoint_count++] =
+        (struct replay_signed){size, checkpoint.root, (size_t)(key - replay->trust->keys)};
     return 0;
 }
 
@@ -100,6 +103,8 @@ static int check_root(struct replay *replay, struct error *error)
             return error_set(error, CODE_LOG,
                              "checkpoint %llu: an entry before it was changed since it was signed",
                              (unsigned long long)replay->frontier.size);
+        if (replay_check_signer(replay, &replay->checkpoints[replay->next_checkpoint], error) < 0)
+            return -1;
         replay->next_checkpoint++;
     }
     return 0;
@@ -236,6 +241,7 @@ static int note_granting(struct replay *replay, uint64_t index, const char *text
     enum entry_type type;
     if (entry_read(text, size, &type, &entry, error) < 0)
         return -1;
+    replay->cards_changed |= type == ENTRY_CARD || type == ENTRY_REMOVAL;
     if (type == ENTRY_APP_KEY && remember(replay->app_keys, json_text(entry, "kid"),
                                           json_integer((json_int_t)index), error) < 0)
         return -1;
@@ -257,6 +263,19 @@ static int note_outcome(struct replay *replay, uint64_t index, const struct entr
     return 0;
 }
 
+/* What a card has signed for cannot be taken back behind its checkpoint. */
+static int note_void(struct replay *replay, const struct entry_view *view, struct error *error)
+{
+    int64_t index = entry_view_number(view, "entry", -1);
+    size_t met = replay->next_checkpoint;
+    replay->cards_changed = true;
+    if (json_object_del(replay->granted, replay_number(index).text) < 0)
+        return error_set(error, CODE_LOG, "it declares void what grants no trust");
+    return met > 0 && (uint64_t)index < replay->checkpoints[met - 1].size
+               ? error_set(error, CODE_LOG, "it declares void what a card has signed for")
+               : 0;
+}
+
 static int note_entry(struct replay *replay, uint64_t index, const struct entry_view *view,
                       const char *text, size_t size, struct error *error)
 {
@@ -273,10 +292,7 @@ static int note_entry(struct replay *replay, uint64_t index, const struct entry_
     case ENTRY_OUTCOME:
         return note_outcome(replay, index, view, error);
     case ENTRY_VOID:
-        return json_object_del(replay->granted,
-                               replay_number(entry_view_number(view, "entry", -1)).text) < 0
-                   ? error_set(error, CODE_LOG, "it declares void what grants no trust")
-                   : 0;
+        return note_void(replay, view, error);
     case ENTRY_VAULT:
         return index != 0 || !entry_part_is(entry_view_text(view, "vault"), replay->vault_id)
                    ? error_set(error, CODE_LOG, "it is the first entry of another vault")

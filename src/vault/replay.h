@@ -32,6 +32,7 @@ struct replay_record {
 struct replay_signed {
     uint64_t size;
     struct digest root;
+    size_t key; /* that has signed: its place in the trust file's list */
 };
 
 struct replay_promise {
@@ -59,6 +60,9 @@ struct replay {
 
     json_t *app_keys; /* kid → index of its entry */
     json_t *granted;  /* index as text → entry that grants trust and was not declared void */
+
+    bool cards_changed;                 /* since this was found: */
+    int64_t removed_by[TRUST_KEYS_MAX]; /* the entry that removed each key's card; -1: it counts */
 };
 
 /* `origin` and `trust` are used until the end; `vault_id` is what entry 0 must say. */
@@ -90,6 +94,10 @@ bool replay_unsigned_grant(const struct replay *replay, uint64_t *ret_index);
 
 /* The newest entry by which the log goes on without a lost head, and the size of that; false: there is none. */
 bool replay_went_on(const struct replay *replay, uint64_t *ret_index, uint64_t *ret_lost);
+
+/* Whether the key of a checkpoint that was met now is of a card that the entries before it have removed (replay_cards.c).  CODE_LOG. */
+int replay_check_signer(struct replay *replay, const struct replay_signed *checkpoint,
+                        struct error *error);
 
 /* Puts "entry N: " before the error and makes it the log's. */
 int replay_bad_entry(uint64_t index, struct error *error);

@@ -61,26 +61,16 @@ static int check_directory(const char *path, struct error *error)
     return 0;
 }
 
-static int read_trust(struct vault *vault, struct error *error)
-{
-    auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
-    memset(&vault->trust, 0, sizeof(vault->trust));
-    if (access(vault->config->trust, F_OK) < 0 && errno == ENOENT)
-        return 0;
-    if (buffer_read_file(vault->config->trust, TRUST_FILE_MAX, FILE_TRUSTED, &text, error) < 0 ||
-        trust_parse(buffer_text(&text), text.size, vault->origin, &vault->trust, error) < 0)
-        return error_prefix(error, "trust file");
-    return 0;
-}
-
-/* Entries go on once they are durable, and not when they never were. */
+/* Entries go on once they are durable, and not when they never were; what was read of those is forgotten. */
 static void ended(void *context, bool is_committed)
 {
     struct vault *vault = context;
-    if (is_committed)
+    if (is_committed) {
         forward_send(vault->forward);
-    else
-        forward_drop(vault->forward);
+        return;
+    }
+    forward_drop(vault->forward);
+    vault_known_free(TAKE(vault->known));
 }
 
 static int begin_forwarding(struct vault *vault, struct error *error)
@@ -148,7 +138,7 @@ int vault_open(const struct config *config, const char *directory, bool read_onl
     vault->read_only = read_only;
     if (store_open(directory, read_only, &vault->store, error) < 0 ||
         checkpoint_origin(store_vault_id(vault->store), vault->origin, error) < 0 ||
-        read_trust(vault, error) < 0 || begin_forwarding(vault, error) < 0)
+        vault_trust_read(vault, error) < 0 || begin_forwarding(vault, error) < 0)
         return -1;
     *ret_vault = TAKE(vault);
     return 0;
@@ -163,62 +153,6 @@ void vault_free(struct vault *vault)
     forward_free(vault->forward);
     free(vault->directory);
     free(vault);
-}
-
-bool vault_trusts(const struct vault *vault, const char *vkey)
-{
-    struct error ignored;
-    struct note_key key;
-    const struct trust *trust = &vault->trust;
-    if (!vkey || note_key_parse(vkey, &key, &ignored) < 0)
-        return false;
-    for (size_t i = 0; i < trust->count; i++)
-        if (trust->keys[i].id == key.id && trust->keys[i].spki_size == key.spki_size &&
-            memcmp(trust->keys[i].spki, key.spki, key.spki_size) == 0)
-            return true;
-    return false;
-}
-
-int vault_make_trust_directory(const struct vault *vault, struct error *error)
-{
-    const char *path = vault->config->trust;
-    const char *slash = strrchr(path, '/');
-    auto_free char *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
-    if (!directory)
-        return error_memory(error);
-    return *directory ? directory_make(directory, error) : 0;
-}
-
-int vault_trust_add(struct vault *vault, const char *vkey, struct error *error)
-{
-    const char *path = vault->config->trust;
-    auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
-    struct note_key key;
-    if (vault_trusts(vault, vkey))
-        return 0;
-    /* A line that cannot be read, or one too many, would spoil the file for every vault. */
-    if (note_key_parse(vkey, &key, error) < 0)
-        return error_prefix(error, "trust file");
-    if (strcmp(key.name, vault->origin) != 0)
-        return error_set(error, CODE_LOG, "trust file: the new key is named for another vault");
-    if (vault->trust.count == TRUST_KEYS_MAX)
-        return error_set(error, CODE_CONFIG, "trust file: more than %d keys for one vault",
-                         TRUST_KEYS_MAX);
-    if (access(path, F_OK) == 0) {
-        if (buffer_read_file(path, TRUST_FILE_MAX, FILE_TRUSTED, &text, error) < 0)
-            return error_prefix(error, "trust file");
-    } else if (buffer_put_text(&text, "# Checkpoint keys of this user's vaults, one a line.\n",
-                               error) < 0) {
-        return -1;
-    }
-    if (vault_make_trust_directory(vault, error) < 0)
-        return error_prefix(error, "trust file");
-    if ((text.size > 0 && text.data[text.size - 1] != '\n' &&
-         buffer_put_text(&text, "\n", error) < 0) ||
-        buffer_put_format(&text, error, "%s\n", vkey) < 0 ||
-        buffer_write_file(path, text.data, text.size, 0600, error) < 0)
-        return error_prefix(error, "trust file");
-    return read_trust(vault, error);
 }
 
 int vault_new_use(char ret_use[USE_SIZE], struct error *error)

@@ -64,9 +64,19 @@ static bool is_subject(const struct store_filed *filed, const char *member,
            strcmp(json_text(entry, member), filed->subject) == 0;
 }
 
+/* A declaration is filed under the app of what it declares void; of a card or removal under nothing. */
+static bool is_void_subject(const struct pass *pass, const struct store_filed *filed,
+                            const struct entry_view *view)
+{
+    struct number_text number = replay_number(entry_view_number(view, "entry", -1));
+    const json_t *entry = json_object_get(pass->replay.granted, number.text);
+    const char *app = entry ? json_text(entry, "app") : NULL;
+    return strcmp(filed->subject, app ? app : "") == 0;
+}
+
 /* What an entry is found by stands outside its hash: a changed one would hide an intent, for example. */
-static int check_filing(const struct store_filed *filed, const struct entry_view *view,
-                        struct error *error)
+static int check_filing(const struct pass *pass, const struct store_filed *filed,
+                        const struct entry_view *view, struct error *error)
 {
     static const char *const subjects[] = {
         [ENTRY_VAULT] = "vault",  [ENTRY_CARD] = "card", [ENTRY_APP] = "app",
@@ -76,7 +86,7 @@ static int check_filing(const struct store_filed *filed, const struct entry_view
         [ENTRY_RESTORED] = "root"};
     const char *subject = subjects[view->type];
     if (strcmp(filed->type, entry_type_name(view->type)) == 0 &&
-        (!subject || is_subject(filed, subject, view)))
+        (subject ? is_subject(filed, subject, view) : is_void_subject(pass, filed, view)))
         return 0;
     return error_set(error, CODE_LOG, "it is filed under another type or subject");
 }
@@ -87,7 +97,7 @@ static int take_entry(void *context, const struct store_filed *filed, struct err
     struct entry_view view;
     if (replay_read(&pass->replay, filed->text, filed->size, &view, error) < 0)
         return -1;
-    if (check_nodes(pass, error) < 0 || check_filing(filed, &view, error) < 0)
+    if (check_nodes(pass, error) < 0 || check_filing(pass, filed, &view, error) < 0)
         return replay_bad_entry(filed->index, error);
     return replay_take(&pass->replay, filed->text, filed->size, &view, error);
 }

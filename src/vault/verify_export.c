@@ -29,6 +29,7 @@ struct reading {
     bool has_seen;
 };
 
+/* A file that the checkpoint says must be there and is not: the export is damaged, not the configuration. */
 static int read_name(const struct reading *reading, const char *name, size_t maximum,
                      struct buffer *ret_content, struct error *error)
 {
@@ -36,6 +37,8 @@ static int read_name(const struct reading *reading, const char *name, size_t max
     int size = snprintf(path, sizeof(path), "%s/%s", reading->directory, name);
     if (size < 0 || size >= (int)sizeof(path))
         return error_set(error, CODE_CONFIG, "the path of the export is too long");
+    if (access(path, F_OK) < 0 && errno == ENOENT)
+        return error_errno(error, CODE_LOG, "open %s", path);
     return buffer_read_file(path, maximum, FILE_PLAIN, ret_content, error);
 }
 

@@ -9,8 +9,7 @@ check='libcmocka-dev opensc pcscd vsmartcard-vpcd python3-pytest python3-pytest-
     python3-cryptography python3-jwcrypto strace valgrind clang clang-tidy clang-format
     libclang-rt-14-dev shellcheck mandoc binutils pinentry-curses util-linux p11-kit p11-kit-modules
     libnss3 libnss3-tools opencryptoki swtpm libtpm2-pkcs11-1 tpm2-tools tpm2-abrmd
-    libtss2-tcti-tabrmd0 dbus chromium chromium-driver fonts-dejavu-core
-    msmtp'
+    libtss2-tcti-tabrmd0 dbus chromium chromium-driver fonts-dejavu-core msmtp systemd'
 
 case "${1:-}" in
 build) wanted=$build ;;

@@ -69,7 +69,7 @@ shell_scripts() {
 manuals() {
     local pages
     mapfile -t pages < <(find docs/man -name '*.[1-8]' 2>/dev/null)
-    [ ${#pages[@]} -gt 0 ] || return 0
+    [ ${#pages[@]} -gt 0 ] || return 1
     mandoc -T lint -W warning "${pages[@]}" && echo "ok: mandoc over ${#pages[@]} pages"
 }
 

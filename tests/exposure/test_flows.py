@@ -13,7 +13,7 @@ import pytest
 
 from browsing import open_dialog
 from cards import GRANT
-from flows import free_port
+from logging_in import free_port
 from killing import points
 from stage import APP_KEY, CARD, EXCHANGE, awaited, steps_of, waits
 

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.." || exit 2
 totals=$(mktemp)
 trap 'rm -f "$totals"' EXIT
 export P11VAULT_CAMPAIGN=1 P11VAULT_TOTALS=$totals
-"${PYTHON:-/usr/bin/python3}" -m pytest -q -n auto --dist loadgroup \
+"${PYTHON:-/usr/bin/python3}" -m pytest -q -n auto --dist load \
     tests/system/test_audit_proof.py tests/system/test_audit_verify.py \
     tests/system/test_audit_verify_rows.py tests/system/test_audit_export.py \
     tests/system/test_audit_show.py tests/system/test_changed_store.py \

@@ -8,7 +8,8 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "system"), str(Path(__file__).resolve().parent)]
 
-from fixtures import fixture_processes, fixture_programs, pytest_configure  # noqa: E402, F401
+from fixtures import (  # noqa: E402, F401
+    fixture_limited_time, fixture_processes, fixture_programs, pytest_configure)
 from scene import Scene  # noqa: E402
 
 

@@ -68,6 +68,7 @@ class Scene:
         self._snapshots[state].restore()
         self.vault.processes = Processes()
         self.graph.tell("clear_misbehaviours")
+        self.graph.clock(0)
         self.house.tell("clear")
         self.put(image=self._images[state])
         self.mark = self.house.tell("mark")["mark"]

@@ -162,15 +162,10 @@ delete 0001
 
 # ---- a card or a reader that hangs ----
 
-def hurry(scene, seconds=1):
-    """A short deadline for the module."""
-    text = scene.vault.config.read_text()
-    scene.vault.config.write_text(text.replace("deadline = 30", f"deadline = {seconds}"))
-
-
 def test_card_that_hangs(ready):
     """The deadline ends the room; pcscd resets the card then, so that nobody stays logged in."""
-    hurry(ready)
+    before = ready.vault.config.read_text()
+    ready.vault.config.write_text(before.replace("deadline = 30", "deadline = 5"))
     ready.house.tell("hold", at="decipher")
     with grant_untouched(ready.vault):
         refused(exchange(ready), 23, "did not answer in time")
@@ -178,6 +173,7 @@ def test_card_that_hangs(ready):
     ready.house.wait("decipher")
     ready.house.wait("reset")
     assert ready.card.facts["logged_in"] == 0
+    ready.vault.config.write_text(before)
     assert exchanged(ready) == ONE_EXCHANGE
 
 
@@ -253,7 +249,9 @@ def test_others_are_locked_out(ready):
     ready.vault.config.write_text(ready.vault.config.read_text().replace(
         "deadline = 30\n", f"deadline = 30\nenv.OPENSC_CONF = {OPENSC_CONF}\n"))
     started = logged_in(ready)
+    mark = ready.house.tell("mark")["mark"]
     ready.house.tool("/usr/bin/timeout", "2", *USE_THE_KEY, fails=True)
+    assert "decipher" not in ready.house.counts(mark)
     completed(ready, started)
     assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
 

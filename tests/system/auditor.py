@@ -60,6 +60,7 @@ class Key:
         self.id = digest[:4]
         require(self.id.hex() == number, "the id is not that of the key")
         self.rsa = data.startswith(RSA)
+        self.until = None
 
     def check(self, text, signature):
         """An exception unless this key has signed the text."""
@@ -74,8 +75,14 @@ class Key:
 
 
 def read_keys(text):
-    """The keys of a file, one a line; lines that begin with # are for people."""
-    return [Key(line) for line in text.splitlines() if line and not line.startswith("#")]
+    """The keys of a file, one a line, with the size they count to; lines that begin with # are for people."""
+    keys = []
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            vkey, word, until = line.partition(" until ")
+            keys.append(Key(vkey))
+            keys[-1].until = int(until) if word else None
+    return keys
 
 
 def open_note(note, keys):
@@ -94,6 +101,8 @@ def open_note(note, keys):
         for key in keys:
             if (key.name, key.id) == (name, data[:4]):
                 key.check(text.encode(), data[4:])
+                size = text.split("\n")[1]
+                require(key.until is None or int(size) <= key.until, "signed by a card removed before")
                 signed = True
     require(signed, "signed by none of the keys")
     return text

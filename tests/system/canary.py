@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote_from_bytes
 
 FRAGMENT = 8  # bytes of a secret that already count as a leak
+NONE = {}
 RUN = re.compile(rb"[!-~]{%d,}" % FRAGMENT)
 
 
@@ -39,15 +40,19 @@ class Canaries:
     """Random secrets of one test.  Reports where a piece was found, never the piece."""
 
     def __init__(self):
-        self._forms = {}
+        self._forms, self._watched = {}, set()
         self.app_secret = self.add("app secret", secrets.token_hex(16))
 
     def add(self, name, value):
-        """Watch one more value; returns it."""
+        """Watch one more value; returns it.  It keeps the name it was given first."""
+        if value in self._watched:
+            return value
+        self._watched.add(value)
         data = value.encode()
         for start in range(len(data) - FRAGMENT + 1):
             for encoding, form in encodings(data[start:start + FRAGMENT]):
-                self._forms.setdefault(len(form), {}).setdefault(form, f"{name}, {encoding}")
+                forms = self._forms.setdefault(form[:FRAGMENT], {})  # none is shorter
+                forms.setdefault(form, f"{name}, {encoding}")
         return value
 
     def add_issued(self, graph):
@@ -63,10 +68,9 @@ class Canaries:
                 yield run.start() + hit[0], hit[1]
 
     def _search_run(self, text):
-        for length, forms in self._forms.items():
-            for start in range(len(text) - length + 1):
-                name = forms.get(text[start:start + length])
-                if name:
+        for start in range(len(text) - FRAGMENT + 1):
+            for form, name in self._forms.get(text[start:start + FRAGMENT], NONE).items():
+                if text.startswith(form, start):
                     return start, name
         return None
 

@@ -10,7 +10,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from canary import Canaries  # noqa: E402
-from fixtures import fixture_processes, fixture_programs, pytest_configure  # noqa: E402, F401
+from fixtures import (  # noqa: E402, F401
+    fixture_limited_time, fixture_processes, fixture_programs, pytest_configure)
 from standin import Standin  # noqa: E402
 from vaulttool import Vault  # noqa: E402
 

@@ -1,5 +1,6 @@
 """Runs `doctor` and reads its findings; compiles the small programs that make trouble for it."""
 
+import ctypes
 import json
 import re
 import subprocess
@@ -76,3 +77,9 @@ def fake_card(directory):
     flags = subprocess.run(["pkg-config", "--cflags", "p11-kit-1"], capture_output=True, text=True,
                            check=True).stdout.split()
     return compiled(HERE / "fakecard.c", directory / "fakecard.so", "-shared", "-fPIC", *flags)
+
+
+def landlock():
+    """The kernel's version, 0: none."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return max(0, libc.syscall(444, 0, 0, 1))

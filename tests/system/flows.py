@@ -3,26 +3,19 @@
 import json
 import re
 import shutil
-import socket
 import sys
 import time
 from pathlib import Path
 
 from cards import Facts, SoftCard
 from graphsteps import BUSINESS, CLIENT_BUSINESS, PAGE, PERSON, SYSTEM_USER
+from logging_in import free_port
 from opening import __file__ as BROWSER
 
-__all__ = ["BUSINESS", "CLIENT_BUSINESS", "PAGE", "PERSON", "SYSTEM_USER", "Flow", "free_port"]
+__all__ = ["BUSINESS", "CLIENT_BUSINESS", "PAGE", "PERSON", "SYSTEM_USER", "Flow"]
 ALICE = "ads/user/alice"
 SIXTY_DAYS = 5184000
 DAY = 86400
-
-
-def free_port():
-    """A port of this machine that nobody has, for a redirect address."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Flow:

@@ -7,6 +7,7 @@ So a kill at each sendto and at each recvmsg is a kill on both sides of every me
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -69,7 +70,8 @@ import ctypes, os, socket, sys
 ctypes.CDLL(None).prctl(0x59616d61, ctypes.c_ulong(-1))
 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as gate:
     gate.connect(GATE)
-    gate.recv(1)
+    if not gate.recv(1):
+        sys.exit("nobody traces this room")
 os.execve(REAL, [REAL, *sys.argv[1:]], {{**os.environ, "ASAN_OPTIONS": "{QUIET}"}})
 """
 
@@ -82,7 +84,7 @@ class Tracer:
         self._gate = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._gate.bind(str(gate))
         self._gate.listen()
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self):
@@ -97,8 +99,7 @@ class Tracer:
         run = subprocess.Popen([*self._strace, "-p", str(struct.unpack("3i", who)[0])],
                                stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self._runs.append(run)
-        said = run.stderr.readline()
-        if "attached" in said:
+        if select.select([run.stderr], [], [], DEADLINE)[0] and "attached" in run.stderr.readline():
             room.send(b"!")
 
     def close(self):
@@ -107,7 +108,10 @@ class Tracer:
         self._thread.join()
         self._gate.close()
         for run in self._runs:
-            run.communicate(timeout=GRACE)
+            try:
+                run.communicate(timeout=GRACE)
+            finally:
+                run.kill()
 
 
 class Victim:
@@ -181,3 +185,22 @@ def points(count, step, first=1):
 def was_killed(result):
     """Whether it was the front itself that the kill met."""
     return result.code == -signal.SIGKILL
+
+
+def kills(vault, program, calls, step, arguments, prepare=lambda: None):
+    """The same run on the vault as it is now, killed at one call after another; where, and what it said."""
+    snapshot, victim = Snapshot(vault), Victim(vault, program)
+    try:
+        counts = victim.count(calls, *arguments)
+        assert all(counts.values()), counts
+        for call, count in counts.items():
+            for number in points(count, step):
+                snapshot.restore()
+                prepare()
+                result = victim.kill(call, number, *arguments)
+                where = f"{program} at {call} {number} of {count}: {result}"
+                assert program != "front" or was_killed(result), where
+                yield where, result
+    finally:
+        victim.remove()
+        snapshot.remove()

@@ -39,6 +39,14 @@ def _stat(pid):
     return fields[0], int(fields[1]), int(fields[3])
 
 
+def _all():
+    """Every process there is, with these facts."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        facts = _stat(int(entry))
+        if facts:
+            yield int(entry), facts
+
+
 def ended(pid, timeout):
     """Wait for a process that need not be our child; true when it has ended."""
     try:
@@ -58,43 +66,30 @@ class Processes:
 
     def __init__(self):
         self._sessions = set()
-        self._before = {pid for pid, _ in self._children()}
+        self._before = {pid for pid, (_, parent, _) in _all() if parent == os.getpid()}
 
     def add(self, session):
         """Remember a session by its leader's id."""
         self._sessions.add(session)
 
-    @staticmethod
-    def _children():
-        me = os.getpid()
-        for entry in os.listdir("/proc"):
-            facts = _stat(int(entry)) if entry.isdigit() else None
-            if facts and facts[1] == me:
-                yield int(entry), facts
-
     def _ours(self):
         """Living processes of our sessions, and orphans that came to us from anywhere."""
-        found = set()
-        for pid, (state, _, session) in list(self._children()):
-            if pid in self._before:
-                continue
-            if state == "Z" and session in self._sessions and pid not in self._sessions:
-                os.waitpid(pid, 0)  # an orphan that ended properly; nobody else will reap it
-            elif state != "Z":
+        found, me = set(), os.getpid()
+        for pid, (state, parent, session) in _all():
+            is_child = parent == me and pid not in self._before
+            if state != "Z" and (is_child or session in self._sessions):
                 found.add(pid)
-        for entry in filter(str.isdigit, os.listdir("/proc")):
-            facts = _stat(int(entry))
-            if facts and facts[2] in self._sessions and facts[0] != "Z":
-                found.add(int(entry))
+            elif is_child and session in self._sessions and pid not in self._sessions:
+                os.waitpid(pid, 0)  # an orphan that ended properly; nobody else will reap it
         return found
 
     def left(self, grace=GRACE_SECONDS):
         """What is still there after a last chance to end; ends it, so that it harms no other."""
-        until = time.monotonic() + grace
-        for pid in self._ours():
+        until, there = time.monotonic() + grace, self._ours()
+        for pid in there:
             ended(pid, max(0, until - time.monotonic()))
         names = []
-        for pid in self._ours():
+        for pid in self._ours() if there else ():
             try:
                 names.append(f"{pid} {Path(f'/proc/{pid}/comm').read_text().strip()}")
                 os.kill(pid, signal.SIGKILL)
@@ -133,10 +128,11 @@ class Program:
     `stdin` is text or bytes for a pipe; None means no input, or the terminal when there is one.
     `dialogue` gives it a controlling terminal and lists what happens there: pairs of a regular
     expression to wait for and what is typed then (text: with Enter, bytes: as they are, a function:
-    what it returns when it comes to that).
+    what it returns when it comes to that).  `shown` names the output, "out" or "err", that goes to
+    a terminal of its own.
     """
 
-    def __init__(self, command, environment, processes, stdin=None, dialogue=None):
+    def __init__(self, command, environment, processes, stdin=None, dialogue=None, shown=None):
         self.command = [str(part) for part in command]
         self._dialogue = [(re.compile(p.encode()), a) for p, a in dialogue or []]
         # Our own handle on the slave stays open until the program ends: with nobody there the
@@ -150,10 +146,14 @@ class Program:
 
         def take_terminal():
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+        self._screen, screen = pty.openpty() if shown else (None, None)
         self.process = subprocess.Popen(
             self.command, env=environment, start_new_session=True, stdin=takes,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=screen if shown == "out" else subprocess.PIPE,
+            stderr=screen if shown == "err" else subprocess.PIPE,
             preexec_fn=take_terminal if slave is not None else None)
+        if shown:
+            os.close(screen)
         processes.add(self.process.pid)
         self._selector = selectors.DefaultSelector()
         self._watch()
@@ -164,8 +164,9 @@ class Program:
         return self.process.pid
 
     def _watch(self):
-        for name, stream in (("out", self.process.stdout), ("err", self.process.stderr),
-                             ("terminal", self._master)):
+        screen = self._screen
+        for name, stream in (("out", self.process.stdout or screen),
+                             ("err", self.process.stderr or screen), ("terminal", self._master)):
             self._texts[name] = b""
             if stream is not None:
                 self._selector.register(stream, selectors.EVENT_READ, name)
@@ -274,5 +275,14 @@ class Program:
         if self._master is not None:
             os.close(self._slave)
             os.close(self._master)
-        self.process.stdout.close()
-        self.process.stderr.close()
+        if self._screen is not None:
+            os.close(self._screen)
+        for stream in filter(None, (self.process.stdout, self.process.stderr)):
+            stream.close()
+
+
+def at_a_terminal(vault, output, *arguments, **environment):
+    """A whole run on a vault of which a terminal shows the output "out" or "err"."""
+    return Program([vault.programs / "p11vault", "--config", vault.config, "--vault",
+                    vault.directory, *arguments], vault.environment(**environment),
+                   vault.processes, shown=output).finish()

@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
@@ -102,26 +101,6 @@ def later(vault, seconds):
 def long_lived(days, **facts):
     """Facts of a token that ends in so many days."""
     return {"expires_in": days * DAY, "issued_at": int(time.time()) - DAY, **facts}
-
-
-def at_a_terminal(vault, *arguments):
-    """Exit code, and what is shown of standard error when it is a terminal."""
-    master, slave = os.openpty()
-    with open(master, "rb", buffering=0) as shown:
-        with subprocess.Popen(
-                [vault.programs / "p11vault", "--config", vault.config, "--vault", vault.directory,
-                 *arguments], env=vault.environment(), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=slave, start_new_session=True) as process:
-            vault.processes.add(process.pid)
-            os.close(slave)
-            text = b""
-            while True:
-                try:
-                    text += shown.read(65536)
-                except OSError:  # how a terminal says that its other end is closed
-                    break
-            out = process.stdout.read().decode()
-        return process.returncode, out, text.decode()
 
 
 def listed(result):

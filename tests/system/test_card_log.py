@@ -49,6 +49,12 @@ def first_entry_skipped(use):
     of_entries(use, lambda tail: tail[1:])
 
 
+@deviation("declares void what a card has signed for", hint="p11vault audit show")
+def void_of_a_signed_entry(use):
+    """It would count where the checkpoint between the two is cut away."""
+    use.add("void", entry=use.facts.card_index, reason="x")
+
+
 @deviation("entry 10 where entry 9 belongs")
 def entry_skipped(use):
     """One in the middle is left out."""

@@ -1,12 +1,15 @@
 """Cards that come and go: a recovery card, a card that is removed, one that is lost; backups."""
 
+import contextlib
 import json
 import os
+import sqlite3
 
 import pytest
 
-from cards import GRANT, Facts, SoftCard, refused
-from test_main_job import add_app, exchange_again
+from cards import GRANT, Facts, SoftCard, exchange_again, refused
+from killing import Victim
+from test_main_job import add_app
 
 
 @pytest.fixture(name="pair")
@@ -62,6 +65,59 @@ def test_removing(soft_vault, graph, pair):
     soft_vault.done("audit", "verify")
 
 
+def test_removing_that_was_cut_off(soft_vault, pair):
+    """The card room dies before it tells its signature: nothing was removed, and the next run does it all."""
+    first, second = pair
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    order = ("card", "remove", first, "--yes", "--card", second)
+    victim = Victim(soft_vault, "card")
+    last = victim.count(["sendto"], "app", "reseal", "ads", "--card", second)["sendto"]
+    assert victim.kill("sendto", last, *order).code == 23
+    victim.remove()
+    assert sorted(openers(soft_vault)) == sorted(pair)
+    soft_vault.done(*order)
+    assert openers(soft_vault) == [second]
+    removals = [one for one in Facts(soft_vault).entries if one["type"] == "removal"]
+    assert [one["card"] for one in removals] == [first, first]
+    soft_vault.done("app", "reseal", "ads")
+    assert openers(soft_vault) == [second]
+    refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
+
+
+def limits(vault):
+    """How far the key of each card counts, by the trust file; None: without an end."""
+    keys = json.loads(vault.done("audit", "key", "--json").out)
+    listed = [line for line in vault.trust.read_text().splitlines() if not line.startswith("#")]
+    said = [line for line in vault.done("audit", "key").out.splitlines() if line[0] != "#"]
+    assert listed == said
+    cards = {one["sign"]: one["card"] for one in Facts(vault).entries if one["type"] == "card"}
+    return {cards[key["vkey"]]: key.get("until") for key in keys}
+
+
+def test_its_signature_counts_no_more(soft_vault, pair):
+    """The trust file says so, to the card room, too; a run that ended before it did is made good."""
+    first, second = pair
+    note = "# ann's\n"
+    soft_vault.trust.write_text(note + soft_vault.trust.read_text())
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    assert limits(soft_vault) == {first: None, second: None}
+    before = soft_vault.trust.read_text()
+    assert "tell your auditors" in soft_vault.done("card", "remove", first, "--yes", "--card",
+                                                   second).err
+    types = [one["type"] for one in Facts(soft_vault).entries]
+    assert limits(soft_vault) == {first: types.index("removal"), second: None}
+    after = soft_vault.trust.read_text()
+    assert after.startswith(note) and len(after.splitlines()) == len(before.splitlines())
+    soft_vault.trust.write_text(before)
+    refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
+    assert soft_vault.trust.read_text() == after
+    refused(soft_vault.run("audit", "checkpoint", "--card", first), 20, "is not a trusted card")
+    soft_vault.done("card", "enroll", f"pkcs11:serial={first}")
+    assert limits(soft_vault) == {first: None, second: None}
+    soft_vault.done("audit", "checkpoint", "--card", first)
+    soft_vault.done("audit", "verify")
+
+
 def test_enrolled_again(soft_vault, graph, pair):
     """A card that was found again counts again."""
     first, second = pair
@@ -71,6 +127,42 @@ def test_enrolled_again(soft_vault, graph, pair):
     soft_vault.done("app", "reseal", "ads", "--card", second)
     exchange_again(soft_vault, graph, "--card", first)
     soft_vault.done("audit", "verify")
+
+
+def test_all_keys_of_a_card_go(soft_vault, graph, pair):
+    """A card is its serial number: with it goes every key that was enrolled, until one is enrolled again."""
+    first, second = pair
+    soft_vault.done("card", "enroll", f"pkcs11:serial={first}", "--key", "rsa:2048")
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    assert sorted(openers(soft_vault)) == sorted([first, first, second])
+    soft_vault.done("card", "remove", first, "--yes", "--card", second)
+    assert openers(soft_vault) == [second]
+    soft_vault.done("app", "reseal", "ads")
+    assert openers(soft_vault) == [second]
+    kids = [one["kid"] for one in Facts(soft_vault).entries if one["type"] == "card"]
+    soft_vault.done("card", "enroll", f"pkcs11:serial={first}", "--key", "rsa:2048")
+    soft_vault.done("app", "reseal", "ads", "--card", second)
+    assert sorted(openers(soft_vault)) == sorted(pair)
+    newest = [one for one in Facts(soft_vault).entries if one["type"] == "app-key"][-1]
+    assert kids[0] not in newest["cards"] and len(set(kids)) == 3
+    soft_vault.done("card", "remove", first, "--yes", "--card", second)
+    soft_vault.done("app", "reseal", "ads")
+    assert openers(soft_vault) == [second]
+    refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
+    exchange_again(soft_vault, graph)
+    soft_vault.done("audit", "verify")
+
+
+def test_a_removal_filed_elsewhere(soft_vault, pair):
+    """What the store's columns say of an entry hides no removal: all entries are read."""
+    first, second = pair
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    soft_vault.done("card", "remove", first, "--yes", "--card", second)
+    with contextlib.closing(sqlite3.connect(soft_vault.directory / "vault.db")) as store, store:
+        store.execute("UPDATE entry SET type = 'notice', subject = 'x' WHERE type = 'removal'")
+        store.execute("UPDATE card SET serial = 'x', kid = 'x'")
+    soft_vault.done("app", "reseal", "ads", "--card", second)
+    assert openers(soft_vault) == [second]
 
 
 def test_the_last_card_stays(soft_vault, graph):
@@ -98,6 +190,36 @@ def test_lost(soft_vault, graph, pair):
     soft_vault.done("app", "set-secret", "ads", stdin="0123456789abcdef0123456789abcdef")
     assert "is exposed" not in soft_vault.done("status").err
     soft_vault.done("audit", "verify")
+
+
+def test_a_card_of_many_apps(soft_vault, graph, pair):
+    """More than one entry can name: all of them are sealed anew, and exposed."""
+    first, second = pair
+    names = [f"app{number:02}" for number in range(64)]
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    for number, name in enumerate(names):
+        soft_vault.done("app", "add", name, "--provider", "meta", "--id", str(1000 + number),
+                        "--origin", graph.origin, stdin="0123456789abcdef0123456789abcdef")
+    said = soft_vault.done("card", "remove", first, "--lost", "--yes", "--card", second).err
+    assert said.count("sealed anew without that card") == 65
+    removals = [one for one in Facts(soft_vault).entries if one["type"] == "removal"]
+    assert [len(one["apps"]) for one in removals] == [64, 1]
+    assert sorted(removals[0]["apps"] + removals[1]["apps"]) == sorted(["ads", *names])
+    status = soft_vault.done("status").err
+    assert all(f"the secret of '{name}' is exposed" in status for name in names)
+    refused(soft_vault.run("card", "remove", first, "--yes"), 2, "was removed already")
+
+
+def test_lost_once(soft_vault, graph, pair):
+    """That the card was found and removed again takes nothing back of what is exposed."""
+    first, second = pair
+    soft_vault.done("app", "reseal", "ads", "--card", first)
+    soft_vault.done("card", "remove", first, "--lost", "--yes", "--card", second)
+    soft_vault.done("card", "enroll", f"pkcs11:serial={first}")
+    soft_vault.done("card", "remove", first, "--yes", "--card", second)
+    assert f"{GRANT}  exposed" in soft_vault.done("status").out
+    exchange_again(soft_vault, graph)
+    assert f"{GRANT}  valid" in soft_vault.done("status").out
 
 
 # ---- backups ----

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rooms import Room
-from telling import Deviations, Use, prepared, refuse, sign
+from rooms import REFUSED, Room
+from telling import Deviations, Use, begin, prepared, refuse, sign, tell
 from treelog import Signer
 
 CONFIG = 14
@@ -66,6 +66,23 @@ def this_card_not_trusted(use):
     use.sign(signer, use.signed)
 
 
+def end_trust(use, size):
+    """The card's key counts for so many entries, because the card was removed."""
+    use.set_trust(f"{use.facts.trust.splitlines()[-1]} until {size}")
+
+
+@deviation("has no signing key that the trust file knows", CONFIG, "p11vault card enroll")
+def this_card_removed(use):
+    """What it signed before counts, but it signs nothing new."""
+    end_trust(use, use.signed)
+
+
+@deviation("is signed by a key that counts for")
+def head_signed_after_the_removal(use):
+    """The newest head is by a card that was removed before."""
+    end_trust(use, use.signed - 1)
+
+
 @pytest.mark.parametrize("change, code, part, hint", deviation)
 def test_no_signature_when(room, use, change, code, part, hint):
     """Neither a signature nor a key; the reason is told."""
@@ -119,6 +136,14 @@ def test_trust_files_that_are_none(room, use, change, part, hint):
     assert (row[1][0], part in row[1][1], hint in row[1][2]) == (CONFIG, True, True), row
     assert room.wait() == CONFIG
     assert room.on_keys() == []
+
+
+def test_a_removed_card_opens_no_new_app(room, use):
+    """Whatever the front says: the trust file is the user's."""
+    end_trust(use, use.signed)
+    begin(room, use)
+    tell(room, [use.head(), use.recipient()])
+    room.refuses(REFUSED, "is of a card that is not trusted")
 
 
 def test_keys_of_other_vaults_do_no_harm(room, use):

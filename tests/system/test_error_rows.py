@@ -144,14 +144,17 @@ def paste(vault, graph, *arguments):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           start_new_session=True) as process:
         vault.processes.add(process.pid)
-        said, url = "", None
-        while not url:
-            line = process.stderr.readline()
-            assert line, said
-            said += line
-            url = re.match(r"\s+(https://\S+)$", line)
-        redirect = open_dialog(SimpleNamespace(ca=graph.ca, port=graph.port), url[1])
-        out, rest = process.communicate(redirect.location + "\n", timeout=60)
+        try:
+            said, url = "", None
+            while not url:
+                line = process.stderr.readline()
+                assert line, said
+                said += line
+                url = re.match(r"\s+(https://\S+)$", line)
+            redirect = open_dialog(SimpleNamespace(ca=graph.ca, port=graph.port), url[1])
+            out, rest = process.communicate(redirect.location + "\n", timeout=60)
+        finally:
+            process.kill()
     return SimpleNamespace(code=process.returncode, out=out, err=said + rest)
 
 

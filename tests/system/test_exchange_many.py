@@ -1,12 +1,13 @@
 """Several grants in one `exchange`: one login and one signature an app, each grant on its own."""
 
 import json
+from contextlib import closing
 
 import pytest
 
 from cards import GRANT, SoftCard, refused, untouched
 from flows import Flow
-from killing import Snapshot, Victim
+from killing import kills
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
@@ -154,12 +155,8 @@ def test_the_connection_ends_in_between(flow):
 
 def test_killed(flow):
     """At any message: each grant is as it was or renewed, and the next run ends all."""
-    snapshot, victim = Snapshot(flow.vault), Victim(flow.vault, "front")
-    try:
-        count = victim.count(["sendto"], "exchange", GRANT, BOB)["sendto"]
-        for number in range(count, 0, -5):
-            snapshot.restore()
-            victim.kill("sendto", number, "exchange", GRANT, BOB)
+    with closing(kills(flow.vault, "front", ["sendto"], 5, ("exchange", GRANT, BOB))) as runs:
+        for where, _ in runs:
             facts = flow.facts
             flow.graph.clock(60)
             flow.done("exchange", GRANT, BOB)
@@ -167,11 +164,8 @@ def test_killed(flow):
             closed = flow.facts
             intents = {one["use"] for one in closed.entries if one["type"] == "intent"}
             outcomes = [one["use"] for one in closed.entries if one["type"] == "outcome"]
-            assert sorted(outcomes) == sorted(intents), number
-            assert not [grant for grant in closed.grants if grant["pending"]], number
+            assert sorted(outcomes) == sorted(intents), where
+            assert not [grant for grant in closed.grants if grant["pending"]], where
             assert all(closed.versions[name] > facts.versions[name] or facts.versions[name][1]
-                       for name in (GRANT, BOB)), number
-    finally:
-        victim.remove()
-        snapshot.remove()
+                       for name in (GRANT, BOB)), where
     flow.check()

@@ -1,11 +1,11 @@
 """The front's own walls, as a room feels them that builds none itself: a script in the card room's place."""
 
-import ctypes
 import json
 import os
 
 import pytest
 
+from examining import landlock
 from fakeroom import CARD, FakeRoom
 from program import Program
 from rooms import has_walls
@@ -55,12 +55,6 @@ def _walls(programs):
     """Only where there are some."""
     if not has_walls(programs):
         pytest.skip("a build with sanitizers need not have walls: this is about walls")
-
-
-def landlock():
-    """The kernel's version, 0: none."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return max(0, libc.syscall(444, 0, 0, 1))
 
 
 def tell(vault, places, *before):

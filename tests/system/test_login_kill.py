@@ -3,13 +3,14 @@
 A run of these tests takes samples; with P11VAULT_CAMPAIGN=1 in the environment it takes every call.
 """
 
+import contextlib
 import functools
 
 import pytest
 
 from cards import GRANT
 from flows import Flow
-from killing import MESSAGES, Snapshot, Victim, points
+from killing import MESSAGES, kills
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
@@ -26,21 +27,14 @@ def _flow(ready_vault, graph, canaries):
 
 def killed(flow, program, step, name):
     """One login after another on the vault as it is now, each killed at another call."""
-    arguments = ("login", name, "--port", str(flow.port))
-    snapshot, victim = Snapshot(flow.vault), Victim(flow.vault, program)
-    try:
-        for call, count in victim.count(MESSAGES, *arguments).items():
-            for number in points(count, step):
-                snapshot.restore()
-                before = flow.steps().count("code")
-                result = victim.kill(call, number, *arguments)
-                where = f"{program} at {call} {number} of {count}: {result}"
-                assert flow.steps().count("code") - before <= 1, where
-                flow.check(result)
-                yield where
-    finally:
-        victim.remove()
-        snapshot.remove()
+    codes = []
+    with contextlib.closing(kills(
+            flow.vault, program, MESSAGES, step, ("login", name, "--port", str(flow.port)),
+            prepare=lambda: codes.append(flow.steps().count("code")))) as runs:
+        for where, result in runs:
+            assert flow.steps().count("code") - codes[-1] <= 1, where
+            flow.check(result)
+            yield where
 
 
 def check_settled(flow, name, where):

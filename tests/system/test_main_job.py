@@ -6,12 +6,11 @@ import time
 
 import pytest
 
-from cards import GRANT, Facts, SoftCard
+from cards import GRANT, Facts, SoftCard, exchange_again
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
 USER = "10153848260347724"
-LATER = 60  # seconds by which the stand-in's clock goes on between two exchanges
 ISSUED = re.compile(rf"{GRANT}: user {USER}, expires \d{{4}}-\d\d-\d\d \(60 days\)\n")
 
 
@@ -24,14 +23,6 @@ def add_app(vault, graph, *options):
                        *options, stdin=facts["secret"])
     vault.done("import", GRANT, stdin=token)
     return added
-
-
-def exchange_again(vault, graph, *options):
-    """One that can succeed: the clock of the provider has gone on, so the new expiry is later."""
-    graph.tell("set_clock", offset=LATER * (1 + Facts(vault).versions[GRANT][0]))
-    result = vault.done("exchange", GRANT, *options)
-    vault.done("audit", "verify")
-    return result
 
 
 # ---- a person at a terminal ----

@@ -45,19 +45,26 @@ def put_hook(vault, text, mode=0o755):
     return path
 
 
-def end(vault, graph, days=-1, **facts):
-    """The grant's end is so many days away, and the vault knows it."""
-    clock = int(time.time())
-    graph.set_token(vault.token, expires_at=clock + days * DAY, **facts)
-    vault.run("inspect", GRANT)
+@pytest.fixture(name="ends")
+def fixture_ends(graph, ready_vault):
+    """The grant's end is so many days away, and the vault knows it; afterwards it is what it was."""
+    before = graph.token(ready_vault.token)
 
+    def end(days, **facts):
+        graph.set_token(ready_vault.token, expires_at=int(time.time()) + days * DAY, **facts)
+        assert ready_vault.run("inspect", GRANT).code == (12 if days < 0 else 0)
+    yield end
+    graph.set_token(ready_vault.token, **{name: before[name] for name in (
+        "expires_at", "data_access_expires_at")})
 
 
 def die(vault, graph):
     """Revoked, and the vault knows it."""
     graph.tell("revoke", token=vault.token)
-    assert vault.run("inspect", GRANT).code == 12
-    graph.set_token(vault.token, revoked=None)
+    try:
+        assert vault.run("inspect", GRANT).code == 12
+    finally:
+        graph.set_token(vault.token, revoked=None)
 
 
 # ---- by mail ----
@@ -86,7 +93,7 @@ def test_a_mail(mailing, graph, sink, canaries):
     assert [(one["name"], one["reason"], one["to"]) for one in notice] == [(GRANT, "revoked", TO)]
 
 
-def test_once_a_day(mailing, graph, sink):
+def test_once_a_day(mailing, graph, sink, ends):
     """And no grant that is well."""
     assert mailing.done("notify").said == "no grant needs its person\n"
     die(mailing, graph)
@@ -94,16 +101,16 @@ def test_once_a_day(mailing, graph, sink):
     again = mailing.done("notify", GRANT)
     assert (again.out, again.said) == ("", f"{GRANT}: revoked; told today already\n")
     assert len(sink.mails) == 1
-    end(mailing, graph, 50)
+    ends(50)
     assert mailing.done("notify").said == "no grant needs its person\n"
 
 
 @pytest.mark.parametrize("days, facts, reason, words", [
     (-2, {}, "expired", "has expired"), (5, {}, "expiring", "ends soon"), (9, {}, None, ""),
     (50, {"data_access_expires_at": 1}, "data access expired", "--reauthorize")])
-def test_reasons(mailing, graph, sink, days, facts, reason, words):
+def test_reasons(mailing, sink, ends, days, facts, reason, words):
     """Each with its words; what refresh will renew is no reason."""
-    end(mailing, graph, days, **facts)
+    ends(days, **facts)
     result = mailing.done("notify", "--json")
     told = json.loads(result.out)
     assert [one["reason"] for one in told] == ([reason] if reason else []), result

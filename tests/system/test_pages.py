@@ -8,7 +8,7 @@ import pytest
 
 from cards import GRANT, SoftCard, refused, untouched
 from flows import ALICE, PERSON, Flow
-from killing import Snapshot, Victim
+from killing import kills
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
@@ -180,21 +180,14 @@ def test_a_dead_grant(flow):
 def test_killed(flow):
     """At any message: the store opens and verifies, and the next run ends with one current each."""
     flow.person(pages=[{"id": one, "name": "P"} for one in IDS[:2]])
-    snapshot, victim = Snapshot(flow.vault), Victim(flow.vault, "front")
-    try:
-        count = victim.count(["sendto"], "pages", ALICE)["sendto"]
-        for number in range(count, 0, -4):
-            snapshot.restore()
-            victim.kill("sendto", number, "pages", ALICE)
+    with closing(kills(flow.vault, "front", ["sendto"], 4, ("pages", ALICE))) as runs:
+        for where, _ in runs:
             flow.vault.done("audit", "verify")
             flow.vault.done("pages", ALICE)
             flow.vault.done("audit", "verify")
-            assert not [grant for grant in flow.facts.grants if grant["pending"]], number
+            assert not [grant for grant in flow.facts.grants if grant["pending"]], where
             for name in NAMES[:2]:
                 states = flow.states(name)
-                assert states.pop(max(states)) == "current", (number, name)
-                assert set(states.values()) <= {"previous", "rejected"}, (number, name, states)
-    finally:
-        victim.remove()
-        snapshot.remove()
+                assert states.pop(max(states)) == "current", (where, name)
+                assert set(states.values()) <= {"previous", "rejected"}, (where, name, states)
     flow.check()

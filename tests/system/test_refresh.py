@@ -9,7 +9,8 @@ import pytest
 from cards import GRANT, Facts, SoftCard, refused
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
-from renewing import DAY, PERSON, Fleet, at_a_terminal, later, listed, long_lived
+from program import at_a_terminal
+from renewing import DAY, PERSON, Fleet, later, listed, long_lived
 
 BOB, EVE, DAN = "ads/user/bob", "ads/user/eve", "ads/user/dan"
 PAGE = "1353269864728879"
@@ -266,7 +267,7 @@ def test_progress(fleet):
     """A bar on a terminal, only lines in a pipe."""
     names = [f"ads/user/u{number}" for number in range(11)]
     fleet.give(*names, **long_lived(10))
-    code, out, shown = at_a_terminal(fleet.vault, "refresh", "--due")
+    code, out, shown = at_a_terminal(fleet.vault, "err", "refresh", "--due")
     assert code == 0 and len(out.splitlines()) == 12
     assert "\r[##" in shown and "12 of 12" in shown and "failed" not in shown
     assert shown.endswith("\r\x1b[K"), "the bar is gone at the end"

@@ -124,6 +124,16 @@ def test_at_random_moments(ready_vault, graph):
         kill_at_random(ready_vault, graph, mend)
 
 
+def kill_all(pids):
+    """Whether any of them was still there."""
+    met = False
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            met = True
+    return met
+
+
 def kill_at_random(ready_vault, graph, mend):
     """Each run goes on with what the one before has left."""
     fleet, chance = Fleet(ready_vault, graph), random.Random(20260101)
@@ -146,11 +156,8 @@ def kill_at_random(ready_vault, graph, mend):
         else:
             # Without a room of its it may go on, and lose another one.
             there = programs_of(run.pid)
-            for name in chance.choice([*([name] for name in sorted(there)), sorted(there)]):
-                for pid in there[name]:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-            killed += 1
+            victims = chance.choice([*([name] for name in sorted(there)), sorted(there)])
+            killed += kill_all(pid for name in victims for pid in there[name])
     if run:
         run.finish(300)
         mend()

@@ -6,7 +6,6 @@ P11VAULT_CAMPAIGN=1 looks at 1,000 grants in place of a dozen.
 import json
 import os
 import re
-import subprocess
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault)
+from program import at_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY = 86400
@@ -44,22 +44,10 @@ def _vault(ready_vault, graph):
 
 
 def wide(vault, **environment):
-    """What a terminal shows of the results, read as it comes: it may be more than one holds back."""
-    master, slave = os.openpty()
-    with subprocess.Popen([vault.programs / "p11vault", "--config", vault.config, "--vault",
-                           vault.directory, "status"], env=vault.environment(**environment),
-                          stdin=subprocess.DEVNULL, stdout=slave,
-                          stderr=subprocess.DEVNULL) as program:
-        os.close(slave)
-        shown = b""
-        try:
-            while data := os.read(master, 65536):
-                shown += data
-        except OSError:  # how a terminal says that nobody holds its other end any more
-            pass
-        os.close(master)
-        assert program.wait(30) == 0
-    return shown.decode().replace("\r", "")
+    """What a terminal shows of the results."""
+    result = at_a_terminal(vault, "out", "status", **environment)
+    assert result.code == 0, result
+    return result.out.replace("\r", "")
 
 
 def test_states(vault):

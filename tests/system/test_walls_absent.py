@@ -1,12 +1,12 @@
 """Machines that lack a wall: what is optional is said once, what is not ends the job before a key is out."""
 
-import ctypes
 import os
+from pathlib import Path
 
 import pytest
 
 from cards import GRANT
-from examining import OLDER, WITHOUT, Examined, compiled
+from examining import OLDER, WITHOUT, Examined, compiled, landlock
 from limited import fixture_limited, fixture_limited_soft  # noqa: F401
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
@@ -51,8 +51,9 @@ def notes(result):
 
 def test_nothing_to_say(ready_vault):
     """Where all walls stand, nothing is said."""
-    if notes(ready_vault.run("status")):
+    if landlock() == 0 or "\nSeccomp:" not in Path("/proc/self/status").read_text():
         pytest.skip("this kernel lacks a wall itself")
+    assert notes(ready_vault.run("status")) == []
     assert notes(ready_vault.run("exchange", GRANT)) == []
 
 
@@ -74,7 +75,7 @@ def test_no_landlock_quietly(ready_vault):
 
 def run_older(vault, *arguments):
     """On Debian 12's kernel: its Landlock lets everybody empty files, and a filter takes its place there."""
-    if ctypes.CDLL(None).syscall(int(LANDLOCK), 0, 0, 1) < 2:
+    if landlock() < 2:
         pytest.skip("this kernel has no second version of Landlock itself")
     launcher = vault.base / "older"
     if not launcher.exists():

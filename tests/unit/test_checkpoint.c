@@ -284,6 +284,40 @@ static void test_trust_line_numbers(void **state)
     refuse_trust(buffer_text(&behind), behind.size, message);
 }
 
+/* A key counts as far as the nearest of its lines says. */
+static void test_trust_until(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second;
+        uint64_t until;
+    } cases[] = {
+        {"\n", "\n", 0},
+        {" until 7\n", "\n", 7},
+        {"\n", " until 7\n", 7},
+        {" until 7\n", " until 9", 7},
+        {" until 9\n", " until 9223372036854775807", 9},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
+        put_vkey(&text, &ec, cases[i].first);
+        put_vkey(&text, &ec, cases[i].second);
+        struct trust trust = trusted(&text, ORIGIN);
+        assert_int_equal(trust.count, 1);
+        assert_int_equal(trust.until[0], cases[i].until);
+        assert_int_equal(trust_has(&trust, &ec.key), cases[i].until == 0);
+        assert_false(trust_has(&trust, &rsa.key));
+    }
+    static const char *const bad[] = {" until ",    " until 0",  " until 07",
+                                      " until 7 ",  " until -1", " until 9223372036854775808",
+                                      " until 7\r", " until x"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        auto_buffer struct buffer text = BUFFER_UP_TO(TRUST_FILE_MAX);
+        put_vkey(&text, &ec, bad[i]);
+        refuse_trust(buffer_text(&text), text.size, "line 1: no number of entries behind 'until'");
+    }
+}
+
 static void test_trust_bytes(void **state)
 {
     (void)state;
@@ -362,6 +396,8 @@ static void test_verify(void **state)
         assert_int_equal(checkpoint.size, 12);
         assert_true(digest_equal(&checkpoint.root, &root));
         assert_int_equal(checkpoint_verify(note, ORIGIN, &trust, &checkpoint, NULL, &error), 0);
+        struct trust ended = {.keys = {ec.key, rsa.key}, .until = {12, 12}, .count = 2};
+        assert_int_equal(checkpoint_verify(note, ORIGIN, &ended, &checkpoint, NULL, &error), 0);
     }
 }
 
@@ -382,6 +418,10 @@ static void test_untrusted_notes(void **state)
     refuse_note(other_key, &trust, elsewhere);
     auto_free char *wrong = signer_note(&ec, ORIGIN "\n012\n" ROOT "\n");
     refuse_note(wrong, &trust, "malformed checkpoint: the second line is no size");
+    struct trust ended = {.keys = {ec.key}, .until = {11}, .count = 1};
+    refuse_note(good, &ended,
+                "checkpoint 12 is signed by a key that counts for 11 entries only: its card was "
+                "removed then");
     refuse_note("", &trust, "malformed note: not lines of UTF-8 without control characters");
     char longer[NOTE_MAX + 2];
     memset(longer, 'x', sizeof(longer) - 1);
@@ -421,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_malformed_texts),
         cmocka_unit_test(test_trust_file),
         cmocka_unit_test(test_trust_line_numbers),
+        cmocka_unit_test(test_trust_until),
         cmocka_unit_test(test_trust_bytes),
         cmocka_unit_test(test_trust_has_room),
         cmocka_unit_test(test_verify),

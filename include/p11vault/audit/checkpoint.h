@@ -7,6 +7,7 @@
 #ifndef P11VAULT_AUDIT_CHECKPOINT_H
 #define P11VAULT_AUDIT_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,20 +36,28 @@ int checkpoint_text(const struct checkpoint *checkpoint, char ret_text[CHECKPOIN
 int checkpoint_parse(const char *text, size_t size, struct checkpoint *ret_checkpoint,
                      struct error *error);
 
-/* The keys of one vault. */
+/* The keys of one vault.  A key whose card was removed counts for the log as it was then and for nothing newer. */
 struct trust {
     struct note_key keys[TRUST_KEYS_MAX];
+    uint64_t until[TRUST_KEYS_MAX]; /* the largest checkpoint that it may have signed; 0: any */
     size_t count;
 };
 
 /*
- * Reads a trust file: one vkey a line, empty lines and lines that start with '#' are skipped; of the keys only those
- * with this origin as name are kept.  CODE_CONFIG with the line number for a line that is not a vkey.
+ * Reads a trust file: one vkey a line, " until SIZE" behind it when it counts no further; empty lines and lines that start with '#' are
+ * skipped; of the keys only those with this origin as name are kept.  CODE_CONFIG with the line number for a line that is none of these.
  */
 int trust_parse(const char *text, size_t size, const char *origin, struct trust *ret_trust,
                 struct error *error);
 
-/* note_verify() and checkpoint_parse() together, and the origin must be the expected one. */
+/* One line of a trust file, without its LF.  CODE_CONFIG. */
+int trust_parse_line(const char *line, size_t size, struct note_key *ret_key, uint64_t *ret_until,
+                     struct error *error);
+
+/* Whether this very key is trusted for what is still to be signed. */
+bool trust_has(const struct trust *trust, const struct note_key *key);
+
+/* note_verify() and checkpoint_parse() together; the origin must be the expected one, and the key must count so far. */
 int checkpoint_verify(const char *note, const char *origin, const struct trust *trust,
                       struct checkpoint *ret_checkpoint, const struct note_key **ret_key,
                       struct error *error);

@@ -16,6 +16,7 @@
 
 #include "p11vault/base/error.h"
 
+#define ENTRY_ELEMENTS_MAX 64         /* of a list in an entry */
 #define ENTRY_MAX ((size_t)32 * 1024) /* below the 65,535 bytes of a tile entry */
 
 enum entry_type {

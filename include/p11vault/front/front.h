@@ -52,8 +52,8 @@ int front_enroll(struct front *front, const char *uri, const char *key,
                  struct front_enrolled *ret_enrolled, struct error *error);
 
 /*
- * Trusts a card no more: every app that it opens is sealed anew to the others, one login to another card each; `told` is called for
- * every app that is done.  With `lost` what it could open is marked exposed.  A run that was broken off can be done again.
+ * Trusts a card no more, with all of its keys: what it signs counts no further (vault_trust_end), and every app that it opens is sealed
+ * anew to the others, one login to another card each; `told` is called for every app that is done.  With `lost` what it could open is marked exposed.  A run that was broken off can be done again.
  * CODE_CONFIG when no other card is left.
  */
 int front_remove_card(struct front *front, const char *serial, bool lost,

@@ -8,7 +8,7 @@
  * conversation on one that is not allowed now.
  *
  *   front → card       list format enroll open try checkpoint extends entry recipient make app rewrap rekey unlock sign hand again end
- *   card → front       found listed formatted trying tried enrolled ready made signed handed fail
+ *   card → front       found listed formatted trying tried enrolled ready made rewrapped signed sealed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal login connect shut record slot step take pass reseal end
  *   exchange → front   typed dialog came connected want offer issued content resealed outcome fail
@@ -31,6 +31,14 @@
  *        ◀─────────────────────────── handed n
  *        ◀────────────────────────────────────────────────────────── issued, outcome      (then the next step)
  *   end ────────────────────────────▶ wipes the app key
+ *
+ * An app key that is sealed anew is unwrapped before the signature, because the digest of what comes of it must stand in the log; so the
+ * record stays in the card room until the signature, and the intent is told first:
+ *
+ *   checkpoint app recipient… entry… rewrap ▶ sees the intent, unwraps, seals, forgets the key
+ *        ◀─────────────────────────── rewrapped: the digest, which goes into the log
+ *   entry… sign ────────────────────▶ checks, signs, finalises the module
+ *        ◀─────────────────────────── signed, sealed
  *
  * A call of the caller's own choice (STEP_CALL) has content before its outcome: what the server answered, scrubbed.
  *
@@ -66,7 +74,7 @@ enum message_type {
     MESSAGE_RECIPIENT,  /* index, card entry, inclusion proof under the checkpoint */
     MESSAGE_MAKE,       /* app: make an app key for the recipients named */
     MESSAGE_APP,        /* app, app key record, index, app-key entry, inclusion proof */
-    MESSAGE_REWRAP,     /* seal that app's key anew, to the recipients named */
+    MESSAGE_REWRAP,     /* seal that app's key anew, to the recipients named; behind the entry with this use's intent */
     MESSAGE_REKEY,      /* make a new key for that app, for the recipients named: what is sealed in this use is sealed to it */
     MESSAGE_UNLOCK,     /* n, name, version, JWE: a record this use is to open */
     MESSAGE_SIGN,       /* everything is said: check, sign, unwrap */
@@ -81,7 +89,9 @@ enum message_type {
     MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint, the head on the card */
     MESSAGE_READY,      /* serial, label, the head on the card ("": none) */
     MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
+    MESSAGE_REWRAPPED,  /* SHA-256 of the app key record (hex), public JWK, kid, kids of its cards (JSON array) */
     MESSAGE_SIGNED,     /* note, tree size; the head on the card: card, weak or none, its size, why it could not be written */
+    MESSAGE_SEALED,     /* the app key record, once its digest is signed for */
     MESSAGE_HANDED,     /* n */
     MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be tried */
     MESSAGE_TRIED,      /* what the card said of it: enum pin_verdict */

@@ -1,9 +1,10 @@
 /*
- * apps.h: cards and apps as the signed log knows them.
+ * apps.h: apps as the signed log knows them, and what was never signed.
  */
 #ifndef P11VAULT_VAULT_APPS_H
 #define P11VAULT_VAULT_APPS_H
 
+#include "p11vault/vault/cards.h"
 #include "p11vault/vault/log.h"
 
 /* An app whose entries are covered by the signed head. */
@@ -26,26 +27,6 @@ const char *vault_app_kid(const struct vault_app *app);
 /* The app's first origin: where its calls go; and its last one, where a login's code is exchanged: often the same. */
 const char *vault_app_origin(const struct vault_app *app);
 const char *vault_app_code_origin(const struct vault_app *app);
-
-/*
- * The index of the newest entry by which a lost card that opened the app was removed: what was sealed before it is exposed until it is
- * renewed or ended at the provider.  *ret_exposed false: there is none.
- */
-int vault_app_exposed(struct vault *vault, const struct signed_head *head, const char *app,
-                      uint64_t *ret_index, bool *ret_exposed, struct error *error);
-
-/* Enrolled cards that the signed head covers: the newest entry of each.  The caller frees with clear. */
-struct vault_cards {
-    struct {
-        uint64_t index;
-        json_t *entry;
-    } cards[64];
-    size_t count;
-};
-void vault_cards_clear(struct vault_cards *cards);
-#define auto_cards __attribute__((cleanup(vault_cards_clear)))
-int vault_cards_find(struct vault *vault, const struct signed_head *head,
-                     struct vault_cards *ret_cards, struct error *error);
 
 /*
  * Entries that grant trust but were never signed (a run that died between writing and signing) are declared void, and

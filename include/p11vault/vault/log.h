@@ -52,7 +52,10 @@ int vault_walk(struct vault *vault, const struct signed_head *head, uint64_t fir
                            struct error *error),
                void *context, struct error *error);
 
-/* Whether an entry that would grant trust was declared void before a card signed over it. */
+/*
+ * Whether an entry that would grant trust was declared void before a card signed over it.  CODE_LOG when the head does not cover it: then
+ * nothing is decided yet.
+ */
 int vault_is_void(struct vault *vault, const struct signed_head *head, uint64_t index,
                   bool *ret_void, struct error *error);
 

@@ -47,16 +47,21 @@ int vault_open(const struct config *config, const char *directory, bool read_onl
 void vault_free(struct vault *vault);
 DEFINE_CLEANUP(struct vault, vault_free);
 
-/* Whether this verifier key, as text, is one of the open vault's trusted keys. */
+/* Whether this verifier key, as text, is one of the open vault's trusted keys and of no card that was removed. */
 bool vault_trusts(const struct vault *vault, const char *vkey);
 /* The directory of the trust file, which holds what this machine remembers of the vault. */
 int vault_make_trust_directory(const struct vault *vault, struct error *error);
 
+/* Reads the trust file into the open vault; none is fine. */
+int vault_trust_read(struct vault *vault, struct error *error);
+
 /*
  * Adds a checkpoint key to the trust file (made with mode 0600 when missing) and to the open vault, unless it is there
- * already.
+ * already; one that had been ended counts again, without a limit.
  */
 int vault_trust_add(struct vault *vault, const char *vkey, struct error *error);
+/* A key that is in the trust file counts no more for checkpoints over more entries than `size`, in the open vault neither. */
+int vault_trust_end(struct vault *vault, const char *vkey, uint64_t size, struct error *error);
 
 /* A fresh use id: 32 hexadecimal digits that tie intent and outcome together. */
 #define USE_SIZE 33
