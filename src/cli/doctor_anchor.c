@@ -5,6 +5,7 @@
 
 #include "doctor.h"
 #include "p11vault/vault/anchor.h"
+#include "p11vault/vault/lost.h"
 
 #define FIX "have newer heads seen elsewhere: p11vault audit export, or anchor in [vault]"
 
@@ -22,11 +23,28 @@ static int tell(void *context, const struct vault_anchor *anchor, struct error *
     return 0;
 }
 
+/* Whether the store contains it was looked at with the log. */
+static void tell_far(struct doctor *doctor)
+{
+    struct error error;
+    auto_buffer struct buffer note = BUFFER_UP_TO(NOTE_MAX);
+    const char *path = doctor->cli->config->anchor;
+    if (!path)
+        return;
+    if (vault_far_head(doctor->cli->vault, &note, &error) < 0)
+        doctor_failure(doctor, &error, "make it readable for you alone");
+    else if (note.size == 0)
+        doctor_warn(doctor, "p11vault audit checkpoint", "%s keeps no head of the log yet", path);
+    else
+        doctor_ok(doctor, "%s keeps the head of the log, too", path);
+}
+
 void doctor_anchor(struct doctor *doctor)
 {
     struct error error;
     if (!doctor->cli->vault || doctor->head.checkpoint.size == 0)
         return;
+    tell_far(doctor);
     if (vault_anchor_each(doctor->cli->vault, tell, doctor, &error) != 0)
         doctor_failure(doctor, &error, "remove that file: it is written anew");
 }
