@@ -135,10 +135,14 @@ valgrind: $(UNITS)
 	    P11VAULT_UNDER_VALGRIND=1 $(VALGRIND) $$test || failed=1; \
 	done; exit $$failed
 
+# More than half of the time of these tests is waiting, for other processes, disks, and readers that are looked at every
+# 400 ms: twice as many at once as there are processors.
+AT_ONCE = $$((2 * $$(nproc)))
+
 SHIM := $B/faults/shim.so
 # A file's tests share what is made once for them, so they go to one worker.
 system: all $B/proof/flip $(SHIM)
-	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto --dist loadfile tests/system
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $(AT_ONCE) --dist loadfile tests/system
 
 # The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
 $B/proof/flip: $B/tests/proof/flip.o $(LIBRARY)
@@ -185,12 +189,11 @@ matrix: all $(SHIM)
 	$Q$(PYTHON) -B tests/matrix/matrix.py $B $(SHIM) $(or $(MATRIX),--write)
 
 exposure: all $(LOOKERS)
-	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n auto tests/exposure
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $(AT_ONCE) tests/exposure
 
-# A simulated Rutoken behind the unmodified pcscd and OpenSC: tests/rutoken/README.md.  pcscd looks at its readers
-# every 400 ms, so that most of the time is waiting: twice as many tests at once as there are processors.
+# A simulated Rutoken behind the unmodified pcscd and OpenSC: tests/rutoken/README.md.
 rutoken: all
-	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $$((2 * $$(nproc))) tests/rutoken
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $(AT_ONCE) tests/rutoken
 
 # Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
 bench: all

@@ -1,5 +1,5 @@
 /*
- * `app add`, `app set-secret`, `app list`, `app show`.
+ * Apps: adding one, its secret, its key, and what is known of it.
  */
 #include <stdio.h>
 #include <string.h>

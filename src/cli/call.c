@@ -124,7 +124,7 @@ int cli_call(struct cli *cli, struct error *error)
                                     .end = end,
                                     .context = &showing};
     if (what.paginate && !oauth_graph_repeats(method))
-        return error_set(error, CODE_USAGE, "--paginate is for GET");
+        return error_set(error, CODE_USAGE, "--paginate is for GET: leave it out");
     if (oauth_graph_check(method, path, what.fields, error) < 0)
         return -1;
     /* Whoever reads may go: the log is still to say what came of it. */

@@ -1,5 +1,5 @@
 /*
- * `card list` and `card enroll`.
+ * Cards: what there is, which are trusted, and which no more.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * `grant list`, `grant show`, `grant forget`: what this vault knows of its grants; no card is needed.
+ * Grants: what this vault knows of them, their names, and forgetting them.
  */
 #include <stdio.h>
 #include <string.h>

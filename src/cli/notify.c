@@ -140,6 +140,14 @@ static int run(const char *const *arguments, const void *input, size_t size, str
     return error_set(error, CODE_RETRY, "'%.200s' ended with code %d", arguments[0], status);
 }
 
+static int too_many(const struct config *config, struct error *error)
+{
+    error_set(error, CODE_CONFIG, "'to' has more than %d addresses", ADDRESSES_MAX);
+    return error_hint(
+        error, "name one address that passes mail on to all of them, below [notify] in %.200s",
+        config->user_file);
+}
+
 static int send_mail(const struct config *config, const struct notice *notice, int64_t now,
                      struct error *error)
 {
@@ -153,7 +161,7 @@ static int send_mail(const struct config *config, const struct notice *notice, i
     char *rest = addresses;
     for (char *at; (at = strsep(&rest, ", "));) {
         if (*at && count == ADDRESSES_MAX + 5)
-            return error_set(error, CODE_CONFIG, "more than %d addresses", ADDRESSES_MAX);
+            return too_many(config, error);
         if (*at)
             arguments[count++] = at;
     }

@@ -223,8 +223,10 @@ static int ask(const char *const *arguments, unsigned seconds, unsigned patience
     int ready = poll(&waiting, 1, (int)patience * 1000);
     if (ready <= 0 || recv(helper, &status, sizeof(status), 0) != sizeof(status))
         return error_set(error, CODE_RETRY, "'%.200s' does not end", arguments[0]);
-    if (status == NOT_STARTED)
-        return error_set(error, CODE_CONFIG, "'%.200s' cannot be started", arguments[0]);
+    if (status == NOT_STARTED) {
+        error_set(error, CODE_CONFIG, "'%.200s' cannot be started", arguments[0]);
+        return error_hint(error, "ls -l %.200s", arguments[0]);
+    }
     *ret_status = status;
     return 0;
 }

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from cards import PKCS11_TOOL, SoftCard
 from program import Program
 from vaulttool import Vault
-from waiting import wait_for_path
+from waiting import wait_for_path, wait_until
 
 SECONDS = 30
 MODULES = Path("/usr/lib/x86_64-linux-gnu/pkcs11")
@@ -119,6 +120,13 @@ class Opencryptoki:
         """As a SoftCard: a PIN and pkcs11-tool."""
         return self
 
+    def _serves(self):
+        """Its socket is there a little before it listens; whoever connects is told of the slots."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(SECONDS)
+            path = str(self._base / "run/pkcsslotd.socket")
+            return client.connect_ex(path) == 0 and client.recv(65536) != b""
+
     def _inside(self, *command):
         done = subprocess.run([*self.prefix, *map(str, command)], capture_output=True, text=True,
                               check=False, timeout=SECONDS, stdin=subprocess.DEVNULL)
@@ -141,6 +149,7 @@ class Opencryptoki:
             ["/usr/bin/unshare", "-m", "-i", "/bin/sh", "-c", self._START, "sh", self._base],
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_path(self._base / "run/pkcsslotd.socket", self._view)
+        wait_until(self._serves, "pkcsslotd does not answer")
         self._inside("/bin/sh", "-c", self._FORMAT)
         vault.prefix = self.prefix
         self.pin = vault.write("given/pin", "48151623")

@@ -1,7 +1,8 @@
 /*
- * needles.c: every window of eight bytes of every form stands in one hash table, behind a bitmap that answers most
- * look-ups, so it grows with what is looked for.  Windows with fewer than four different bytes are left out: they
- * would match padding.
+ * needles.c: every window of eight bytes of every form stands in one hash table, behind two bitmaps that answer most
+ * look-ups, so they grow with what is looked for.  Wherever a window stands, it has a word of four bytes at a multiple
+ * of four: the first bitmap has all words, and is asked about each fourth place only.  The second has the windows.
+ * Windows with fewer than four different bytes are left out: they would match padding.
  */
 #include "needles.h"
 
@@ -12,8 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FILTER_PLACES                                                                              \
-    16 /* bits a window: a look-up that finds nothing seldom goes on to the table */
+#define WORD 4
+#define FILTER_PLACES 16 /* bits a window: a look-up that finds nothing seldom goes on */
 #define DIFFERENT 4
 #define LINE_MAX_SIZE (64 * 1024)
 
@@ -30,8 +31,8 @@ struct needles {
     size_t first; /* the first form of the needle that was added last */
     struct place *table;
     size_t mask;
-    uint8_t *filter;
-    unsigned shift; /* of a hash, to its bit in the filter */
+    uint8_t *words, *windows; /* the bitmaps */
+    unsigned bits;            /* of a hash that are the number of a bit in them */
 };
 
 static void *must(void *pointer)
@@ -57,6 +58,29 @@ static uint64_t window_at(const uint8_t *bytes)
 static uint64_t mix(uint64_t window)
 {
     return window * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Where these bytes have their bit. */
+static size_t word_bit(const struct needles *needles, const uint8_t *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, WORD);
+    return mix(word) >> (64 - needles->bits);
+}
+
+static size_t window_bit(const struct needles *needles, const uint8_t *bytes)
+{
+    return mix(window_at(bytes)) >> (64 - needles->bits);
+}
+
+static bool has(const uint8_t *bitmap, size_t bit)
+{
+    return (bitmap[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+static void set(uint8_t *bitmap, size_t bit)
+{
+    bitmap[bit / 8] |= (uint8_t)(1 << bit % 8);
 }
 
 /* ---- forms ---- */
@@ -164,9 +188,11 @@ static void enter(struct needles *needles, size_t form, size_t offset)
     const uint8_t *bytes = needles->forms[form].bytes + offset;
     if (!is_telling(bytes))
         return;
-    uint64_t window = window_at(bytes), hash = mix(window), bit = hash >> needles->shift;
-    size_t at = hash >> 20 & needles->mask;
-    needles->filter[bit / 8] |= (uint8_t)(1 << bit % 8);
+    uint64_t window = window_at(bytes);
+    size_t at = mix(window) >> 20 & needles->mask;
+    set(needles->windows, window_bit(needles, bytes));
+    for (size_t i = 0; i < WORD; i++)
+        set(needles->words, word_bit(needles, bytes + i));
     while (needles->table[at].form != 0)
         at = (at + 1) & needles->mask;
     needles->table[at] = (struct place){window, (uint32_t)form + 1, (uint32_t)offset};
@@ -174,17 +200,17 @@ static void enter(struct needles *needles, size_t form, size_t offset)
 
 static void build_table(struct needles *needles)
 {
-    size_t windows = 0, places = 1024, bits = 16;
+    size_t windows = 0, places = 1024;
     for (size_t i = 0; i < needles->count; i++)
         windows += needles->forms[i].size;
     while (places < 2 * windows)
         places *= 2;
-    while (UINT64_C(1) << bits < FILTER_PLACES * windows)
-        bits++;
+    for (needles->bits = 16; (size_t)1 << needles->bits < FILTER_PLACES * windows;)
+        needles->bits++;
     needles->table = must(calloc(places, sizeof(*needles->table)));
     needles->mask = places - 1;
-    needles->filter = must(calloc((UINT64_C(1) << bits) / 8, 1));
-    needles->shift = 64 - (unsigned)bits;
+    needles->words = must(calloc(((size_t)1 << needles->bits) / 8, 1));
+    needles->windows = must(calloc(((size_t)1 << needles->bits) / 8, 1));
     for (size_t i = 0; i < needles->count; i++)
         for (size_t j = 0; j + WINDOW <= needles->forms[i].size; j++)
             enter(needles, i, j);
@@ -230,16 +256,15 @@ static struct match part_around(const struct form *form, size_t offset, const ui
 
 size_t needles_next(const struct needles *needles, const uint8_t *bytes, size_t at, size_t end)
 {
-    for (; at < end; at++) {
-        uint64_t window = window_at(bytes + at), bit = mix(window) >> needles->shift;
-        if (window ==
-            0) { /* as most of memory: nothing telling begins before its last bytes, too */
-            while (at + WINDOW < end && window_at(bytes + at + WINDOW) == 0)
-                at += WINDOW;
-            at += DIFFERENT - 2;
-        } else if ((needles->filter[bit / 8] >> bit % 8 & 1) != 0) {
-            return at;
+    while (at < end) {
+        size_t word = (at + WORD - 1) / WORD * WORD;
+        if (!has(needles->words, word_bit(needles, bytes + word))) {
+            at = word + 1; /* all windows that begin before have this word */
+            continue;
         }
+        for (; at <= word && at < end; at++)
+            if (has(needles->windows, window_bit(needles, bytes + at)))
+                return at;
     }
     return end;
 }
@@ -313,7 +338,8 @@ void needles_free(struct needles *needles)
         wipe_and_free(needles->forms[i].bytes, needles->forms[i].size);
     }
     free(needles->forms);
-    free(needles->filter);
+    free(needles->words);
+    free(needles->windows);
     wipe_and_free((uint8_t *)needles->table, (needles->mask + 1) * sizeof(*needles->table));
     free(needles);
 }

@@ -98,6 +98,33 @@ def test_fragments(build, needles, form, size, found, start):
     assert bool(seen["hits"]) is found, seen
 
 
+UNALIGNED = """
+import mmap, sys
+page, given = mmap.mmap(-1, 4096), sys.stdin.buffer.read(8)
+for place in range(8):
+    for at, byte in enumerate(given):
+        page[65 * place + at] = byte ^ 0x55
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_every_alignment(build, needles):
+    """Eight bytes of a secret at each distance from a multiple of eight."""
+    secret = needles.add("planted", hashlib.sha512(b"planted").digest()[:40])
+    with subprocess.Popen([sys.executable, "-c", UNALIGNED], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        try:
+            process.stdin.write(bytes(byte ^ 0x55 for byte in secret[16:24]))
+            process.stdin.flush()
+            assert process.stdout.readline() == b"\n"
+            [seen] = scan(build, needles, process.pid)
+        finally:
+            process.kill()
+    assert [hit["offset"] % 65 for hit in seen["hits"]] == [0] * 8, seen
+    assert {hit["offset"] % 8 for hit in seen["hits"]} == set(range(8)), seen
+
+
 def test_clean(build, needles):
     """A process that had it and has it no more; and the zeros that are everywhere."""
     secret = needles.add("planted", a_secret())

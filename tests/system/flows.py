@@ -5,7 +5,6 @@ import re
 import shutil
 import sys
 import time
-from pathlib import Path
 
 from cards import Facts, SoftCard
 from graphsteps import BUSINESS, CLIENT_BUSINESS, PAGE, PERSON, SYSTEM_USER

@@ -199,7 +199,9 @@ def kills(vault, program, calls, step, arguments, prepare=lambda: None):
                 prepare()
                 result = victim.kill(call, number, *arguments)
                 where = f"{program} at {call} {number} of {count}: {result}"
-                assert program != "front" or was_killed(result), where
+                # A run that waits less often for a room makes a call or two less at its end.
+                is_over = result.code == 0 and count - number < 2
+                assert program != "front" or was_killed(result) or is_over, where
                 yield where, result
     finally:
         victim.remove()

@@ -89,13 +89,14 @@ class Fleet:
                 if entry["type"] == "outcome" and entry["use"] in names}
 
 
-def later(vault, seconds):
-    """The environment of a front whose clock has gone on; rooms have a clean one."""
+def later(vault, seconds, sooner=1):
+    """The environment of a front whose clock has gone on and that sleeps so much shorter; rooms have a clean one."""
     shim = vault.base / "later.so"
     if not shim.exists():
         compiled(HERE / "later.c", shim, "-shared", "-fPIC")
     options = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
-    return {"LD_PRELOAD": str(shim), "P11VAULT_TEST_LATER": str(seconds), "ASAN_OPTIONS": options}
+    return {"LD_PRELOAD": str(shim), "P11VAULT_TEST_LATER": str(seconds),
+            "P11VAULT_TEST_SOONER": str(sooner), "ASAN_OPTIONS": options}
 
 
 def long_lived(days, **facts):

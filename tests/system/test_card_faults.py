@@ -136,14 +136,14 @@ def test_what_a_card_may_do(ready_vault, shim, call, fault, code, words):
     assert shim.calls("C_Login")[0] <= 1
 
 
-def test_a_factory_pin(ready_vault, shim):
+def test_a_factory_pin(ready_vault, graph, shim):
     """Told once, to the person who has typed it; to nobody in a job's log, where it would be the PIN itself."""
     shim.plan("C_GetTokenInfo:0:flags=0x80000")  # CKF_USER_PIN_TO_BE_CHANGED
-    unattended = ready_vault.run("exchange", GRANT)
-    assert unattended.code in ASKED and "PIN" not in unattended.err, unattended
-    attended = ready_vault.run("exchange", GRANT, "--ask-pin",
-                               pty=[(r"1 use\): $", shim.card.pin.read_text())])
-    assert attended.code in ASKED and "PIN" not in attended.err, attended
+    unattended = exchange_again(ready_vault, graph)
+    assert "PIN" not in unattended.err, unattended
+    attended = exchange_again(ready_vault, graph, "--ask-pin",
+                              pty=[(r"1 use\): $", shim.card.pin.read_text())])
+    assert "PIN" not in attended.err, attended
     assert attended.terminal.count("has the PIN that it left the factory with") == 1, attended
 
 

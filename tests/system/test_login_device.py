@@ -1,6 +1,6 @@
 """`login --device`: a code is typed at the provider's page on another device.
 
-The program waits as long as the provider asks for, five seconds at least.
+The program waits as long as the provider asks for, five seconds at least; one test waits with it.
 """
 
 import re
@@ -12,6 +12,7 @@ from graphcalls import Caller
 from flows import ALICE, PERSON, Flow
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+from renewing import later
 
 BOB = "ads/user/bob"
 USAGE, LOGIN, CONFIG = 2, 12, 14
@@ -25,11 +26,13 @@ def _flow(ready_vault, graph, canaries):
     return flow
 
 
-def start(flow, *options, name=BOB):
-    """A login that has told its code, as far as the provider knows."""
+def start(flow, *options, name=BOB, sooner=20):
+    """A login that has told its code, as far as the provider knows; it waits a part of the time."""
     count = len(flow.graph.requests("device_start")) + 1
+    if sooner > 1:
+        flow.rules(device_interval=0)
     program = flow.vault.start("login", name, "--device", "--client-token", flow.client_token,
-                               *options)
+                               *options, env=later(flow.vault, 0, sooner))
     flow.graph.wait("answer:device_start", count)
     return program
 
@@ -43,7 +46,7 @@ def finish(flow, program):
 
 def test_device(flow):
     """Code, address and time are told; the device code itself never leaves the exchange room."""
-    program = start(flow, "--scope", "public_profile,pages_show_list")
+    program = start(flow, "--scope", "public_profile,pages_show_list", sooner=2)
     typed = flow.graph.device_answer()["user_code"]
     result = finish(flow, program)
     assert result.code == 0, result
@@ -58,7 +61,7 @@ def test_device(flow):
 
 def test_asked_too_fast(flow):
     """slow_down: five seconds more between two polls."""
-    program = start(flow)
+    program = start(flow, sooner=1)
     flow.rules(device_interval=9)
     caller = Caller(flow.graph)
     caller.post("device/login_status", code=flow.graph.issued("device code")[-1],
@@ -70,7 +73,7 @@ def test_asked_too_fast(flow):
 
 def test_pending(flow):
     """What is not confirmed yet is no failure."""
-    program = start(flow)
+    program = start(flow, sooner=2)
     count = len(flow.graph.requests("device_poll"))
     flow.graph.wait("answer:device_poll", count + 1)
     flow.graph.device_answer()
