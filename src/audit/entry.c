@@ -87,6 +87,7 @@ static const struct schema schemas[] = {
         HOLDS("jwk", OBJECT, jwk),
         MUST("alg", TEXT),
         MUST("sign", VKEY),
+        MAY("proof", TEXT), /* enrolled by an export: its signature (statement.h) */
         MUST("use", ID),
         END
     }},

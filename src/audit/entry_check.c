@@ -31,19 +31,21 @@ static bool is_text(const json_t *value, size_t maximum)
 /* Every month may have 31 days here, and every minute a leap second. */
 bool entry_is_time(const char *text)
 {
-    static const char lowest[] = "0000-01-01T00:00:00Z";
-    static const char highest[] = "9999-12-31T23:59:60Z";
-    static const size_t fields[] = {5, 8, 11, 14, 17}; /* of two digits, behind the year */
-    if (strlen(text) != sizeof(lowest) - 1)
+    static const char form[] = "0000-00-00T00:00:00Z";
+    static const struct {
+        unsigned at, lowest, highest; /* of two digits */
+    } fields[] = {{5, 1, 12}, {8, 1, 31}, {11, 0, 23}, {14, 0, 59}, {17, 0, 60}};
+    if (strlen(text) != sizeof(form) - 1)
         return false;
-    for (size_t i = 0; i < sizeof(lowest) - 1; i++) {
+    for (size_t i = 0; i < sizeof(form) - 1; i++) {
         bool is_digit = text[i] >= '0' && text[i] <= '9';
-        if (lowest[i] >= '0' && lowest[i] <= '9' ? !is_digit : text[i] != lowest[i])
+        if (form[i] == '0' ? !is_digit : text[i] != form[i])
             return false;
     }
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        size_t at = fields[i];
-        if (memcmp(text + at, lowest + at, 2) < 0 || memcmp(text + at, highest + at, 2) > 0)
+        const char *at = text + fields[i].at;
+        unsigned number = (unsigned)(at[0] - '0') * 10 + (unsigned)(at[1] - '0');
+        if (number < fields[i].lowest || number > fields[i].highest)
             return false;
     }
     return true;

@@ -36,6 +36,28 @@ static bool is_simple(uint8_t byte)
     return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+#define TOP_BITS EACH(0x80)
+
+/* The top bit of each byte that is zero; behind the first of them also of others, which does no harm here. */
+static inline uint64_t zeros(uint64_t bytes)
+{
+    return (bytes - EACH(1)) & ~bytes & TOP_BITS;
+}
+
+/* Over bytes that stand for themselves, eight at a time: what it stops before has one that may not. */
+static void skip_simple(struct cursor *cursor)
+{
+    uint64_t bytes;
+    for (; cursor->end - cursor->at >= (ptrdiff_t)sizeof(bytes); cursor->at += sizeof(bytes)) {
+        memcpy(&bytes, cursor->at, sizeof(bytes));
+        uint64_t below = (bytes - EACH(0x20)) & TOP_BITS;
+        if ((below | (bytes & TOP_BITS) | zeros(bytes ^ EACH('"')) | zeros(bytes ^ EACH('\\')) |
+             zeros(bytes ^ EACH(0x7f))) != 0)
+            break;
+    }
+}
+
 /* A text without control characters, at most `maximum` bytes when its escapes are resolved. */
 static bool scan_text(struct cursor *cursor, size_t maximum)
 {
@@ -43,6 +65,7 @@ static bool scan_text(struct cursor *cursor, size_t maximum)
     if (!take(cursor, '"'))
         return false;
     const char *start = cursor->at;
+    skip_simple(cursor);
     while (cursor->at < cursor->end && *cursor->at != '"') {
         uint32_t point;
         if (is_simple((uint8_t)*cursor->at)) {
@@ -68,12 +91,13 @@ static bool scan_hex(struct cursor *cursor, size_t digits)
 {
     if ((size_t)(cursor->end - cursor->at) < digits + 2 || !take(cursor, '"'))
         return false;
+    /* Which of them are letters is chance: looked at without a branch, and judged at the end. */
+    bool all = true;
     for (size_t i = 0; i < digits; i++) {
-        char digit = *cursor->at++;
-        if (!((digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f')))
-            return false;
+        unsigned digit = (unsigned char)*cursor->at++;
+        all &= (digit - '0' < 10) | (digit - 'a' < 6);
     }
-    return take(cursor, '"');
+    return take(cursor, '"') && all;
 }
 
 static bool scan_plain(struct cursor *cursor, char ret_text[PLAIN_MAX])
@@ -178,17 +202,16 @@ static bool scan_value(struct cursor *cursor, const struct member *member)
     return false;
 }
 
-/* A member's name and the colon behind it: only letters and underlines are in any of ours. */
-static bool scan_name(struct cursor *cursor, struct entry_part *ret_name)
+/* This member's name and the colon behind it; the cursor stays where it is when another stands there. */
+static inline bool scan_name(struct cursor *cursor, const struct member *member)
 {
-    if (!take(cursor, '"'))
+    const char *at = cursor->at;
+    size_t size = member->size;
+    if ((size_t)(cursor->end - at) < size + 3 || at[0] != '"' || at[1] != member->name[0] ||
+        memcmp(at + 1, member->name, size) != 0 || at[size + 1] != '"' || at[size + 2] != ':')
         return false;
-    const char *start = cursor->at;
-    while (cursor->at < cursor->end &&
-           ((*cursor->at >= 'a' && *cursor->at <= 'z') || *cursor->at == '_'))
-        cursor->at++;
-    *ret_name = (struct entry_part){start, (size_t)(cursor->at - start)};
-    return scan_word(cursor, "\":");
+    cursor->at = at + size + 3;
+    return true;
 }
 
 /* Members in the order of their names, as an object has them. */
@@ -198,21 +221,16 @@ struct sorted {
     size_t count;
 };
 
-static inline int compare(struct entry_part name, const struct member *member)
+static int compare(const struct member *a, const struct member *b)
 {
-    if (name.size > 0 && name.text[0] != member->name[0])
-        return (unsigned char)name.text[0] < (unsigned char)member->name[0] ? -1 : 1;
-    size_t shorter = name.size < member->size ? name.size : member->size;
-    int order = memcmp(name.text, member->name, shorter);
-    return order != 0 ? order : (name.size > member->size) - (name.size < member->size);
+    return strcmp(a->name, b->name);
 }
 
 static void sort_in(struct sorted *sorted, const struct member *list)
 {
     for (; list->name != NULL && sorted->count < MEMBERS_MAX; list++) {
         size_t place = sorted->count++;
-        struct entry_part name = {list->name, list->size};
-        for (; place > 0 && compare(name, sorted->members[place - 1]) < 0; place--)
+        for (; place > 0 && compare(list, sorted->members[place - 1]) < 0; place--)
             sorted->members[place] = sorted->members[place - 1];
         sorted->members[place] = list;
     }
@@ -234,12 +252,12 @@ static const struct sorted *sort_lists(const struct member *const lists[LISTS_MA
     return sorted;
 }
 
-static bool keep_member(struct entry_view *view, struct entry_part name, const char *start,
+static bool keep_member(struct entry_view *view, const struct member *member, const char *start,
                         const char *end)
 {
     if (view->count == ENTRY_VIEW_MAX)
         return false;
-    view->members[view->count].name = name;
+    view->members[view->count].name = (struct entry_part){member->name, member->size};
     view->members[view->count++].value = (struct entry_part){start, (size_t)(end - start)};
     return true;
 }
@@ -249,28 +267,23 @@ static bool scan_object(struct cursor *cursor, const struct member *const lists[
                         struct entry_view *view)
 {
     const struct sorted *sorted = sort_lists(lists);
-    size_t next = 0;
     if (!take(cursor, '{'))
         return false;
     bool more = cursor->at < cursor->end && *cursor->at != '}';
-    while (more) {
-        struct entry_part name;
-        if (!scan_name(cursor, &name))
-            return false;
-        while (next < sorted->count && compare(name, sorted->members[next]) > 0)
-            if (sorted->members[next++]->required)
+    for (size_t next = 0; next < sorted->count; next++) {
+        const struct member *member = sorted->members[next];
+        if (!more || !scan_name(cursor, member)) {
+            if (member->required)
                 return false;
+            continue;
+        }
         const char *start = cursor->at;
-        if (next == sorted->count || compare(name, sorted->members[next]) != 0 ||
-            !scan_value(cursor, sorted->members[next++]) ||
-            (view != NULL && !keep_member(view, name, start, cursor->at)))
+        if (!scan_value(cursor, member) ||
+            (view != NULL && !keep_member(view, member, start, cursor->at)))
             return false;
         more = take(cursor, ',');
     }
-    for (; next < sorted->count; next++)
-        if (sorted->members[next]->required)
-            return false;
-    return take(cursor, '}');
+    return !more && take(cursor, '}');
 }
 
 /* ---- entries ---- */
@@ -290,7 +303,8 @@ static bool find_type(const char *text, size_t size, enum entry_type *ret_type)
     for (unsigned type = 0; type < ENTRY_TYPES; type++) {
         const char *known = entry_type_name((enum entry_type)type);
         size_t length = strlen(known);
-        if (left > length && memcmp(name, known, length) == 0 && name[length] == '"') {
+        if (left > length && *name == *known && memcmp(name, known, length) == 0 &&
+            name[length] == '"') {
             *ret_type = (enum entry_type)type;
             return true;
         }
@@ -313,14 +327,6 @@ bool entry_scan(const char *text, size_t size, struct entry_view *ret_view)
     return scan_object(&cursor, lists, ret_view) && cursor.at == cursor.end &&
            entry_part_is(entry_view_text(ret_view, "type"), entry_type_name(ret_view->type)) &&
            entry_view_number(ret_view, "v", 0) == 1;
-}
-
-struct entry_part entry_view_text(const struct entry_view *view, const char *name)
-{
-    struct entry_part value = entry_view_get(view, name);
-    if (value.size < 2 || value.text[0] != '"')
-        return (struct entry_part){"", 0};
-    return (struct entry_part){value.text + 1, value.size - 2};
 }
 
 int64_t entry_view_number(const struct entry_view *view, const char *name, int64_t missing)

@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,12 +29,28 @@ DEFINE_CLEANUP(EVP_MD_CTX, EVP_MD_CTX_free);
 /* What stands before the SPKI in a vkey and in the hash that gives an RSA key its id. */
 static const char ecdsa_type[] = "\x02";
 static const char rsa_type[] = "\xffPKIX-RSA-PKCS#1v1.5";
+static const char pss_type[] = "\xffPKIX-RSA-PSS-SHA256";
 
 #define TYPE_MAX sizeof(rsa_type)
+_Static_assert(sizeof(pss_type) <= TYPE_MAX, "the longest type");
+
+static const char *const types[] = {
+    [NOTE_ECDSA] = ecdsa_type, [NOTE_RSA] = rsa_type, [NOTE_RSA_PSS] = pss_type};
 
 static const char *type_of(enum note_key_type type)
 {
-    return type == NOTE_RSA ? rsa_type : ecdsa_type;
+    return types[type];
+}
+
+/* The type that stands before a key; -1: none. */
+static int type_before(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        size_t length = strlen(types[i]);
+        if (size >= length && memcmp(bytes, types[i], length) == 0)
+            return (int)i;
+    }
+    return -1;
 }
 
 static EVP_PKEY *load(const uint8_t *spki, size_t spki_size)
@@ -103,7 +120,7 @@ static uint32_t id_of(const struct note_key *key)
                                         {key->spki, key->spki_size}};
     /* ECDSA keys are the exception of the format: neither name nor type are hashed. */
     struct digest digest =
-        key->type == NOTE_RSA ? digest_of_parts(parts, 4) : digest_of_parts(parts + 3, 1);
+        key->type == NOTE_ECDSA ? digest_of_parts(parts + 3, 1) : digest_of_parts(parts, 4);
     return (uint32_t)digest.bytes[0] << 24 | (uint32_t)digest.bytes[1] << 16 |
            (uint32_t)digest.bytes[2] << 8 | digest.bytes[3];
 }
@@ -123,6 +140,26 @@ int note_key_make(const char *name, const uint8_t *spki, size_t spki_size, struc
     memcpy(key.spki, spki, spki_size);
     key.id = id_of(&key);
     *ret_key = key;
+    return 0;
+}
+
+int note_key_use_pss(struct note_key *key, struct error *error)
+{
+    if (key->type == NOTE_ECDSA)
+        return error_set(error, CODE_STOP, "signing key: only an RSA key signs by PSS");
+    key->type = NOTE_RSA_PSS;
+    key->id = id_of(key);
+    return 0;
+}
+
+int note_key_rename(const struct note_key *key, const char *name, struct note_key *ret_key,
+                    struct error *error)
+{
+    struct note_key renamed;
+    if (note_key_make(name, key->spki, key->spki_size, &renamed, error) < 0 ||
+        (key->type == NOTE_RSA_PSS && note_key_use_pss(&renamed, error) < 0))
+        return -1;
+    *ret_key = renamed;
     return 0;
 }
 
@@ -148,14 +185,15 @@ int note_key_parse(const char *vkey, struct note_key *ret_key, struct error *err
     const char *text = plus + 1 + ID_DIGITS + 1;
     if (base64_decode(text, strlen(text), bytes, sizeof(bytes), &size, error) < 0)
         return error_prefix(error, "not a verifier key");
-    const char *type = size > 0 && bytes[0] == 0xff ? rsa_type : ecdsa_type;
-    size_t type_size = strlen(type);
-    if (size < type_size || memcmp(bytes, type, type_size) != 0)
+    int type = type_before(bytes, size);
+    if (type < 0)
         return refuse_vkey("its type is neither ECDSA nor RSA", error);
-    if (note_key_make(name, bytes + type_size, size - type_size, &key, error) < 0)
+    size_t type_size = strlen(types[type]);
+    if (note_key_make(name, bytes + type_size, size - type_size, &key, error) < 0 ||
+        (type == NOTE_RSA_PSS && note_key_use_pss(&key, error) < 0))
         return error_prefix(error, "not a verifier key");
     snprintf(id, sizeof(id), "%08x", key.id);
-    if (type_of(key.type) != type)
+    if (key.type != (enum note_key_type)type)
         return refuse_vkey("its type is not that of its key", error);
     if (memcmp(id, plus + 1, ID_DIGITS) != 0)
         return refuse_vkey("its id is not that of its key", error);
@@ -202,13 +240,24 @@ static EVP_PKEY *load_again(const uint8_t *spki, size_t spki_size)
     return last.key;
 }
 
+/* PSS with exactly these parameters: others are not what the card was asked for. */
+static bool set_padding(EVP_PKEY_CTX *context, enum note_key_type type)
+{
+    return type != NOTE_RSA_PSS ||
+           (EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
+            EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, DIGEST_SIZE) == 1);
+}
+
 bool note_key_verifies(const struct note_key *key, const char *text, size_t text_size,
                        const uint8_t *signature, size_t signature_size)
 {
     EVP_PKEY *public = load_again(key->spki, key->spki_size);
     auto_of(EVP_MD_CTX_free) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *parameters = NULL; /* of the context */
     bool verified = public != NULL && context != NULL && signature_size <= NOTE_SIGNATURE_MAX &&
-                    EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, public) == 1 &&
+                    EVP_DigestVerifyInit(context, &parameters, EVP_sha256(), NULL, public) == 1 &&
+                    set_padding(parameters, key->type) &&
                     EVP_DigestVerify(context, signature, signature_size,
                                      (const unsigned char *)text, text_size) == 1;
     ERR_clear_error();

@@ -11,7 +11,7 @@
 
 static bool is_same(const struct note_key *key, const struct note_key *other)
 {
-    return key->spki_size == other->spki_size &&
+    return key->type == other->type && key->spki_size == other->spki_size &&
            memcmp(key->spki, other->spki, key->spki_size) == 0;
 }
 
@@ -45,7 +45,7 @@ int trust_parse_line(const char *line, size_t size, struct note_key *ret_key, ui
     return 0;
 }
 
-/* One line without its LF; a key that stands there twice is one key, which counts no further than either line says. */
+/* One line without its LF; a key that stands there twice, to sign in the same way, is one key, which counts no further than either line says. */
 static int take_line(struct trust *trust, const char *line, size_t size, const char *origin,
                      struct error *error)
 {

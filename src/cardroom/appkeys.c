@@ -33,9 +33,7 @@ int cardroom_recipient(struct cardroom *room, const struct message *order, struc
         return error_set(error, CODE_LOG, "card entry %llu is of a card that is not trusted",
                          (unsigned long long)message_number(order, 0));
     char *kid = room->recipient_kids[room->recipient_count];
-    if (jwk_from_json(json_object_get(entry, "jwk"), &card.key, error) < 0 ||
-        appkey_alg_from(json_text(entry, "alg"), &card.alg) < 0 ||
-        jwk_thumbprint(&card.key, kid, error) < 0 || strcmp(kid, json_text(entry, "kid")) != 0)
+    if (appkey_card_read(entry, &card, kid, error) < 0)
         return error_set(error, CODE_LOG, "card entry %llu is not usable",
                          (unsigned long long)message_number(order, 0));
     room->recipients[room->recipient_count++] = card;

@@ -92,7 +92,8 @@ static int match_sign(void *context, const struct card_key *key)
         if (same_key(&room->own_sign_key, spki, size))
             search->key = &room->own_sign_key;
     } else {
-        for (size_t i = 0; i < room->trust.count && !search->key; i++)
+        /* A line that is behind another of the same key was enrolled later, and says how it signs now. */
+        for (size_t i = 0; i < room->trust.count; i++)
             if (room->trust.until[i] == 0 && same_key(&room->trust.keys[i], spki, size))
                 search->key = &room->trust.keys[i];
     }
@@ -130,6 +131,11 @@ static int check_note(const char *note, const struct note_key *key, struct error
     return 0;
 }
 
+enum key_padding cardroom_padding(const struct note_key *key)
+{
+    return key->type == NOTE_RSA_PSS ? KEY_PSS : KEY_PKCS1;
+}
+
 int cardroom_sign(struct cardroom *room, char **ret_note, uint64_t *ret_size, struct error *error)
 {
     struct checkpoint checkpoint = {.size = room->frontier.size,
@@ -143,7 +149,8 @@ int cardroom_sign(struct cardroom *room, char **ret_note, uint64_t *ret_size, st
     (void)snprintf(checkpoint.origin, sizeof(checkpoint.origin), "%s", room->origin);
     if (checkpoint_text(&checkpoint, text, error) < 0 ||
         find_signing_key(room, &key, &note_key, error) < 0 ||
-        card_sign(room->card, &key, text, strlen(text), signature, &signature_size, error) < 0 ||
+        card_sign(room->card, &key, cardroom_padding(note_key), text, strlen(text), signature,
+                  &signature_size, error) < 0 ||
         note_compose(text, note_key, signature, signature_size, &note, error) < 0 ||
         check_note(note, note_key, error) < 0)
         return error_prefix(error, "sign the log");

@@ -19,10 +19,11 @@
 
 #define USE_TEXT_SIZE 33
 #define PURPOSE_SIZE 320
-#define RECORDS_MAX 4096
-#define SLOTS_MAX 4096
+#define RECORDS_MAX 16384 /* the front's REKEY_RECORDS_MAX */
+#define SLOTS_MAX RECORDS_MAX
 #define GRANTING_MAX 64
 #define APP_NAME_SIZE 65
+#define KIND_SIZE 16 /* of the longest kind of key, and more */
 
 /* An entry behind the checkpoint that grants trust and is not void: it must be this session's own. */
 struct granting {
@@ -103,6 +104,7 @@ struct cardroom {
 
     struct locked_record *records;
     size_t record_count;
+    size_t next_intended; /* behind the record that an intent named last */
     struct slot *slots;
 };
 
@@ -110,11 +112,13 @@ struct cardroom {
 int cardroom_list(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_format(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error);
+int cardroom_export(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_open(struct cardroom *room, const struct message *order, struct error *error);
 
-/* Opens the card of an enrolment and logs in (login.c). */
+/* Opens the card of an enrolment or export and logs in (login.c); `trust` NULL: there is no vault. */
 int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
-                          const struct card_uri *uri, struct error *error);
+                          const struct card_uri *uri, const char *origin, const char *trust,
+                          struct error *error);
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,
                    uint64_t count, struct error *error);
 
@@ -128,6 +132,8 @@ int cardroom_entry(struct cardroom *room, const struct message *order, struct er
 int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct field *entry,
                           const struct field *proof, const char *type, json_t **ret_entry,
                           struct error *error);
+/* Whether an entry is of the card whose export the person typed the PIN for, and is what that card says of itself (export.c). */
+bool cardroom_is_vouched_for(const struct cardroom *room, const json_t *entry);
 /* Everything behind the head may be signed. */
 int cardroom_check_tail(const struct cardroom *room, struct error *error);
 
@@ -164,10 +170,22 @@ int cardroom_rekey(struct cardroom *room, struct error *error);
 /* Names the key that is sealed to, to the exchange room, when there is one. */
 int cardroom_name_app_key(struct cardroom *room, struct error *error);
 
+/* Finds or makes the two keys of an enrolment, and proves the one that unwraps (enroll.c). */
+struct own_keys {
+    struct card_key unwraps, signs;
+    struct jwk jwk; /* of the one that unwraps */
+    enum appkey_alg alg;
+};
+int cardroom_check_kind(const char *kind, struct error *error);
+int cardroom_take_keys(struct cardroom *room, const struct card_uri *uri, const char *kind,
+                       struct own_keys *ret_keys, struct error *error);
+
 /* The card's two keys (cardkeys.c). */
 int cardroom_jwk(const struct public_key *key, struct jwk *ret_jwk, struct error *error);
 int cardroom_find_by_kid(struct cardroom *room, const char *kid, struct card_key *ret_key,
                          struct error *error);
+/* How a key of the trust file signs. */
+enum key_padding cardroom_padding(const struct note_key *key);
 /* Composes the checkpoint over the log as told, signs it, verifies the signature; the caller frees the note. */
 int cardroom_sign(struct cardroom *room, char **ret_note, uint64_t *ret_size, struct error *error);
 

@@ -170,9 +170,15 @@ static int keep_signing_key(struct cardroom *room, const struct card_key *key, s
     struct jwk jwk;
     uint8_t spki[SPKI_MAX];
     size_t size;
-    if (cardroom_jwk(&key->public, &jwk, error) < 0 || jwk_to_spki(&jwk, spki, &size, error) < 0)
+    enum key_padding padding;
+    if (cardroom_jwk(&key->public, &jwk, error) < 0 || jwk_to_spki(&jwk, spki, &size, error) < 0 ||
+        card_find_padding(room->card, key, &padding, error) < 0 ||
+        note_key_make(room->origin, spki, size, &room->own_sign_key, error) < 0)
         return -1;
-    return note_key_make(room->origin, spki, size, &room->own_sign_key, error);
+    if (padding == KEY_PKCS1)
+        return 0;
+    log_info("the signing key does PSS and not PKCS#1 v1.5");
+    return note_key_use_pss(&room->own_sign_key, error);
 }
 
 static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg alg,
@@ -192,27 +198,45 @@ static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg al
                         TEXT(vkey), TEXT(fingerprint), TEXT(anchor));
 }
 
+int cardroom_check_kind(const char *kind, struct error *error)
+{
+    const struct kind *ignored;
+    return find_kind(kind, &ignored, error);
+}
+
+int cardroom_take_keys(struct cardroom *room, const struct card_uri *uri, const char *kind,
+                       struct own_keys *ret_keys, struct error *error)
+{
+    const struct kind *wanted;
+    struct own_keys keys;
+    if (find_kind(kind, &wanted, error) < 0 ||
+        find_unwrapping_key(room, uri, wanted, &keys.unwraps, error) < 0 ||
+        cardroom_jwk(&keys.unwraps.public, &keys.jwk, error) < 0 ||
+        prove(room, &keys.unwraps, &keys.jwk, &keys.alg, error) < 0 ||
+        jwk_thumbprint(&keys.jwk, room->own_card_kid, error) < 0 ||
+        find_or_make(room, wanted->type == KEY_EC_P384 ? wanted : &kinds[0], KEY_SIGNS, &keys.signs,
+                     error) < 0 ||
+        keep_signing_key(room, &keys.signs, error) < 0)
+        return -1;
+    *ret_keys = keys;
+    return 0;
+}
+
+/* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */
 int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error)
 {
-    const struct kind *kind;
+    char kind[KIND_SIZE];
     struct card_uri uri;
-    struct card_key unwraps, signs;
-    struct jwk jwk;
-    enum appkey_alg alg;
+    struct own_keys keys;
     char anchor[CHECKPOINT_TEXT_MAX];
+    (void)snprintf(kind, sizeof(kind), "%s", message_text(order, 4));
     /* Before the login: nobody is asked for a PIN in vain. */
-    if (find_kind(message_text(order, 4), &kind, error) < 0 ||
+    if (cardroom_check_kind(message_text(order, 4), error) < 0 ||
         card_uri_parse(message_text(order, 1), &uri, error) < 0 ||
-        cardroom_enroll_begin(room, order, &uri, error) < 0 ||
-        cardroom_anchor_read(room, anchor, error) < 0)
+        cardroom_enroll_begin(room, order, &uri, message_text(order, 5), message_text(order, 6),
+                              error) < 0 ||
+        cardroom_anchor_read(room, anchor, error) < 0 ||
+        cardroom_take_keys(room, &uri, kind, &keys, error) < 0)
         return -1;
-    if (find_unwrapping_key(room, &uri, kind, &unwraps, error) < 0 ||
-        cardroom_jwk(&unwraps.public, &jwk, error) < 0 ||
-        prove(room, &unwraps, &jwk, &alg, error) < 0 ||
-        jwk_thumbprint(&jwk, room->own_card_kid, error) < 0 ||
-        find_or_make(room, kind->type == KEY_EC_P384 ? kind : &kinds[0], KEY_SIGNS, &signs, error) <
-            0 ||
-        keep_signing_key(room, &signs, error) < 0)
-        return -1;
-    return tell(room, &jwk, alg, anchor, error);
+    return tell(room, &keys.jwk, keys.alg, anchor, error);
 }

@@ -206,14 +206,14 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
                         TEXT(room->label), TEXT(anchor));
 }
 
-/* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */
+/* enroll, export: module, URI, PIN source, purpose, kind of key */
 int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
-                          const struct card_uri *uri, struct error *error)
+                          const struct card_uri *uri, const char *origin, const char *trust,
+                          struct error *error)
 {
     room->enrolling = true;
-    if (keep_text(room->origin, sizeof(room->origin), message_text(order, 5), "origin", error) <
-            0 ||
-        read_trust(room, message_text(order, 6), error) < 0 ||
+    if (keep_text(room->origin, sizeof(room->origin), origin, "origin", error) < 0 ||
+        (trust && read_trust(room, trust, error) < 0) ||
         module_load(message_text(order, 0), &room->module, error) < 0 ||
         card_open(room->module, uri, 1, &room->card, error) < 0)
         return -1;

@@ -52,6 +52,8 @@ static int work(void *context, struct error *error)
         return cardroom_format(room, &order, error);
     case MESSAGE_ENROLL:
         return cardroom_enroll(room, &order, error) < 0 ? -1 : cardroom_serve(room, error);
+    case MESSAGE_EXPORT:
+        return cardroom_export(room, &order, error);
     case MESSAGE_OPEN:
         return cardroom_open(room, &order, error) < 0 ? -1 : cardroom_serve(room, error);
     default:

@@ -77,7 +77,8 @@ static bool is_own(const struct cardroom *room, enum entry_type type, const json
     const char *app = json_text(entry, "app");
     const char *kid = json_text(entry, "kid");
     if (type == ENTRY_CARD)
-        return room->enrolling && kid && strcmp(kid, room->own_card_kid) == 0;
+        return room->enrolling ? kid && strcmp(kid, room->own_card_kid) == 0
+                               : cardroom_is_vouched_for(room, entry);
     if (type == ENTRY_REMOVAL)
         return is_removal_asked_for(room, entry);
     if (type == ENTRY_RESTORED)
@@ -164,7 +165,23 @@ static int note_batch_use(struct cardroom *room, const json_t *entry, struct err
     return 0;
 }
 
-/* Marks the records that this intent names: by name, version and digest. */
+/* By name, version and digest.  Intents name records in the order in which they were told, so the next is looked at first. */
+static void note_intended(struct cardroom *room, const json_t *item)
+{
+    for (size_t i = 0; i < room->record_count; i++) {
+        size_t number = (room->next_intended + i) % room->record_count;
+        struct locked_record *record = &room->records[number];
+        if (strcmp(record->name, json_text(item, "name")) != 0 ||
+            record->version != json_number(item, "version", -1) ||
+            strcmp(record->digest, json_text(item, "digest")) != 0)
+            continue;
+        record->intended = true;
+        room->next_intended = number + 1;
+        return;
+    }
+}
+
+/* Marks the records that this intent names. */
 static int note_intent(struct cardroom *room, const json_t *entry, struct error *error)
 {
     const json_t *opens = json_object_get(entry, "opens");
@@ -177,13 +194,7 @@ static int note_intent(struct cardroom *room, const json_t *entry, struct error 
     if (in_batch && note_batch_use(room, entry, error) < 0)
         return -1;
     json_array_foreach (opens, index, item)
-        for (size_t i = 0; i < room->record_count; i++) {
-            struct locked_record *record = &room->records[i];
-            if (strcmp(record->name, json_text(item, "name")) == 0 &&
-                record->version == json_number(item, "version", -1) &&
-                strcmp(record->digest, json_text(item, "digest")) == 0)
-                record->intended = true;
-        }
+        note_intended(room, item);
     return 0;
 }
 

@@ -69,21 +69,23 @@ int cli_app_add(struct cli *cli, struct error *error)
 
 static void tell_rekeyed(void *context, size_t done, size_t count)
 {
-    size_t *total = context;
-    *total = count;
-    if (isatty(STDERR_FILENO))
-        (void)fprintf(stderr, "\r%zu of %zu%s", done, count, done == count ? "\n" : "");
+    struct progress *progress = context;
+    progress->count = count;
+    progress->done = done;
+    progress_draw(progress);
 }
 
 int cli_app_rekey(struct cli *cli, struct error *error)
 {
     const char *app = cli->arguments.positional[0];
-    size_t total = 0;
-    if (front_rekey(&cli->front, app, tell_rekeyed, &total, error) < 0)
+    struct progress progress = {0};
+    int result = front_rekey(&cli->front, app, tell_rekeyed, &progress, error);
+    progress_clear(&progress);
+    if (result < 0)
         return error_prefix(error, "app rekey %s", app);
     say("%s: a new key, %zu records sealed anew to it; copies of the store from before open as "
         "they did",
-        app, total);
+        app, progress.count);
     return 0;
 }
 

@@ -54,8 +54,9 @@ void audit_describe(enum entry_type type, const json_t *entry, const json_t *int
     const char *app = json_text(entry, "app");
     switch (type) {
     case ENTRY_CARD:
-        (void)snprintf(ret_text, room, "%s %s, %s", json_text(entry, "label"),
-                       json_text(entry, "card"), json_text(entry, "alg"));
+        (void)snprintf(ret_text, room, "%s %s, %s%s", json_text(entry, "label"),
+                       json_text(entry, "card"), json_text(entry, "alg"),
+                       json_text(entry, "proof") ? ", by its export" : "");
         break;
     case ENTRY_REMOVAL:
         (void)snprintf(ret_text, room, "%s%s", json_text(entry, "card"),

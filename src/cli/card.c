@@ -98,16 +98,80 @@ int cli_card_remove(struct cli *cli, struct error *error)
     return 0;
 }
 
-int cli_card_enroll(struct cli *cli, struct error *error)
+/* ---- trusting ---- */
+
+/* What the card says goes to a terminal. */
+static void describe(const json_t *card, char *ret_text, size_t room)
+{
+    (void)snprintf(ret_text, room, "%s %s", json_text(card, "label"), json_text(card, "card"));
+    error_clean(ret_text);
+}
+
+static int agree(const struct cli *cli, const char *card, const char *fingerprint,
+                 struct error *error)
+{
+    char question[512];
+    (void)snprintf(question, sizeof(question),
+                   "%s: did its owner read you %s, by another way than this file?", card,
+                   fingerprint);
+    if (cli->arguments.yes || confirm(question, false))
+        return 0;
+    error_set(error, CODE_USAGE, "nothing was changed");
+    return error_hint(error, "p11vault card enroll --from %s --yes", cli->arguments.from);
+}
+
+static int enroll_from(struct cli *cli, struct error *error)
+{
+    __attribute__((cleanup(front_export_clear))) struct front_export export = {0};
+    char card[256];
+    if (cli->arguments.count > 0 || cli->arguments.key)
+        return error_set(error, CODE_USAGE, "an exported card is the one that its file names");
+    if (front_read_export(cli->arguments.from, &export, error) < 0)
+        return -1;
+    describe(export.card, card, sizeof(card));
+    if (agree(cli, card, export.fingerprint, error) < 0 ||
+        front_enroll_export(&cli->front, &export, error) < 0)
+        return -1;
+    say("trusted: %s, fingerprint %s", card, export.fingerprint);
+    say("not proved here by a round trip: the card says that it unwraps, and has yet to do it");
+    say_hint("p11vault app reseal APP, for each app that it is to open; the machine that has the "
+             "card needs the trust file of this one");
+    return 0;
+}
+
+static int enroll(struct cli *cli, struct error *error)
 {
     struct front_enrolled enrolled;
     const char *uri = cli->arguments.count ? cli->arguments.positional[0] : "pkcs11:";
     const char *key = cli->arguments.key ? cli->arguments.key : "";
+    if (cli->arguments.card)
+        return error_set(error, CODE_USAGE, "a URI names the card that is enrolled, not --card");
     if (front_enroll(&cli->front, uri, key, &enrolled, error) < 0)
-        return error_prefix(error, "enrol a card");
+        return -1;
     say("proved %s; signing key on the card", enrolled.alg);
     if (strcmp(enrolled.alg, "RSA-OAEP") == 0)
         say("this card can do OAEP with SHA-1 only: recorded");
     say("trusted: %s  (keep a copy: p11vault audit key)", enrolled.fingerprint);
+    return 0;
+}
+
+int cli_card_enroll(struct cli *cli, struct error *error)
+{
+    int result = cli->arguments.from ? enroll_from(cli, error) : enroll(cli, error);
+    return result < 0 ? error_prefix(error, "enrol a card") : 0;
+}
+
+int cli_card_export(struct cli *cli, struct error *error)
+{
+    auto_free char *text = NULL;
+    char fingerprint[NOTE_FINGERPRINT_SIZE];
+    const char *uri = cli->arguments.count ? cli->arguments.positional[0] : "pkcs11:";
+    const char *key = cli->arguments.key ? cli->arguments.key : "";
+    if (front_export_card(&cli->front, uri, key, &text, fingerprint, error) < 0)
+        return error_prefix(error, "export a card");
+    printf("%s\n", text);
+    say("fingerprint: %s", fingerprint);
+    say("read it to whoever enrols this card, by another way than the file: p11vault card enroll "
+        "--from FILE");
     return 0;
 }

@@ -126,13 +126,13 @@ void cli_tell_absent_walls(const struct cli *cli);
 #define SECRETS_MAX ((size_t)2 << 20)
 
 /* The verbs. */
-verb_function cli_init, cli_card_list, cli_card_enroll, cli_app_add, cli_app_list, cli_app_show,
-    cli_app_set_secret, cli_app_reseal, cli_app_rekey, cli_grant_rename, cli_card_remove,
-    cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages, cli_inspect,
-    cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget, cli_backup,
-    cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key, cli_audit_checkpoint,
-    cli_audit_prove, cli_audit_export, cli_audit_accept, cli_doctor, cli_call, cli_notify,
-    cli_signed_request;
+verb_function cli_init, cli_card_list, cli_card_enroll, cli_card_export, cli_app_add, cli_app_list,
+    cli_app_show, cli_app_set_secret, cli_app_reseal, cli_app_rekey, cli_grant_rename,
+    cli_card_remove, cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages,
+    cli_inspect, cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget,
+    cli_backup, cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key,
+    cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_audit_accept, cli_doctor, cli_call,
+    cli_notify, cli_signed_request;
 
 /*
  * Programs that are none of ours (outside.c): a process made before this one builds its walls, which they must not inherit,
@@ -162,6 +162,14 @@ int renewal_parse(const struct arguments *arguments, enum front_renewal how,
                   struct front_wanted **ret_wanted, struct error *error);
 int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, size_t count,
                 struct error *error);
+
+/* progress.c: how far a long run is, drawn over itself where standard error is a terminal. */
+struct progress {
+    size_t count, done, failed;
+};
+void progress_draw(const struct progress *progress);
+/* Before anything else is said. */
+void progress_clear(const struct progress *progress);
 
 /* Asks a yes-or-no question at the terminal; `otherwise` where there is none. */
 bool confirm(const char *question, bool otherwise);

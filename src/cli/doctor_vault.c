@@ -285,6 +285,25 @@ static int check_app(void *context, const struct store_app *row, struct error *i
     return 0;
 }
 
+/* What unwraps by its own word only is said as long as nobody has seen it at work. */
+static void tell_unproved(struct doctor *doctor)
+{
+    struct error error;
+    auto_cards struct vault_cards cards = {0};
+    if (vault_cards_find(doctor->cli->vault, &doctor->head, &cards, &error) < 0)
+        return; /* said where the cards are */
+    for (size_t i = 0; i < cards.count; i++) {
+        const json_t *entry = cards.cards[i].entry;
+        bool is_signed = true;
+        if (json_text(entry, "proof") &&
+            vault_card_has_signed(doctor->cli->vault, entry, &is_signed, &error) == 0 && !is_signed)
+            doctor_ok(doctor,
+                      "card '%s' was enrolled by its export and has not been used here: that it "
+                      "unwraps is its word",
+                      json_text(entry, "card"));
+    }
+}
+
 void doctor_apps(struct doctor *doctor)
 {
     struct error error;
@@ -297,4 +316,5 @@ void doctor_apps(struct doctor *doctor)
         doctor_ok(doctor, "none yet");
     else if (openers.told == 0)
         doctor_ok(doctor, "each of %zu can be opened by more than one card", openers.apps);
+    tell_unproved(doctor);
 }

@@ -88,10 +88,10 @@ static int parse_port(const char *text, unsigned *ret_port, struct error *error)
 /* What a redirect address says behind its host; the exchange room reads the whole of it and refuses what is wrong. */
 static unsigned port_of(const char *address, unsigned otherwise)
 {
-    unsigned port;
     const char *host = strstr(address, "://");
     const char *colon = host ? strrchr(host + 3, ':') : NULL;
-    return colon && sscanf(colon, ":%5u", &port) == 1 && port >= CONFIG_PORT_MIN ? port : otherwise;
+    unsigned long port = colon ? strtoul(colon + 1, NULL, 10) : 0;
+    return port >= CONFIG_PORT_MIN && port <= PORT_MAX ? (unsigned)port : otherwise;
 }
 
 /* Meta has an address of its own for this; at the others it is one of the app's. */

@@ -2,42 +2,13 @@
  * What `exchange` and `refresh` have in common: which grants, and telling what came of each.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli.h"
 
-#define BAR_WIDTH 30
-#define BAR_FROM 10 /* so few grants need no bar */
-
 struct telling {
-    size_t count, told, failed;
+    struct progress progress;
     json_t *list; /* NULL: lines */
-    bool has_bar;
 };
-
-/* ---- progress ---- */
-
-/* One line that is written over; a pipe gets lines of results only. */
-static void draw_bar(const struct telling *telling)
-{
-    char bar[BAR_WIDTH + 1];
-    size_t full = telling->told * BAR_WIDTH / telling->count;
-    if (!telling->has_bar)
-        return;
-    memset(bar, '.', BAR_WIDTH);
-    memset(bar, '#', full);
-    bar[BAR_WIDTH] = '\0';
-    (void)fprintf(stderr, "\r[%s] %zu of %zu", bar, telling->told, telling->count);
-    if (telling->failed > 0)
-        (void)fprintf(stderr, ", %zu failed", telling->failed);
-    (void)fflush(stderr);
-}
-
-static void clear_bar(const struct telling *telling)
-{
-    if (telling->has_bar)
-        (void)fputs("\r\033[K", stderr);
-}
 
 /* ---- results ---- */
 
@@ -66,19 +37,20 @@ static void print_one(const struct front_exchanged *exchanged)
 static void tell_one(void *context, const struct front_exchanged *exchanged)
 {
     struct telling *telling = context;
-    telling->told++;
-    telling->failed += exchanged->failure != NULL;
-    clear_bar(telling);
+    struct progress *progress = &telling->progress;
+    progress->done++;
+    progress->failed += exchanged->failure != NULL;
+    progress_clear(progress);
     if (telling->list) {
-        if (telling->count > 1 || !exchanged->failure)
+        if (progress->count > 1 || !exchanged->failure)
             json_array_append_new(telling->list, describe(exchanged));
     } else if (!exchanged->failure) {
         print_one(exchanged);
-    } else if (telling->count > 1) {
+    } else if (progress->count > 1) {
         /* That of a single one is the verb's own error. */
         say_error(exchanged->failure);
     }
-    draw_bar(telling);
+    progress_draw(progress);
 }
 
 int renewal_parse(const struct arguments *arguments, enum front_renewal how,
@@ -103,16 +75,15 @@ int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, 
                 struct error *error)
 {
     auto_json json_t *list = cli->arguments.json ? json_array() : NULL;
-    struct telling telling = {
-        .count = count, .list = list, .has_bar = count >= BAR_FROM && isatty(STDERR_FILENO)};
+    struct telling telling = {.progress = {.count = count}, .list = list};
     int result = front_renew(&cli->front, verb, wanted, count, tell_one, &telling, error);
-    clear_bar(&telling);
+    progress_clear(&telling.progress);
     if (list && json_array_size(list) > 0 &&
         print_json(json_incref(count > 1 ? list : json_array_get(list, 0)), error) < 0)
         return -1;
-    if (result < 0 && telling.failed > 0 && count > 1) {
+    if (result < 0 && telling.progress.failed > 0 && count > 1) {
         enum code code = error->code;
-        return error_set(error, code, "%zu of %zu grants failed", telling.failed, count);
+        return error_set(error, code, "%zu of %zu grants failed", telling.progress.failed, count);
     }
     return result;
 }

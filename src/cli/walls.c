@@ -66,7 +66,7 @@ static int find_places(const struct cli *cli, unsigned needs, struct places *pla
 {
     const struct config *config = cli->config;
     const char *named = (needs & WRITES_NAMED) != 0 ? cli->arguments.positional[0] : NULL;
-    bool writes_heads = (needs & NEEDS_VAULT) != 0 || cli->arguments.lost_head;
+    bool writes_heads = (needs & (NEEDS_VAULT | NEEDS_MODULE)) != 0 || cli->arguments.lost_head;
     if (add(places, cli->directory, error) < 0 ||
         (writes_heads && add_directory_of(places, config->trust, error) < 0) ||
         (writes_heads && config->anchor && add_directory_of(places, config->anchor, error) < 0) ||

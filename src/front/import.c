@@ -51,12 +51,14 @@ static int bring(struct front *front, const struct brought *brought, struct erro
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     auto_of(room_free) struct room *room = NULL;
     auto_close int lock = -1;
+    auto_close int app_lock = -1;
     auto_free char *jwe = NULL;
     auto_free char *jwk = NULL;
     int64_t version;
     struct vault *vault = front->vault;
     const struct name *name = brought->name;
     if (vault_lock(vault, name->full, "working on it", &lock, error) < 0 ||
+        vault_lock_app(vault, name->app, false, &app_lock, error) < 0 ||
         vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0 ||
         vault_signed_head(vault, &head, error) < 0 ||
         vault_app_find(vault, &head, name->app, &app, error) < 0 ||

@@ -23,9 +23,9 @@ void job_clear(struct job *job)
 int job_add_record(struct job *job, struct store_record *row, size_t *ret_number,
                    struct error *error)
 {
-    if (job->record_count == JOB_RECORDS_MAX)
-        return error_set(error, CODE_USAGE, "more than %d records for one use of the card",
-                         JOB_RECORDS_MAX);
+    size_t most = job->changes_key ? REKEY_RECORDS_MAX : JOB_RECORDS_MAX;
+    if (job->record_count == most)
+        return error_set(error, CODE_USAGE, "more than %zu records for one use of the card", most);
     void *grown = realloc(job->records, (job->record_count + 1) * sizeof(job->records[0]));
     if (!grown)
         return error_memory(error);
@@ -49,7 +49,8 @@ int job_find_app(struct job *job, const char *app, struct error *error)
     job->session = SESSION_NONE;
     job->session.front = job->front;
     job->usage.percent = USAGE_UNKNOWN;
-    if (vault_signed_head(vault, &job->head, error) < 0 ||
+    if (vault_lock_app(vault, app, job->changes_key, &job->session.app_lock, error) < 0 ||
+        vault_signed_head(vault, &job->head, error) < 0 ||
         vault_app_find(vault, &job->head, app, &job->app, error) < 0)
         return -1;
     job->origin = vault_app_origin(&job->app);

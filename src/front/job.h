@@ -14,11 +14,13 @@
 #include "session.h"
 
 #define JOB_RECORDS_MAX 4096
+#define REKEY_RECORDS_MAX 16384 /* all that an app has, at once */
 #define NO_RECORD SIZE_MAX
 
 struct job {
     struct front *front;
     const char *verb; /* as the intent and the PIN prompt say it */
+    bool changes_key; /* the app gets another key: nobody else may work with it meanwhile */
     struct session session;
     struct vault_app app;
     struct signed_head head;
@@ -81,7 +83,10 @@ struct work {
 void job_clear(struct job *job);
 #define auto_job __attribute__((cleanup(job_clear)))
 
-/* Finds the app and its provider; and its secret, as record 0.  The job is empty but for front and verb. */
+/*
+ * Finds the app, which keeps its key until the job is cleared, and its provider; and its secret, as record 0.  The job is empty but
+ * for front, verb and changes_key.
+ */
 int job_find_app(struct job *job, const char *app, struct error *error);
 int job_begin(struct job *job, const char *app, struct error *error);
 

@@ -173,7 +173,7 @@ int pin_guard_begin(const struct front *front, const char *serial, const char *s
 {
     struct mark now = {.cut_off = 1}, before;
     auto_close int descriptor = -1;
-    if (vault_make_trust_directory(front->vault, error) < 0 ||
+    if (vault_make_trust_directory(front->config, error) < 0 ||
         open_mark(front->config, serial, O_RDWR | O_CREAT, &descriptor, error) < 0 ||
         lock_mark(descriptor, error) < 0)
         return -1;

@@ -9,8 +9,6 @@
 
 struct rekeying {
     struct transfer transfer;
-    int *locks; /* of the grants */
-    size_t lock_count;
     struct made made;
     uint64_t key_entry; /* about what was made */
     void (*told)(void *context, size_t done, size_t count);
@@ -19,9 +17,6 @@ struct rekeying {
 
 static void rekeying_clear(struct rekeying *rekeying)
 {
-    for (size_t i = 0; i < rekeying->lock_count; i++)
-        close(rekeying->locks[i]);
-    free(rekeying->locks);
     made_clear(&rekeying->made);
     transfer_clear(&rekeying->transfer);
 }
@@ -30,19 +25,22 @@ static void rekeying_clear(struct rekeying *rekeying)
 
 struct names {
     const char *app;
-    char (*names)[NAME_MAX_SIZE];
+    char (*names)[NAME_MAX_SIZE]; /* of current records */
     size_t count;
+    char pending[NAME_MAX_SIZE]; /* the first that nobody has confirmed yet */
+    bool is_replacing;           /* it has a current version */
 };
 
+/* Rows come by name, and the versions of a name in their order: a pending one behind the current one. */
 static int note_name(void *context, const struct store_record *row, struct error *error)
 {
     struct names *names = context;
+    const char *last = names->count > 0 ? names->names[names->count - 1] : "";
     if (strcmp(row->app, names->app) != 0)
         return 0;
-    if (strcmp(row->state, "pending") == 0) {
-        error_set(error, CODE_CONFIG, "'%s' has a newer version that waits to be confirmed",
-                  row->name);
-        return error_hint(error, "p11vault exchange %s", row->name);
+    if (strcmp(row->state, "pending") == 0 && !*names->pending) {
+        (void)snprintf(names->pending, sizeof(names->pending), "%s", row->name);
+        names->is_replacing = strcmp(last, row->name) == 0;
     }
     if (strcmp(row->state, "current") != 0)
         return 0;
@@ -54,50 +52,74 @@ static int note_name(void *context, const struct store_record *row, struct error
     return 0;
 }
 
-/* Nobody works on a grant while its key changes. */
-static int take(struct rekeying *rekeying, const char *name, struct moved *moved,
-                struct error *error)
+/* What makes of it a grant that can be moved: it is confirmed, or another takes its place. */
+static int hint_pending(const struct names *names, const struct provider *provider,
+                        struct error *error)
 {
-    struct job *job = &rekeying->transfer.job;
+    struct name name;
+    struct error ignored;
+    char rest[OAUTH_HINT_MAX];
+    if (name_parse_grant(names->pending, &name, &ignored) < 0)
+        return -1;
+    if (names->is_replacing && oauth_lengthen_step(provider, name.kind) != STEP_COUNT)
+        return error_hint(error, "p11vault exchange %s", name.full);
+    const struct oauth_revival *revival = oauth_revival(provider, name.kind);
+    oauth_hint_fill(revival->rest, name.full, name.app, rest);
+    if (names->is_replacing)
+        return error_hint(error, "p11vault %s %s", revival->verb, rest);
+    return error_hint(error, "p11vault %s %s; or give it up: p11vault grant forget %s",
+                      revival->verb, rest, name.full);
+}
+
+static int check_pending(const struct names *names, const struct provider *provider,
+                         struct error *error)
+{
+    if (!*names->pending)
+        return 0;
+    error_set(error, CODE_CONFIG,
+              names->is_replacing ? "'%s' has a newer version that waits to be confirmed"
+                                  : "'%s' was issued, and waits to be confirmed",
+              names->pending);
+    return hint_pending(names, provider, error);
+}
+
+static int take(struct job *job, const char *name, struct moved *moved, struct error *error)
+{
     struct vault *vault = job->front->vault;
     struct store_record row = {0};
     size_t number;
     if (name_parse_record(name, &moved->name, error) < 0 ||
-        vault_lock(vault, name, "working on it", &rekeying->locks[rekeying->lock_count], error) < 0)
-        return error_prefix(error, "%s", name);
-    rekeying->lock_count++;
-    if (vault_find_record(vault, name, "current", &row, error) < 0)
+        vault_find_record(vault, name, "current", &row, error) < 0)
         return -1;
     int result = job_add_record(job, &row, &number, error);
     store_record_clear(&row);
     return result < 0 ? -1 : vault_next_version(vault, name, &moved->version, error);
 }
 
-static int take_all(struct rekeying *rekeying, struct names *names, struct error *error)
+static int take_all(struct transfer *transfer, const struct names *names, struct error *error)
 {
-    struct transfer *transfer = &rekeying->transfer;
     transfer->moved = calloc(names->count + 1, sizeof(*transfer->moved));
-    rekeying->locks = calloc(names->count + 1, sizeof(*rekeying->locks));
-    if (!transfer->moved || !rekeying->locks)
+    if (!transfer->moved)
         return error_memory(error);
     for (size_t i = 0; i < names->count; i++)
-        if (take(rekeying, names->names[i], &transfer->moved[i], error) < 0)
+        if (take(&transfer->job, names->names[i], &transfer->moved[i], error) < 0)
             return -1;
     return 0;
 }
 
-static int begin(struct rekeying *rekeying, const char *app, struct error *error)
+/* From here on nobody else works with the app: what is not there now will not come before the new key is in its place. */
+static int begin(struct transfer *transfer, const char *app, struct error *error)
 {
-    struct job *job = &rekeying->transfer.job;
+    struct job *job = &transfer->job;
     struct names names = {.app = app};
     if (job_find_app(job, app, error) < 0)
         return -1;
     int result = store_record_each(job->front->vault->store, note_name, &names, error);
     auto_free char(*owned)[NAME_MAX_SIZE] = names.names;
     (void)owned;
-    if (result != 0)
+    if (result != 0 || check_pending(&names, job->provider, error) < 0)
         return -1;
-    return take_all(rekeying, &names, error);
+    return take_all(transfer, &names, error);
 }
 
 /* ---- the new key ---- */
@@ -199,13 +221,16 @@ int front_rekey(struct front *front, const char *app,
                 struct error *error)
 {
     __attribute__((cleanup(rekeying_clear))) struct rekeying rekeying = {
-        .transfer = {.job = {.front = front, .verb = "app rekey", .session = SESSION_NONE},
+        .transfer = {.job = {.front = front,
+                             .verb = "app rekey",
+                             .changes_key = true,
+                             .session = SESSION_NONE},
                      .about = app},
         .told = told,
         .context = context};
     auto_close int trust_lock = -1;
     if (name_check_app(app, error) < 0 || session_prepare(front, true, &trust_lock, error) < 0 ||
-        begin(&rekeying, app, error) < 0)
+        begin(&rekeying.transfer, app, error) < 0)
         return -1;
     return rekey(&rekeying, error);
 }

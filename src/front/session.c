@@ -23,6 +23,7 @@ void session_clear(struct session *session)
         vault_lock_forget(session->front->vault, lock);
         close(session->use_lock);
     }
+    cleanup_close(&session->app_lock);
     *session = SESSION_NONE;
 }
 

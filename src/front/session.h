@@ -23,13 +23,15 @@ struct session {
     int keys_in, keys_out; /* the ends of the one-way channel until the rooms have them; or -1 */
     char use[USE_SIZE];
     int use_lock;
+    int app_lock;         /* on the app whose key is used, or -1; held until everything is kept */
     uint64_t told;        /* entries that the room knows of; 0: none behind the head yet */
     uint64_t signed_size; /* of the checkpoint that was signed; 0: none */
     char serial[SERIAL_MAX];
     struct checkpoint anchor; /* the head that the card keeps; size 0: none */
 };
 
-#define SESSION_NONE ((struct session){.keys_in = -1, .keys_out = -1, .use_lock = -1})
+#define SESSION_NONE                                                                               \
+    ((struct session){.keys_in = -1, .keys_out = -1, .use_lock = -1, .app_lock = -1})
 void session_clear(struct session *session);
 #define auto_session __attribute__((cleanup(session_clear)))
 

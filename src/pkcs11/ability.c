@@ -33,6 +33,17 @@ bool offer_can(const struct offer *offer, CK_MECHANISM_TYPE type, CK_FLAGS flags
     return offer_describes(offer, type, &info) && (info.flags & flags) != 0;
 }
 
+static bool signs_rsa(const struct offer *offer)
+{
+    static const CK_MECHANISM_TYPE types[] = {CKM_RSA_PKCS, CKM_SHA256_RSA_PKCS, CKM_RSA_PKCS_PSS,
+                                              CKM_SHA256_RSA_PKCS_PSS};
+    bool signs = false;
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        signs = signs || offer_can(offer, types[i], CKF_SIGN);
+    return signs;
+}
+
 /* "unwraps ECDH RSA": a verb and what it is done with; nothing when there is nothing. */
 static void put(char *text, size_t room, const char *verb, bool ec, const char *ec_name, bool rsa,
                 const char *rsa_name)
@@ -55,9 +66,7 @@ void module_abilities(struct module *module, CK_SLOT_ID slot, char *ret_text, si
         return;
     put(ret_text, room, "unwraps", offer_can(&offer, CKM_ECDH1_DERIVE, CKF_DERIVE), "ECDH",
         offer_can(&offer, CKM_RSA_PKCS_OAEP, CKF_DECRYPT | CKF_UNWRAP), "RSA-OAEP");
-    put(ret_text, room, "signs", offer_can(&offer, CKM_ECDSA, CKF_SIGN), "ECDSA",
-        offer_can(&offer, CKM_RSA_PKCS, CKF_SIGN) ||
-            offer_can(&offer, CKM_SHA256_RSA_PKCS, CKF_SIGN),
+    put(ret_text, room, "signs", offer_can(&offer, CKM_ECDSA, CKF_SIGN), "ECDSA", signs_rsa(&offer),
         "RSA");
     if (!offer_describes(&offer, CKM_RSA_PKCS_KEY_PAIR_GEN, &rsa))
         rsa.flags = 0;

@@ -8,6 +8,7 @@
 #define COORDINATE_MAX 48
 #define CONTENT_KEY_SIZE 32
 #define RSA_MAX (KEY_RSA_BITS_MAX / 8)
+#define DIGEST_INFO_MAX 51
 
 static int refuse(const struct card *card, enum code code, const char *why, struct error *error)
 {
@@ -198,13 +199,12 @@ int card_agree(struct card *card, const struct card_key *key, const uint8_t *pee
  * One signature into `room` bytes.  A refused mechanism leaves the session usable and is for the
  * caller to see.
  */
-static int sign(struct card *card, const struct card_key *key, CK_MECHANISM_TYPE type,
+static int sign(struct card *card, const struct card_key *key, CK_MECHANISM *mechanism,
                 const void *bytes, size_t size, uint8_t *ret_signature, size_t wanted_size,
                 CK_RV *ret_begin, struct error *error)
 {
-    CK_MECHANISM mechanism = {type, NULL, 0};
     CK_ULONG written = wanted_size;
-    CK_RV rv = card->module->calls->C_SignInit(card->session, &mechanism, key->handle);
+    CK_RV rv = card->module->calls->C_SignInit(card->session, mechanism, key->handle);
 
     *ret_begin = rv;
     if (rv != CKR_OK)
@@ -241,10 +241,11 @@ static int sign_ec(struct card *card, const struct card_key *key, const void *me
     struct digest digest = digest_of(message, size);
     size_t half = key_curve(key->public.type)->coordinate_size;
     uint8_t raw[2 * COORDINATE_MAX] = {0};
+    CK_MECHANISM mechanism = {CKM_ECDSA, NULL, 0};
     CK_RV begin = CKR_OK;
     size_t content = 0;
 
-    if (sign(card, key, CKM_ECDSA, digest.bytes, sizeof(digest.bytes), raw, 2 * half, &begin,
+    if (sign(card, key, &mechanism, digest.bytes, sizeof(digest.bytes), raw, 2 * half, &begin,
              error) < 0)
         return -1;
     content = put_integer(raw, half, ret_signature + 2);
@@ -255,27 +256,41 @@ static int sign_ec(struct card *card, const struct card_key *key, const void *me
     return 0;
 }
 
-static int sign_rsa(struct card *card, const struct card_key *key, const void *message, size_t size,
-                    uint8_t ret_signature[KEY_SIGNATURE_MAX], size_t *ret_size, struct error *error)
+/* What is signed when a card takes the digest ready made: DigestInfo of RFC 8017 section 9.2, or the digest itself for PSS. */
+static size_t put_digest(const void *message, size_t size, enum key_padding padding,
+                         uint8_t ret_info[DIGEST_INFO_MAX])
 {
-    /* DigestInfo of RFC 8017 section 9.2 for SHA-256, up to the digest. */
     static const uint8_t prefix[] = {0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01,
                                      0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20};
-    uint8_t info[sizeof(prefix) + DIGEST_SIZE];
+    struct digest digest = digest_of(message, size);
+    size_t before = padding == KEY_PSS ? 0 : sizeof(prefix);
+
+    memcpy(ret_info, prefix, before);
+    memcpy(ret_info + before, digest.bytes, DIGEST_SIZE);
+    return before + DIGEST_SIZE;
+}
+
+static int sign_rsa(struct card *card, const struct card_key *key, enum key_padding padding,
+                    const void *message, size_t size, uint8_t ret_signature[KEY_SIGNATURE_MAX],
+                    size_t *ret_size, CK_RV *ret_begin, struct error *error)
+{
+    CK_RSA_PKCS_PSS_PARAMS pss = {CKM_SHA256, CKG_MGF1_SHA256, DIGEST_SIZE};
+    CK_MECHANISM hashing = {CKM_SHA256_RSA_PKCS, NULL, 0};
+    CK_MECHANISM bare = {CKM_RSA_PKCS, NULL, 0};
+    uint8_t info[DIGEST_INFO_MAX];
     uint8_t signature[RSA_MAX];
     size_t wanted = key->public.modulus_size;
-    struct digest digest;
-    CK_RV begin = CKR_OK;
-    int result =
-        sign(card, key, CKM_SHA256_RSA_PKCS, message, size, signature, wanted, &begin, error);
+
+    if (padding == KEY_PSS) {
+        hashing = (CK_MECHANISM){CKM_SHA256_RSA_PKCS_PSS, &pss, sizeof(pss)};
+        bare = (CK_MECHANISM){CKM_RSA_PKCS_PSS, &pss, sizeof(pss)};
+    }
+    int result = sign(card, key, &hashing, message, size, signature, wanted, ret_begin, error);
 
     /* Cards without this mechanism take the digest ready made. */
-    if (result < 0 && begin == CKR_MECHANISM_INVALID) {
-        digest = digest_of(message, size);
-        memcpy(info, prefix, sizeof(prefix));
-        memcpy(info + sizeof(prefix), digest.bytes, DIGEST_SIZE);
-        result =
-            sign(card, key, CKM_RSA_PKCS, info, sizeof(info), signature, wanted, &begin, error);
+    if (result < 0 && *ret_begin == CKR_MECHANISM_INVALID) {
+        size_t info_size = put_digest(message, size, padding, info);
+        result = sign(card, key, &bare, info, info_size, signature, wanted, ret_begin, error);
     }
     if (result < 0)
         return -1;
@@ -284,14 +299,58 @@ static int sign_rsa(struct card *card, const struct card_key *key, const void *m
     return 0;
 }
 
-int card_sign(struct card *card, const struct card_key *key, const void *message, size_t size,
-              uint8_t ret_signature[KEY_SIGNATURE_MAX], size_t *ret_size, struct error *error)
+static int check_signs(const struct card *card, const struct card_key *key, struct error *error)
 {
     if (card_check_ready(card, error) < 0)
         return -1;
-    if (!key->can_sign)
-        return refuse(card, CODE_CONFIG, "the key may not sign", error);
-    return key->public.type == KEY_RSA
-               ? sign_rsa(card, key, message, size, ret_signature, ret_size, error)
-               : sign_ec(card, key, message, size, ret_signature, ret_size, error);
+    return key->can_sign ? 0 : refuse(card, CODE_CONFIG, "the key may not sign", error);
+}
+
+/* Not what a card says that is out, busy or broken: the key or the card has no such signature. */
+static bool is_refused(CK_RV begin)
+{
+    return begin == CKR_MECHANISM_INVALID || begin == CKR_MECHANISM_PARAM_INVALID ||
+           begin == CKR_KEY_FUNCTION_NOT_PERMITTED || begin == CKR_KEY_TYPE_INCONSISTENT;
+}
+
+int card_sign(struct card *card, const struct card_key *key, enum key_padding padding,
+              const void *message, size_t size, uint8_t ret_signature[KEY_SIGNATURE_MAX],
+              size_t *ret_size, struct error *error)
+{
+    CK_RV begin = CKR_OK;
+
+    if (check_signs(card, key, error) < 0)
+        return -1;
+    if (key->public.type != KEY_RSA)
+        return sign_ec(card, key, message, size, ret_signature, ret_size, error);
+    if (sign_rsa(card, key, padding, message, size, ret_signature, ret_size, &begin, error) == 0)
+        return 0;
+    if (is_refused(begin))
+        error_hint(error,
+                   "if it signed when it was enrolled, it was set up anew: p11vault card enroll "
+                   "'pkcs11:serial=%s'",
+                   card->info.serial);
+    return -1;
+}
+
+int card_find_padding(struct card *card, const struct card_key *key, enum key_padding *ret_padding,
+                      struct error *error)
+{
+    static const char text[] = "p11vault: which padding?\n"; /* no checkpoint has one line */
+    uint8_t signature[KEY_SIGNATURE_MAX];
+    size_t size;
+    CK_RV begin = CKR_OK;
+    struct error other;
+
+    if (check_signs(card, key, error) < 0)
+        return -1;
+    *ret_padding = KEY_PKCS1;
+    if (key->public.type != KEY_RSA ||
+        sign_rsa(card, key, KEY_PKCS1, text, strlen(text), signature, &size, &begin, error) == 0)
+        return 0;
+    if (!is_refused(begin) ||
+        sign_rsa(card, key, KEY_PSS, text, strlen(text), signature, &size, &begin, &other) < 0)
+        return -1;
+    *ret_padding = KEY_PSS;
+    return 0;
 }

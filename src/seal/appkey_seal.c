@@ -34,6 +34,28 @@ int appkey_alg_from(const char *name, enum appkey_alg *ret_alg)
     return -1;
 }
 
+int appkey_card_read(const json_t *said, struct appkey_card *ret_card,
+                     char ret_kid[THUMBPRINT_SIZE], struct error *error)
+{
+    struct appkey_card card;
+    char thumbprint[THUMBPRINT_SIZE];
+    const char *alg = json_text(said, "alg");
+    const char *kid = json_text(said, "kid");
+    if (!alg || !kid || appkey_alg_from(alg, &card.alg) < 0)
+        return error_set(error, CODE_STOP, "a card's key without its kid and algorithm");
+    if (jwk_from_json(json_object_get(said, "jwk"), &card.key, error) < 0 ||
+        jwk_thumbprint(&card.key, thumbprint, error) < 0)
+        return -1;
+    if (strcmp(thumbprint, kid) != 0)
+        return error_set(error, CODE_STOP, "a card's key whose kid is another's");
+    if ((card.key.type == JWK_RSA) == (card.alg == APPKEY_ECDH_A256KW))
+        return error_set(error, CODE_STOP, "a card's key that cannot do its algorithm");
+    *ret_card = card;
+    if (ret_kid)
+        memcpy(ret_kid, thumbprint, sizeof(thumbprint));
+    return 0;
+}
+
 static int put_base64(json_t *object, const char *name, const void *bytes, size_t size,
                       struct error *error)
 {

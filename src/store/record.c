@@ -127,13 +127,12 @@ int store_record_get(struct store *store, const char *name, const char *state,
     return 0;
 }
 
-int store_record_each(struct store *store,
-                      int (*each)(void *context, const struct store_record *, struct error *),
-                      void *context, struct error *error)
+static int each_of(struct store *store, const char *sql,
+                   int (*each)(void *context, const struct store_record *, struct error *),
+                   void *context, struct error *error)
 {
     auto_statement struct statement statement = {0};
-    if (store_prepare(store, "SELECT " RECORD_COLUMNS " FROM record ORDER BY name, version",
-                      &statement, error) < 0)
+    if (store_prepare(store, sql, &statement, error) < 0)
         return -1;
     for (;;) {
         bool row = false;
@@ -148,4 +147,21 @@ int store_record_each(struct store *store,
         if (result != 0)
             return result;
     }
+}
+
+int store_record_each(struct store *store,
+                      int (*each)(void *context, const struct store_record *, struct error *),
+                      void *context, struct error *error)
+{
+    return each_of(store, "SELECT " RECORD_COLUMNS " FROM record ORDER BY name, version", each,
+                   context, error);
+}
+
+int store_record_each_stored(struct store *store,
+                             int (*each)(void *context, const struct store_record *,
+                                         struct error *),
+                             void *context, struct error *error)
+{
+    return each_of(store, "SELECT " RECORD_COLUMNS " FROM record ORDER BY rowid", each, context,
+                   error);
 }

@@ -62,17 +62,18 @@ int store_row_bind(struct statement *statement, const struct column *columns, si
 static int read_text(const struct statement *statement, int place, const struct column *column,
                      char **ret_text, struct error *error)
 {
-    auto_buffer struct buffer text = BUFFER_UP_TO(column->maximum);
-    if (column->kind == COLUMN_OPTIONAL &&
-        sqlite3_column_type(statement->sql, place) == SQLITE_NULL)
-        return 0;
-    if (store_column_buffer(statement, place, column->name, column->maximum, &text, error) < 0)
+    const char *text = NULL;
+    size_t size = 0;
+    if (store_column_text(statement, place, column->name, column->maximum, &text, &size, error) < 0)
         return -1;
-    const char *fault = text_fault(column, buffer_text(&text));
+    if (text == NULL)
+        return column->kind == COLUMN_OPTIONAL
+                   ? 0
+                   : store_damaged(error, "%s is missing", column->name);
+    const char *fault = text_fault(column, text);
     if (fault != NULL)
         return store_damaged(error, "%s %s", column->name, fault);
-    *ret_text = buffer_take_text(&text);
-    return *ret_text == NULL ? error_memory(error) : 0;
+    return store_text_set(ret_text, text, error);
 }
 
 static int read_number(const struct statement *statement, int place, const struct column *column,

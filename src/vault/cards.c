@@ -211,3 +211,26 @@ int vault_app_exposed(struct vault *vault, const struct signed_head *head, const
     *ret_exposed = search.found;
     return 0;
 }
+
+/* ---- use ---- */
+
+static int is_signed_by(void *context, uint64_t size, const char *note, struct error *error)
+{
+    const struct note_key *key = context;
+    struct error ignored;
+    size_t text_size;
+    (void)size;
+    (void)error;
+    return note_verify(note, strlen(note), key, 1, &text_size, NULL, &ignored) == 0 ? 1 : 0;
+}
+
+int vault_card_has_signed(struct vault *vault, const json_t *entry, bool *ret_signed,
+                          struct error *error)
+{
+    struct note_key key;
+    if (note_key_parse(json_text(entry, "sign"), &key, error) < 0)
+        return -1;
+    int result = store_checkpoint_each(vault->store, is_signed_by, &key, error);
+    *ret_signed = result > 0;
+    return result < 0 ? -1 : 0;
+}

@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "p11vault/base/name.h"
 #include "p11vault/vault/vault.h"
 
 static int lock_path(const struct vault *vault, const char *name, char ret_path[PATH_MAX],
@@ -28,8 +29,8 @@ static int lock_path(const struct vault *vault, const char *name, char ret_path[
     return 0;
 }
 
-int vault_lock(struct vault *vault, const char *name, const char *what, int *ret_descriptor,
-               struct error *error)
+static int lock(struct vault *vault, const char *name, int how, const char *what,
+                int *ret_descriptor, struct error *error)
 {
     char path[PATH_MAX];
     if (lock_path(vault, name, path, error) < 0)
@@ -37,12 +38,28 @@ int vault_lock(struct vault *vault, const char *name, const char *what, int *ret
     auto_close int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (descriptor < 0)
         return error_errno(error, CODE_LOG, "open '%s'", path);
-    if (flock(descriptor, LOCK_EX | LOCK_NB) < 0) {
+    if (flock(descriptor, how | LOCK_NB) < 0) {
         error_set(error, CODE_BUSY, "another process is %s", what);
         return error_hint(error, "wait for it to end, then run this again");
     }
     *ret_descriptor = TAKE_FD(descriptor);
     return 0;
+}
+
+int vault_lock(struct vault *vault, const char *name, const char *what, int *ret_descriptor,
+               struct error *error)
+{
+    return lock(vault, name, LOCK_EX, what, ret_descriptor, error);
+}
+
+int vault_lock_app(struct vault *vault, const char *app, bool alone, int *ret_descriptor,
+                   struct error *error)
+{
+    char name[NAME_MAX_SIZE], what[NAME_MAX_SIZE + 64];
+    (void)snprintf(name, sizeof(name), "app-%s", app);
+    (void)snprintf(what, sizeof(what),
+                   alone ? "working with app '%s'" : "giving app '%s' another key", app);
+    return lock(vault, name, alone ? LOCK_EX : LOCK_SH, what, ret_descriptor, error);
 }
 
 void vault_lock_forget(struct vault *vault, const char *name)

@@ -17,7 +17,7 @@ int replay_begin(struct replay *replay, const char *vault_id, const char *origin
     replay->app_keys = json_object();
     replay->granted = json_object();
     replay->table_size = FIRST_ROOM;
-    replay->table = calloc(replay->table_size, sizeof(struct replay_record *));
+    replay->table = calloc(replay->table_size, sizeof(replay->table[0]));
     if (!replay->app_keys || !replay->granted || !replay->table)
         return error_memory(error);
     /* Whoever chooses names must not choose places in the table. */
@@ -29,7 +29,6 @@ void replay_clear(struct replay *replay)
     while (replay->records) {
         struct replay_record *record = replay->records;
         replay->records = record->next;
-        free(record->key);
         free(record);
     }
     free(replay->table);
@@ -125,36 +124,39 @@ static uint64_t hash_of(const struct replay *replay, struct entry_part name,
     return hash ^ hash >> 29;
 }
 
-static bool is_key(const char *key, struct entry_part name, struct entry_part version)
+static bool is_key(const struct replay_record *record, struct entry_part name,
+                   struct entry_part version)
 {
-    return strlen(key) == name.size + 1 + version.size && memcmp(key, name.text, name.size) == 0 &&
-           key[name.size] == ' ' && memcmp(key + name.size + 1, version.text, version.size) == 0;
+    const char *key = record->key;
+    return record->key_size == name.size + 1 + version.size &&
+           memcmp(key, name.text, name.size) == 0 && key[name.size] == ' ' &&
+           memcmp(key + name.size + 1, version.text, version.size) == 0;
 }
 
-/* The place in the table where it stands or would stand. */
-static size_t place_of(const struct replay *replay, uint64_t hash, struct entry_part name,
-                       struct entry_part version)
+/* Where it stands in the table or would stand. */
+static struct replay_place *place_of(const struct replay *replay, uint64_t hash,
+                                     struct entry_part name, struct entry_part version)
 {
     size_t place = hash & (replay->table_size - 1);
-    for (const struct replay_record *at; (at = replay->table[place]) != NULL;) {
-        if (at->hash == hash && is_key(at->key, name, version))
+    for (const struct replay_place *at; (at = &replay->table[place])->record != NULL;) {
+        if (at->hash == hash && is_key(at->record, name, version))
             break;
         place = (place + 1) & (replay->table_size - 1);
     }
-    return place;
+    return &replay->table[place];
 }
 
 static int grow_table(struct replay *replay, struct error *error)
 {
     size_t size = 2 * replay->table_size;
-    struct replay_record **table = calloc(size, sizeof(struct replay_record *));
+    struct replay_place *table = calloc(size, sizeof(table[0]));
     if (!table)
         return error_memory(error);
     for (struct replay_record *at = replay->records; at; at = at->next) {
         size_t place = at->hash & (size - 1);
-        while (table[place] != NULL)
+        while (table[place].record != NULL)
             place = (place + 1) & (size - 1);
-        table[place] = at;
+        table[place] = (struct replay_place){at->hash, at};
     }
     free(replay->table);
     replay->table = table;
@@ -169,15 +171,18 @@ static struct replay_record *add_record(struct replay *replay, uint64_t hash,
 {
     if (2 * replay->record_count >= replay->table_size && grow_table(replay, error) < 0)
         return NULL;
-    struct replay_record *record = calloc(1, sizeof(*record));
-    if (!record || asprintf(&record->key, "%.*s %.*s", (int)name.size, name.text, (int)version.size,
-                            version.text) < 0) {
-        free(record);
+    size_t key_size = name.size + 1 + version.size;
+    struct replay_record *record = calloc(1, sizeof(*record) + key_size + 1);
+    if (!record) {
         error_memory(error);
         return NULL;
     }
+    memcpy(record->key, name.text, name.size);
+    record->key[name.size] = ' ';
+    memcpy(record->key + name.size + 1, version.text, version.size);
+    record->key_size = key_size;
     record->hash = hash;
-    replay->table[place_of(replay, hash, name, version)] = record;
+    *place_of(replay, hash, name, version) = (struct replay_place){hash, record};
     if (replay->last_record)
         replay->last_record->next = record;
     else
@@ -191,7 +196,7 @@ struct replay_record *replay_find_record(struct replay *replay, const char *name
 {
     struct number_text number = replay_number(version);
     struct entry_part parts[] = {{name, strlen(name)}, {number.text, strlen(number.text)}};
-    return replay->table[place_of(replay, hash_of(replay, parts[0], parts[1]), parts[0], parts[1])];
+    return place_of(replay, hash_of(replay, parts[0], parts[1]), parts[0], parts[1])->record;
 }
 
 static void keep_short(char *kept, size_t room, struct entry_part part)
@@ -208,7 +213,7 @@ static int note_record(struct replay *replay, uint64_t index, const struct entry
     struct entry_part version = entry_view_get(view, "version");
     struct entry_part digest = entry_view_text(view, "digest");
     uint64_t hash = hash_of(replay, name, version);
-    struct replay_record *record = replay->table[place_of(replay, hash, name, version)];
+    struct replay_record *record = place_of(replay, hash, name, version)->record;
     if (view->type == ENTRY_STATE && !record)
         return error_set(error, CODE_LOG, "it is about a record that was never sealed");
     if (view->type == ENTRY_STATE && !entry_part_is(digest, record->digest))

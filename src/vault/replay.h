@@ -19,14 +19,21 @@
 /* What the log says of one version of a record: the newest entry about it. */
 struct replay_record {
     struct replay_record *next; /* in the order in which they were sealed */
-    char *key;                  /* "NAME VERSION" */
-    uint64_t hash;
-    uint64_t index; /* of that entry */
+    uint64_t hash;              /* of the key */
+    uint64_t index;             /* of that entry */
     char digest[DIGEST_HEX_SIZE];
     char state[16];
     struct digest columns; /* SHA-256 of the clear columns as they are written */
     char kid[64];          /* of the app key that it is sealed to */
     bool found;            /* a row was compared with it */
+    size_t key_size;
+    char key[]; /* "NAME VERSION" */
+};
+
+/* The hash again, so that the records that are passed over need not be fetched. */
+struct replay_place {
+    uint64_t hash;
+    struct replay_record *record; /* NULL: free */
 };
 
 struct replay_signed {
@@ -54,7 +61,7 @@ struct replay {
 
     struct replay_record *records, *last_record;
     size_t record_count;
-    struct replay_record **table; /* by hash */
+    struct replay_place *table; /* by hash */
     size_t table_size;
     uint64_t seed;
 

@@ -28,9 +28,9 @@ bool vault_trusts(const struct vault *vault, const char *vkey)
     return vkey && note_key_parse(vkey, &key, &ignored) == 0 && trust_has(&vault->trust, &key);
 }
 
-int vault_make_trust_directory(const struct vault *vault, struct error *error)
+int vault_make_trust_directory(const struct config *config, struct error *error)
 {
-    const char *path = vault->config->trust;
+    const char *path = config->trust;
     const char *slash = strrchr(path, '/');
     auto_free char *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
     if (!directory)
@@ -47,8 +47,8 @@ static bool is_of(const char *line, size_t size, const struct note_key *key)
     uint64_t until;
     return size > 0 && *line != '#' &&
            trust_parse_line(line, size, &found, &until, &ignored) == 0 &&
-           strcmp(found.name, key->name) == 0 && found.spki_size == key->spki_size &&
-           memcmp(found.spki, key->spki, key->spki_size) == 0;
+           strcmp(found.name, key->name) == 0 && found.type == key->type &&
+           found.spki_size == key->spki_size && memcmp(found.spki, key->spki, key->spki_size) == 0;
 }
 
 /* The text with this line for a key, in the place of its first one or at the end; what else stands there stays. */
@@ -86,7 +86,7 @@ static int write_line(struct vault *vault, const struct note_key *key, const cha
                                error) < 0) {
         return -1;
     }
-    if (vault_make_trust_directory(vault, error) < 0 ||
+    if (vault_make_trust_directory(vault->config, error) < 0 ||
         with_line(&text, key, own, &changed, error) < 0 ||
         buffer_write_file(path, changed.data, changed.size, 0600, error) < 0)
         return error_prefix(error, "trust file");
@@ -107,8 +107,9 @@ static int check_key(const struct vault *vault, const char *vkey, struct note_ke
 static size_t place_of(const struct trust *trust, const struct note_key *key)
 {
     size_t i = 0;
-    while (i < trust->count && (trust->keys[i].spki_size != key->spki_size ||
-                                memcmp(trust->keys[i].spki, key->spki, key->spki_size) != 0))
+    while (i < trust->count &&
+           (trust->keys[i].type != key->type || trust->keys[i].spki_size != key->spki_size ||
+            memcmp(trust->keys[i].spki, key->spki, key->spki_size) != 0))
         i++;
     return i;
 }

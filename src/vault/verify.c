@@ -1,5 +1,6 @@
 /*
- * `audit verify` of a store: one pass over the entries, then records, apps and cards against what they said.
+ * `audit verify` of a store: one pass over the entries, then records, apps and cards against what they said.  The pass is made by two
+ * threads: this one reads the store, the relay's checks what was read; `replay` is the other's until the relay has ended.
  */
 #include "p11vault/vault/verify.h"
 
@@ -7,12 +8,14 @@
 #include <string.h>
 
 #include "p11vault/vault/grants.h"
+#include "relay.h"
 #include "replay.h"
 
 struct pass {
     struct vault *vault;
     struct replay replay;
     struct store_nodes *nodes;
+    struct relay *relay;
     json_t *key_entries; /* app → index of the entry that its row's app key stands on */
     json_t *waiting;     /* index as text → entry that grants trust and has met no row yet */
     uint64_t records;
@@ -34,15 +37,12 @@ static int take_checkpoint(void *context, uint64_t size, const char *note, struc
     return replay_checkpoint(&pass->replay, size, note, error);
 }
 
-static int check_nodes(struct pass *pass, struct error *error)
+static int check_nodes(const struct replay *replay, const struct relayed *entry,
+                       struct error *error)
 {
-    const struct replay *replay = &pass->replay;
     for (size_t i = 0; i < replay->node_count; i++) {
         const struct merkle_node *node = &replay->nodes[i];
-        struct digest stored;
-        if (store_nodes_next(pass->nodes, node->level, node->position, &stored, error) < 0)
-            return -1;
-        if (!digest_equal(&stored, &node->hash))
+        if (!digest_equal(&entry->nodes[i], &node->hash))
             return error_set(error, CODE_LOG,
                              "its bytes are not those that were hashed (node %u/%llu)", node->level,
                              (unsigned long long)node->position);
@@ -65,17 +65,17 @@ static bool is_subject(const struct store_filed *filed, const char *member,
 }
 
 /* A declaration is filed under the app of what it declares void; of a card or removal under nothing. */
-static bool is_void_subject(const struct pass *pass, const struct store_filed *filed,
+static bool is_void_subject(const struct replay *replay, const struct store_filed *filed,
                             const struct entry_view *view)
 {
     struct number_text number = replay_number(entry_view_number(view, "entry", -1));
-    const json_t *entry = json_object_get(pass->replay.granted, number.text);
+    const json_t *entry = json_object_get(replay->granted, number.text);
     const char *app = entry ? json_text(entry, "app") : NULL;
     return strcmp(filed->subject, app ? app : "") == 0;
 }
 
 /* What an entry is found by stands outside its hash: a changed one would hide an intent, for example. */
-static int check_filing(const struct pass *pass, const struct store_filed *filed,
+static int check_filing(const struct replay *replay, const struct store_filed *filed,
                         const struct entry_view *view, struct error *error)
 {
     static const char *const subjects[] = {
@@ -86,20 +86,50 @@ static int check_filing(const struct pass *pass, const struct store_filed *filed
         [ENTRY_RESTORED] = "root"};
     const char *subject = subjects[view->type];
     if (strcmp(filed->type, entry_type_name(view->type)) == 0 &&
-        (subject ? is_subject(filed, subject, view) : is_void_subject(pass, filed, view)))
+        (subject ? is_subject(filed, subject, view) : is_void_subject(replay, filed, view)))
         return 0;
     return error_set(error, CODE_LOG, "it is filed under another type or subject");
 }
 
-static int take_entry(void *context, const struct store_filed *filed, struct error *error)
+static int take_entry(void *context, const struct relayed *entry, struct error *error)
+{
+    struct replay *replay = context;
+    const struct store_filed *filed = &entry->filed;
+    struct entry_view view;
+    if (replay_read(replay, filed->text, filed->size, &view, error) < 0)
+        return -1;
+    if (check_nodes(replay, entry, error) < 0 || check_filing(replay, filed, &view, error) < 0)
+        return replay_bad_entry(filed->index, error);
+    return replay_take(replay, filed->text, filed->size, &view, error);
+}
+
+/* ---- reading ---- */
+
+#define UNWANTED 1 /* a check has failed */
+
+/* An entry completes its own node and, for each bit that is set at the end of its index, the one above. */
+static int read_entry(void *context, const struct store_filed *filed, struct error *error)
 {
     struct pass *pass = context;
-    struct entry_view view;
-    if (replay_read(&pass->replay, filed->text, filed->size, &view, error) < 0)
+    struct digest nodes[MERKLE_LEVELS];
+    unsigned level = 0;
+    do {
+        if (store_nodes_next(pass->nodes, level, filed->index >> level, &nodes[level], error) < 0)
+            return replay_bad_entry(filed->index, error);
+    } while ((filed->index >> level++ & 1) != 0);
+    const struct relayed entry = {.filed = *filed, .nodes = nodes, .node_count = level};
+    return relay_put(pass->relay, &entry) ? 0 : UNWANTED;
+}
+
+/* What a check finds stands before what the reader, who is ahead, could not read. */
+static int pass_entries(struct pass *pass, struct error *error)
+{
+    struct store *store = pass->vault->store;
+    if (store_nodes_open(store, &pass->nodes, error) < 0 ||
+        relay_start(take_entry, &pass->replay, &pass->relay, error) < 0)
         return -1;
-    if (check_nodes(pass, error) < 0 || check_filing(pass, filed, &view, error) < 0)
-        return replay_bad_entry(filed->index, error);
-    return replay_take(&pass->replay, filed->text, filed->size, &view, error);
+    int read = store_filed_each(store, 0, read_entry, pass, error);
+    return relay_end(pass->relay, error) < 0 || read < 0 ? -1 : replay_end(&pass->replay, error);
 }
 
 /* ---- what the entries said, against what the store holds ---- */
@@ -117,7 +147,7 @@ static int check_columns(const struct store_record *row, const struct replay_rec
     auto_free char *text = NULL;
     if (!columns || json_canonical(columns, &text, error) < 0)
         return bad_record(row, "its clear columns cannot be read", error);
-    struct digest digest = digest_of(text, strlen(text));
+    struct digest digest = digest_of_public(&(struct digest_part){text, strlen(text)}, 1);
     return digest_equal(&digest, &known->columns)
                ? 0
                : bad_record(row, "its clear columns are not those in the log", error);
@@ -141,7 +171,8 @@ static int check_row(void *context, const struct store_record *row, struct error
     if (strcmp(row->digest, known->digest) != 0)
         return bad_record(row, "its digest is not the one in the log", error);
     if (row->jwe) {
-        struct digest actual = digest_of(row->jwe, strlen(row->jwe));
+        struct digest actual =
+            digest_of_public(&(struct digest_part){row->jwe, strlen(row->jwe)}, 1);
         digest_hex(&actual, hex);
         if (strcmp(hex, row->digest) != 0)
             return bad_record(row, "its ciphertext is not the one that was sealed", error);
@@ -277,7 +308,7 @@ static int check_store(struct pass *pass, struct error *error)
     pass->key_entries = json_object();
     if (!pass->waiting || !pass->key_entries)
         return error_memory(error);
-    if (store_record_each(store, check_row, pass, error) != 0 ||
+    if (store_record_each_stored(store, check_row, pass, error) != 0 ||
         check_missing(&pass->replay, error) < 0 ||
         store_app_each(store, check_app, pass, error) != 0 ||
         store_card_each(store, check_card, pass, error) != 0 || check_granted(pass, error) < 0 ||
@@ -297,10 +328,8 @@ static int run(struct pass *pass, struct error *error)
     struct store *store = vault->store;
     if (replay_begin(&pass->replay, store_vault_id(store), vault->origin, &vault->trust, error) <
             0 ||
-        store_nodes_open(store, &pass->nodes, error) < 0 ||
         store_checkpoint_each(store, take_checkpoint, pass, error) != 0 ||
-        store_filed_each(store, 0, take_entry, pass, error) != 0 ||
-        replay_end(&pass->replay, error) < 0)
+        pass_entries(pass, error) < 0)
         return -1;
     return check_store(pass, error);
 }

@@ -31,6 +31,7 @@ FORMS = {
     "doctor": [((), WITH_CARD), ((JSON,), WITH_CARD)],
     "card list": [((), WITH_CARD), ((JSON,), WITH_CARD)],
     "card enroll": [((), WITH_CARD)],
+    "card export": [((), WITH_CARD)],
     "app add": [(("more", "--id", "1", "--origin", "{origin}", "--secret-file", "{secret}"),
                  WITH_BOTH)],
     "app list": [((), ENDS), ((JSON,), ENDS)],

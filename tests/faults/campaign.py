@@ -3,10 +3,10 @@
 
     campaign.py PROGRAMS SHIM [EVERY]
 
-For each task of the card room (enrol, use, sign; with an EC and with an RSA card) one run without a fault writes down
-which calls are made.  Then each of these calls is made to fail: by return values, before and after the real module has
-done it, by wrong lengths, stale handles, other bytes, a card that is pulled out, a logout by another program, a hang,
-the end of the process.  The first call of each function returns every value that PKCS#11 knows; calls after it of the
+For each task of the card room (enrol, use, sign, rekey; with an EC and with an RSA card) one run without a fault writes
+down which calls are made.  Then each of these calls is made to fail: by return values, before and after the real module
+has done it, by wrong lengths, stale handles, other bytes, a card that is pulled out, a logout by another program, a
+hang, the end of the process.  The first call of each function returns every value that PKCS#11 knows; calls after it of the
 same function go through the same code, and return those that cards do return.  EVERY n: only each nth of all these.
 
 After each run must hold: the fault was met; the room said what failed, with a code that is the card's and not ours; it was killed by
@@ -27,6 +27,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 
@@ -155,6 +157,7 @@ class Task:
             require(room.code == 0, f"ended with {room.code} and no word: {room.said}")
             return "done"
         code, text, hint = self.last = said
+        require(plan, f"fails without a fault: {said}")
         require(room.code == code, f"ended with {room.code} but said {code}")
         # A card that computes wrongly cannot be told from a record that was sealed wrongly: both are said.
         wrong = plan.endswith(":garbage") and "cannot be opened" in text and "the card may" in hint
@@ -283,7 +286,47 @@ class Sign(Task):
         self.end(room)
 
 
-TASKS = (Enrol, Open, Sign)
+class Rekey(Task):
+    """`app rekey`: another app key beside the old one; a key for each record, and one for what it becomes."""
+
+    name = "rekey"
+
+    def talk(self, room):
+        use = self.use()
+        opening = use.opening()
+        opening[3], opening[5] = "app rekey ads", use.count
+        use.set_intent(verb="app rekey", name="ads", origin="",
+                       seals=[name for _, name, _, _ in use.unlocks])
+        room.send("open", *opening)
+        self.log_in(room)
+        self.hear(room, "ready")
+        first = len(use.orders()) - len(use.tail())
+        tell(room, [*use.orders()[:first], use.recipient(), ["rekey"]])
+        record, jwk, kid, cards = self.hear(room, "made")
+        use.plant("app-key", digest=digest(record), jwk=json.loads(jwk), kid=kid,
+                  cards=json.loads(cards))
+        require(kid != self.facts.read_entry(self.facts.key_index)["kid"], "the same key")
+        tell(room, [*use.tail(), ["sign"]])
+        self.take_signature(room, use, self.facts.read_entry(self.facts.card_index)["sign"])
+        got, values = parse(room.keys.recv(65536))
+        require((got, values) == ("appkey", [jwk]), "what is issued is sealed to another key")
+        for number, name, _, jwe in use.unlocks:
+            require(unseal(jwe, self.take_key(room, number))["name"] == name, "another key")
+            fresh = self.take_key(room, use.count + number)
+            with contextlib.suppress(InvalidTag):
+                raise Broken(f"the old record opens with the new key: {unseal(jwe, fresh)}")
+        self.end(room)
+
+    def take_key(self, room, number):
+        """A key that is handed over when asked for."""
+        room.send("hand", number)
+        self.hear(room, "handed")
+        got, values = parse(room.keys.recv(65536))
+        require(got == "key" and values[0] == number, "another key")
+        return values[2]
+
+
+TASKS = (Enrol, Open, Sign, Rekey)
 
 
 def plans(calls):

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 WIDTH = 256
 RSA = b"\xffPKIX-RSA-PKCS#1v1.5"
+PSS = b"\xffPKIX-RSA-PSS-SHA256"
+PADDINGS = {RSA: padding.PKCS1v15(), PSS: padding.PSS(padding.MGF1(SHA256()), SHA256.digest_size)}
 
 
 class Refused(Exception):
@@ -51,23 +53,26 @@ class Key:
     def __init__(self, line):
         self.name, number, coded = line.split("+", 2)
         data = decode(coded)
-        self.spki = data[len(RSA):] if data.startswith(RSA) else data[1:]
-        if data.startswith(RSA):
+        self.padding = None
+        self.spki = data[1:]
+        for kind, how in PADDINGS.items():
+            if data.startswith(kind):
+                self.spki, self.padding = data[len(kind):], how
+        if self.padding:
             digest = hashlib.sha256(self.name.encode() + b"\n" + data).digest()
         else:
             require(data[0] == 2, "unknown type of key")
             digest = hashlib.sha256(self.spki).digest()
         self.id = digest[:4]
         require(self.id.hex() == number, "the id is not that of the key")
-        self.rsa = data.startswith(RSA)
         self.until = None
 
     def check(self, text, signature):
         """An exception unless this key has signed the text."""
         public = load_der_public_key(self.spki)
         try:
-            if self.rsa:
-                public.verify(signature, text, padding.PKCS1v15(), SHA256())
+            if self.padding:
+                public.verify(signature, text, self.padding, SHA256())
             else:
                 public.verify(signature, text, ec.ECDSA(SHA256()))
         except InvalidSignature as fault:

@@ -253,7 +253,7 @@ def test_no_signature_when(room, use, change, code, part, hint):
 
 def test_too_many_records(room, use):
     """More than a use may have."""
-    use.count = 4097
+    use.count = 16385
     room.send("open", *use.opening())
     room.refuses(FAULT, "too many records for one use")
 

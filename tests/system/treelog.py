@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.serialization import (Encoding, PublicFormat
 
 from sealing import canonical, new_key
 
-RSA_TYPE = b"\xffPKIX-RSA-PKCS#1v1.5"
+RSA_TYPES = {b"\xffPKIX-RSA-PKCS#1v1.5": padding.PKCS1v15(),
+             b"\xffPKIX-RSA-PSS-SHA256": padding.PSS(padding.MGF1(SHA256()), 32)}
 
 
 def leaf(entry):
@@ -68,10 +69,14 @@ class Signer:
         """Its line in a trust file."""
         return f"{self.name}+{self._id.hex()}+{base64.b64encode(b'%c' % 2 + self._spki).decode()}"
 
+    def sign_text(self, text):
+        """The bare signature."""
+        return self._private.sign(text.encode(), ec.ECDSA(SHA256()))
+
     def sign(self, leaves, origin=None):
         """A checkpoint over these leaves."""
         text = checkpoint(origin or self.name, leaves)
-        signature = self._private.sign(text.encode(), ec.ECDSA(SHA256()))
+        signature = self.sign_text(text)
         return f"{text}\n\u2014 {self.name} {base64.b64encode(self._id + signature).decode()}\n"
 
 
@@ -88,8 +93,8 @@ def verify_note(note, vkey):
     assert name == vkey.split("+")[0]
     how = (ec.ECDSA(SHA256()),)
     if key[0] == 0xff:
-        assert key.startswith(RSA_TYPE)
-        key, how = key[len(RSA_TYPE) - 1:], (padding.PKCS1v15(), SHA256())
+        [kind] = [kind for kind in RSA_TYPES if key.startswith(kind)]
+        key, how = key[len(kind) - 1:], (RSA_TYPES[kind], SHA256())
     else:
         assert key[0] == 2
     load_der_public_key(key[1:]).verify(base64.b64decode(coded)[4:], f"{text}\n".encode(), *how)

@@ -54,19 +54,36 @@ static inline struct signer signer_rsa(const char *name)
     return signer;
 }
 
+static inline struct signer signer_pss(const char *name)
+{
+    struct error error;
+    struct signer signer = signer_rsa(name);
+    assert_int_equal(note_key_use_pss(&signer.key, &error), 0);
+    return signer;
+}
+
 static inline void signer_drop(struct signer *signer)
 {
     EVP_PKEY_free(signer->private);
     signer->private = NULL;
 }
 
+/* What PSS signatures here have; a test may change it. */
+static int signer_salt = 32;
+
 static inline size_t signer_sign(const struct signer *signer, const char *text,
                                  uint8_t ret_signature[NOTE_SIGNATURE_MAX])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *parameters = NULL;
     size_t size = NOTE_SIGNATURE_MAX;
     assert_non_null(context);
-    assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, signer->private), 1);
+    assert_int_equal(EVP_DigestSignInit(context, &parameters, EVP_sha256(), NULL, signer->private),
+                     1);
+    if (signer->key.type == NOTE_RSA_PSS) {
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING), 1);
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, signer_salt), 1);
+    }
     assert_int_equal(
         EVP_DigestSign(context, ret_signature, &size, (const unsigned char *)text, strlen(text)),
         1);

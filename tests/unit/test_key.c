@@ -22,6 +22,31 @@ static int group_begin(void **state)
     return 0;
 }
 
+static int pss_group_begin(void **state)
+{
+    (void)state;
+    world_begin("-CKM_MD5,CKM_SHA256_RSA_PKCS,CKM_RSA_PKCS");
+    format("vault", &world.infos[0]);
+    return 0;
+}
+
+static int bare_group_begin(void **state)
+{
+    (void)state;
+    world_begin("-CKM_MD5,CKM_SHA256_RSA_PKCS,CKM_RSA_PKCS,CKM_SHA256_RSA_PKCS_PSS");
+    format("vault", &world.infos[0]);
+    return 0;
+}
+
+static int mute_group_begin(void **state)
+{
+    (void)state;
+    world_begin(
+        "-CKM_MD5,CKM_SHA256_RSA_PKCS,CKM_RSA_PKCS,CKM_SHA256_RSA_PKCS_PSS,CKM_RSA_PKCS_PSS");
+    format("vault", &world.infos[0]);
+    return 0;
+}
+
 static int poor_group_begin(void **state)
 {
     (void)state;
@@ -68,12 +93,16 @@ static EVP_PKEY *openssl_key(const struct public_key *public)
     return key;
 }
 
-static bool verifies(const struct card_key *key, const void *message, size_t size,
-                     const uint8_t *signature, size_t signature_size)
+static bool verifies(const struct card_key *key, enum key_padding padding, const void *message,
+                     size_t size, const uint8_t *signature, size_t signature_size)
 {
     EVP_PKEY *public = openssl_key(&key->public);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good = EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, public) == 1 &&
+    EVP_PKEY_CTX *parameters = NULL;
+    bool good = EVP_DigestVerifyInit(context, &parameters, EVP_sha256(), NULL, public) == 1 &&
+                (padding == KEY_PKCS1 ||
+                 (EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
+                  EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, 32) == 1)) &&
                 EVP_DigestVerify(context, signature, signature_size, message, size) == 1;
 
     EVP_MD_CTX_free(context);
@@ -148,8 +177,8 @@ static void ec_key_agrees_as_openssl_does(void **state)
     assert_code(card_agree(card, &key, peer, &untouched, &error), CODE_STOP, &error,
                 "uncompressed");
     assert_null(untouched);
-    assert_code(card_sign(card, &key, "a", 1, signature, &size, &error), CODE_CONFIG, &error,
-                "may not sign");
+    assert_code(card_sign(card, &key, KEY_PKCS1, "a", 1, signature, &size, &error), CODE_CONFIG,
+                &error, "may not sign");
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(ours);
     EVP_PKEY_free(theirs);
@@ -196,12 +225,13 @@ static void rsa_key_decrypts_oaep(void **state)
 static void signatures_verify(void **state)
 {
     static const char message[] = "p11vault checkpoint\n";
-    static const enum key_type types[] = {KEY_EC_P256, KEY_RSA};
+    static const enum key_type types[] = {KEY_EC_P256, KEY_RSA, KEY_RSA};
+    static const enum key_padding paddings[] = {KEY_PKCS1, KEY_PKCS1, KEY_PSS};
     auto_of(card_free) struct card *card = logged_in();
     struct error error = {0};
 
     (void)state;
-    for (size_t t = 0; t < 2; t++) {
+    for (size_t t = 0; t < 3; t++) {
         struct card_key key;
 
         assert_done(card_make_key(card, types[t], 3072, KEY_SIGNS, "signs", &key, &error), &error);
@@ -212,12 +242,13 @@ static void signatures_verify(void **state)
             uint8_t signature[512];
             size_t size = 0;
 
-            assert_done(
-                card_sign(card, &key, message, i % sizeof(message), signature, &size, &error),
-                &error);
-            assert_true(verifies(&key, message, i % sizeof(message), signature, size));
+            assert_done(card_sign(card, &key, paddings[t], message, i % sizeof(message), signature,
+                                  &size, &error),
+                        &error);
+            assert_true(verifies(&key, paddings[t], message, i % sizeof(message), signature, size));
             signature[size - 1] ^= 1;
-            assert_false(verifies(&key, message, i % sizeof(message), signature, size));
+            assert_false(
+                verifies(&key, paddings[t], message, i % sizeof(message), signature, size));
         }
     }
 }
@@ -232,9 +263,50 @@ static void rsa_signs_without_the_combined_mechanism(void **state)
 
     (void)state;
     assert_done(card_make_key(card, KEY_RSA, 2048, KEY_SIGNS, "signs", &key, &error), &error);
-    assert_done(card_sign(card, &key, "abc", 3, signature, &size, &error), &error);
+    assert_done(card_sign(card, &key, KEY_PKCS1, "abc", 3, signature, &size, &error), &error);
     assert_int_equal(size, 256);
-    assert_true(verifies(&key, "abc", 3, signature, size));
+    assert_true(verifies(&key, KEY_PKCS1, "abc", 3, signature, size));
+}
+
+/* The state says which padding is there; of PSS the combined mechanism, or the bare one alone. */
+static void the_padding_is_found(void **state)
+{
+    const enum key_padding *wanted = *state;
+    auto_of(card_free) struct card *card = logged_in();
+    enum key_padding padding = KEY_PSS;
+    struct card_key key;
+    uint8_t signature[512];
+    size_t size = 0;
+    struct error error = {0};
+
+    assert_done(card_make_key(card, KEY_EC_P256, 0, KEY_SIGNS, "ec", &key, &error), &error);
+    assert_done(card_find_padding(card, &key, &padding, &error), &error);
+    assert_int_equal(padding, KEY_PKCS1);
+    assert_done(card_make_key(card, KEY_RSA, 2048, KEY_SIGNS, "rsa", &key, &error), &error);
+    assert_done(card_find_padding(card, &key, &padding, &error), &error);
+    assert_int_equal(padding, *wanted);
+    assert_done(card_sign(card, &key, padding, "abc", 3, signature, &size, &error), &error);
+    assert_true(verifies(&key, padding, "abc", 3, signature, size));
+    assert_false(
+        verifies(&key, padding == KEY_PSS ? KEY_PKCS1 : KEY_PSS, "abc", 3, signature, size));
+    if (padding == KEY_PSS)
+        assert_code(card_sign(card, &key, KEY_PKCS1, "abc", 3, signature, &size, &error), CODE_CARD,
+                    &error, "C_SignInit failed: CKR_MECHANISM_INVALID");
+    else
+        assert_done(card_sign(card, &key, KEY_PSS, "abc", 3, signature, &size, &error), &error);
+}
+
+static void no_padding_is_an_error(void **state)
+{
+    auto_of(card_free) struct card *card = logged_in();
+    enum key_padding padding;
+    struct card_key key;
+    struct error error = {0};
+
+    (void)state;
+    assert_done(card_make_key(card, KEY_RSA, 2048, KEY_SIGNS, "rsa", &key, &error), &error);
+    assert_code(card_find_padding(card, &key, &padding, &error), CODE_CARD, &error,
+                "C_SignInit failed: CKR_MECHANISM_INVALID");
 }
 
 static void best_type_is_what_the_card_can_use(void **state)
@@ -439,10 +511,14 @@ static void contradicting_public_halves_are_unreadable(void **state)
 int main(void)
 {
     static bool poor = true;
+    static const enum key_padding pkcs1 = KEY_PKCS1, pss = KEY_PSS;
+    static void *const padding_pkcs1 = (void *)(uintptr_t)&pkcs1;
+    static void *const padding_pss = (void *)(uintptr_t)&pss;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ec_key_agrees_as_openssl_does),
         cmocka_unit_test(rsa_key_decrypts_oaep),
         cmocka_unit_test(signatures_verify),
+        cmocka_unit_test_prestate(the_padding_is_found, padding_pkcs1),
         cmocka_unit_test(best_type_is_what_the_card_can_use),
         cmocka_unit_test(make_refuses),
         cmocka_unit_test(keys_are_found_by_uri),
@@ -453,9 +529,21 @@ int main(void)
     const struct CMUnitTest poor_tests[] = {
         cmocka_unit_test(rsa_signs_without_the_combined_mechanism),
         cmocka_unit_test_prestate(best_type_is_what_the_card_can_use, &poor),
+        cmocka_unit_test_prestate(the_padding_is_found, padding_pkcs1),
+    };
+    const struct CMUnitTest pss_tests[] = {
+        cmocka_unit_test_prestate(the_padding_is_found, padding_pss),
+    };
+    const struct CMUnitTest mute_tests[] = {
+        cmocka_unit_test(no_padding_is_an_error),
     };
     int failed = cmocka_run_group_tests_name("key", tests, group_begin, world_end);
 
-    return failed +
-           cmocka_run_group_tests_name("key, poor card", poor_tests, poor_group_begin, world_end);
+    failed +=
+        cmocka_run_group_tests_name("key, poor card", poor_tests, poor_group_begin, world_end);
+    failed += cmocka_run_group_tests_name("key, PSS only", pss_tests, pss_group_begin, world_end);
+    failed +=
+        cmocka_run_group_tests_name("key, bare PSS only", pss_tests, bare_group_begin, world_end);
+    return failed + cmocka_run_group_tests_name("key, no RSA signature", mute_tests,
+                                                mute_group_begin, world_end);
 }

@@ -22,7 +22,7 @@
 #define TEXT "example\n17\nnot a root\n"
 #define DASH "\xe2\x80\x94 "
 
-static struct signer ec, other, rsa;
+static struct signer ec, other, rsa, pss;
 
 static int set_up(void **state)
 {
@@ -30,6 +30,7 @@ static int set_up(void **state)
     ec = signer_ec(NAME);
     other = signer_ec(NAME);
     rsa = signer_rsa(NAME);
+    pss = signer_pss(NAME);
     return 0;
 }
 
@@ -39,6 +40,7 @@ static int tear_down(void **state)
     signer_drop(&ec);
     signer_drop(&other);
     signer_drop(&rsa);
+    signer_drop(&pss);
     return 0;
 }
 
@@ -199,6 +201,7 @@ static void test_vkey_round_trip(void **state)
     signer_name(&large, longest);
     round_trip(&ec.key);
     round_trip(&rsa.key);
+    round_trip(&pss.key);
     round_trip(&large.key);
     signer_drop(&large);
 }
@@ -412,13 +415,15 @@ static void test_sign_and_verify(void **state)
     (void)state;
     auto_free char *by_ec = signer_note(&ec, TEXT);
     auto_free char *by_rsa = signer_note(&rsa, TEXT);
-    const struct note_key keys[] = {other.key, rsa.key, ec.key};
+    auto_free char *by_pss = signer_note(&pss, TEXT);
+    const struct note_key keys[] = {other.key, rsa.key, ec.key, pss.key};
     static const char start[] = TEXT "\n" DASH NAME " ";
     struct error error = {0};
     size_t size = 0;
     assert_memory_equal(by_ec, start, sizeof(start) - 1);
     accept_with(by_ec, keys, 3, &keys[2]);
     accept_with(by_rsa, keys, 3, &keys[1]);
+    accept_with(by_pss, keys, 4, &keys[3]);
     /* Who signed need not be asked. */
     assert_int_equal(note_verify(by_ec, strlen(by_ec), keys, 3, &size, NULL, &error), 0);
     assert_int_equal(size, strlen(TEXT));
@@ -462,6 +467,7 @@ static void test_every_byte_counts(void **state)
     (void)state;
     flip_every_byte(&ec);
     flip_every_byte(&rsa);
+    flip_every_byte(&pss);
 }
 
 static void test_unknown_keys(void **state)
@@ -528,6 +534,36 @@ static void test_keys_with_one_id(void **state)
     const struct note_key keys[] = {twin, ec.key};
     accept_with(note, keys, 2, &keys[1]);
     refuse_with(note, strlen(note), keys, 1, NULL);
+}
+
+/* Type and id say which padding; of one key the other padding's signature is none, nor is one with another salt. */
+static void test_pss(void **state)
+{
+    (void)state;
+    static const char before[] = NAME "\n\xffPKIX-RSA-PSS-SHA256";
+    const struct digest_part parts[] = {{before, sizeof(before) - 1}, {pss.spki, pss.spki_size}};
+    struct error error = {0};
+    struct note_key both = pss.key, renamed;
+    auto_free char *other_padding = NULL;
+    uint8_t signature[NOTE_SIGNATURE_MAX];
+    assert_int_equal(pss.key.type, NOTE_RSA_PSS);
+    assert_int_equal(pss.key.id, id_from(digest_of_parts(parts, 2)));
+    assert_int_equal(note_key_make(NAME, pss.spki, pss.spki_size, &both, &error), 0);
+    assert_int_not_equal(both.id, pss.key.id);
+    pss.key.type = NOTE_RSA;
+    size_t size = signer_sign(&pss, TEXT, signature);
+    pss.key.type = NOTE_RSA_PSS;
+    assert_int_equal(note_compose(TEXT, &pss.key, signature, size, &other_padding, &error), 0);
+    refuse_with(other_padding, strlen(other_padding), &pss.key, 1, NULL);
+    signer_salt = 20;
+    auto_free char *other_salt = signer_note(&pss, TEXT);
+    signer_salt = 32;
+    refuse_with(other_salt, strlen(other_salt), &pss.key, 1, NULL);
+    assert_int_equal(note_key_rename(&pss.key, "other", &renamed, &error), 0);
+    assert_int_equal(renamed.type, NOTE_RSA_PSS);
+    assert_string_equal(renamed.name, "other");
+    assert_int_equal(note_key_use_pss(&ec.key, &error), -1);
+    assert_string_equal(error.text, "signing key: only an RSA key signs by PSS");
 }
 
 /* A signature by ECDSA does not become one by RSA, nor does the digest. */
@@ -689,6 +725,7 @@ int main(void)
         cmocka_unit_test(test_known_key_that_fails),
         cmocka_unit_test(test_keys_with_one_id),
         cmocka_unit_test(test_signature_of_the_other_kind),
+        cmocka_unit_test(test_pss),
         cmocka_unit_test(test_number_of_signatures),
         cmocka_unit_test(test_malformed_notes),
         cmocka_unit_test(test_sizes),

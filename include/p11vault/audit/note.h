@@ -2,7 +2,8 @@
  * note.h: C2SP signed notes and their verifier keys (c2sp.org/signed-note), for keys that live on cards.
  *
  * ECDSA, P-256 and P-384: type 0x02, signature ASN.1 DER over SHA-256 of the text, key ID SHA-256(SPKI)[:4].
- * RSA: type 0xff "PKIX-RSA-PKCS#1v1.5" as Rekor v2 uses it, key ID SHA-256(name, LF, type, SPKI)[:4].
+ * RSA: type 0xff "PKIX-RSA-PKCS#1v1.5" as Rekor v2 uses it, key ID SHA-256(name, LF, type, SPKI)[:4]; and for cards that do PSS only, type
+ * 0xff "PKIX-RSA-PSS-SHA256", which is ours: SHA-256, MGF1 with SHA-256, 32 bytes of salt.
  * A verifier key ("vkey") is NAME+HEXID+BASE64(type || SPKI).
  */
 #ifndef P11VAULT_AUDIT_NOTE_H
@@ -20,7 +21,7 @@
 #define NOTE_SIGNATURE_MAX 512
 #define NOTE_SIGNATURES_MAX 16
 
-enum note_key_type { NOTE_ECDSA, NOTE_RSA };
+enum note_key_type { NOTE_ECDSA, NOTE_RSA, NOTE_RSA_PSS };
 
 struct note_key {
     char name[NOTE_NAME_MAX];
@@ -33,6 +34,12 @@ struct note_key {
 /* From a name and a public key: fills the id.  CODE_STOP for a key that is neither P-256, P-384 nor RSA 2048 to 4096. */
 int note_key_make(const char *name, const uint8_t *spki, size_t spki_size, struct note_key *ret_key,
                   struct error *error);
+
+/* The RSA key signs by PSS: its type and id are others.  CODE_STOP for a key that is none. */
+int note_key_use_pss(struct note_key *key, struct error *error);
+/* The same key under another name.  CODE_STOP for what is none. */
+int note_key_rename(const struct note_key *key, const char *name, struct note_key *ret_key,
+                    struct error *error);
 
 /* A vkey line and back. */
 int note_key_parse(const char *vkey, struct note_key *ret_key, struct error *error);

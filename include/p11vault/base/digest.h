@@ -29,7 +29,7 @@ struct digest digest_of(const void *bytes, size_t size);
 
 /*
  * The same for bytes that are no secret, such as those of the log: what is needed for it is made once and kept, with a rest of
- * what was hashed last in it.  For one thread.
+ * what was hashed last in it.  For one thread at a time.
  */
 struct digest digest_of_public(const struct digest_part *parts, size_t count);
 

@@ -52,6 +52,28 @@ int front_enroll(struct front *front, const char *uri, const char *key,
                  struct front_enrolled *ret_enrolled, struct error *error);
 
 /*
+ * What a card says of itself for who enrols it where it is not (docs/formats.md), signed by its own signing key: both keys are found or
+ * made, and the one that unwraps is proved, as at an enrolment.  `front` needs no vault.  The caller frees the text.
+ */
+int front_export_card(struct front *front, const char *uri, const char *key, char **ret_text,
+                      char ret_fingerprint[NOTE_FINGERPRINT_SIZE], struct error *error);
+
+/* Such a text, read and its signature checked. */
+struct front_export {
+    json_t *card; /* the members of its entry, but for those of the enrolment */
+    char fingerprint[NOTE_FINGERPRINT_SIZE]; /* which a person has compared */
+};
+void front_export_clear(struct front_export *export);
+/* CODE_CONFIG when the file cannot be read, CODE_STOP when it is no export or not signed by the card it is about. */
+int front_read_export(const char *path, struct front_export *ret_export, struct error *error);
+/*
+ * Enrols the card that a text is about: a card that is trusted and here signs for it, and its person sees the fingerprint in the PIN's
+ * prompt.  Nobody has proved here that the key unwraps.  CODE_USAGE when the card is trusted already.
+ */
+int front_enroll_export(struct front *front, const struct front_export *export,
+                        struct error *error);
+
+/*
  * Trusts a card no more, with all of its keys: what it signs counts no further (vault_trust_end), and every app that it opens is sealed
  * anew to the others, one login to another card each; `told` is called for every app that is done.  With `lost` what it could open is marked exposed.  A run that was broken off can be done again.
  * CODE_CONFIG when no other card is left.

@@ -7,8 +7,8 @@
  * conversation, which state follows and what its fields are; both ends check every message against it and end the
  * conversation on one that is not allowed now.
  *
- *   front → card       list format enroll open try checkpoint extends entry recipient make app rewrap rekey unlock sign hand again end
- *   card → front       found listed formatted trying tried enrolled ready made rewrapped signed sealed handed fail
+ *   front → card       list format enroll export open try checkpoint extends entry recipient make app rewrap rekey unlock sign hand again end
+ *   card → front       found listed formatted trying tried enrolled exported ready made rewrapped signed sealed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal login connect shut record slot step take pass reseal end
  *   exchange → front   typed dialog came connected want offer issued content resealed outcome fail
@@ -67,6 +67,7 @@ enum message_type {
     MESSAGE_LIST = 1,   /* module */
     MESSAGE_FORMAT,     /* module, directory for PIN files, label: a SoftHSM card */
     MESSAGE_ENROLL,     /* module, URI, PIN source, purpose, kind of key, origin, trust file */
+    MESSAGE_EXPORT,     /* module, URI, PIN source, purpose, kind of key: what the card says of itself, signed */
     MESSAGE_OPEN,       /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
     MESSAGE_CHECKPOINT, /* newest note ("" for none), frontier: 32 bytes a node */
     MESSAGE_EXTENDS,    /* consistency proof from the head that the card keeps, when that is older than the newest note */
@@ -87,6 +88,7 @@ enum message_type {
     MESSAGE_LISTED,     /* how many */
     MESSAGE_FORMATTED,  /* serial, label */
     MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint, the head on the card */
+    MESSAGE_EXPORTED,   /* serial, what it says (JSON), signature, fingerprint */
     MESSAGE_READY,      /* serial, label, the head on the card ("": none) */
     MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
     MESSAGE_REWRAPPED,  /* SHA-256 of the app key record (hex), public JWK, kid, kids of its cards (JSON array) */

@@ -91,10 +91,19 @@ int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash h
 int card_agree(struct card *card, const struct card_key *key, const uint8_t *peer,
                struct secret **ret_shared, struct error *error);
 
+/* RSA: PKCS#1 v1.5, or PSS with MGF1 and 32 bytes of salt; SHA-256 either way.  EC: of no matter. */
+enum key_padding { KEY_PKCS1, KEY_PSS };
+
+/* Signs a message: ECDSA over SHA-256 with either curve, as ASN.1 DER (Ecdsa-Sig-Value); RSA with the padding. */
+int card_sign(struct card *card, const struct card_key *key, enum key_padding padding,
+              const void *message, size_t size, uint8_t ret_signature[KEY_SIGNATURE_MAX],
+              size_t *ret_size, struct error *error);
+
 /*
- * Signs a message: ECDSA over SHA-256 with either curve, as ASN.1 DER (Ecdsa-Sig-Value); RSA: PKCS#1 v1.5 with SHA-256.
+ * Which padding this key signs with, by one signature over a text that stands for nothing: PKCS#1 v1.5, or PSS where the card does not begin
+ * that with this key.  For EC nothing is signed.  CODE_CARD when it does neither.
  */
-int card_sign(struct card *card, const struct card_key *key, const void *message, size_t size,
-              uint8_t ret_signature[KEY_SIGNATURE_MAX], size_t *ret_size, struct error *error);
+int card_find_padding(struct card *card, const struct card_key *key, enum key_padding *ret_padding,
+                      struct error *error);
 
 #endif

@@ -13,6 +13,7 @@
 #ifndef P11VAULT_SEAL_APPKEY_H
 #define P11VAULT_SEAL_APPKEY_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,13 @@ struct appkey_card {
     struct jwk key;
     enum appkey_alg alg;
 };
+
+/*
+ * Reads one from the members "jwk", "alg" and "kid" of what is said of a card; *ret_kid (may be NULL) is its thumbprint.  CODE_STOP when
+ * one of them is missing or malformed, or they do not belong together.
+ */
+int appkey_card_read(const json_t *said, struct appkey_card *ret_card,
+                     char ret_kid[THUMBPRINT_SIZE], struct error *error);
 
 /* One recipient as read: what the card must do. */
 struct appkey_recipient {

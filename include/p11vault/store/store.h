@@ -195,8 +195,13 @@ int store_record_destroy_previous(struct store *store, const char *name, int64_t
 /* The newest version of a name in a state (NULL: in any).  The caller clears the row. */
 int store_record_get(struct store *store, const char *name, const char *state,
                      struct store_record *ret_record, bool *ret_found, struct error *error);
+/* By name and version; or as they lie in the file, which is faster where there are many. */
 int store_record_each(struct store *store,
                       int (*each)(void *context, const struct store_record *, struct error *),
                       void *context, struct error *error);
+int store_record_each_stored(struct store *store,
+                             int (*each)(void *context, const struct store_record *,
+                                         struct error *),
+                             void *context, struct error *error);
 
 #endif

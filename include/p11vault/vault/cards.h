@@ -35,6 +35,10 @@ void vault_card_clear(struct vault_card *card);
 int vault_card_find(struct vault *vault, const struct signed_head *head, const char *serial,
                     struct vault_card *ret_card, struct error *error);
 
+/* Whether a checkpoint here is by this entry's signing key: a card that was enrolled by its export has been used then. */
+int vault_card_has_signed(struct vault *vault, const json_t *entry, bool *ret_signed,
+                          struct error *error);
+
 /*
  * The index of the newest entry by which a lost card that opened the app was removed: what was sealed before it is exposed until it is
  * renewed or ended at the provider.  *ret_exposed false: there is none.

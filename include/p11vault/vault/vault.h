@@ -49,8 +49,8 @@ DEFINE_CLEANUP(struct vault, vault_free);
 
 /* Whether this verifier key, as text, is one of the open vault's trusted keys and of no card that was removed. */
 bool vault_trusts(const struct vault *vault, const char *vkey);
-/* The directory of the trust file, which holds what this machine remembers of the vault. */
-int vault_make_trust_directory(const struct vault *vault, struct error *error);
+/* The directory of the trust file, which holds what this machine remembers of vaults and cards. */
+int vault_make_trust_directory(const struct config *config, struct error *error);
 
 /* Reads the trust file into the open vault; none is fine. */
 int vault_trust_read(struct vault *vault, struct error *error);
@@ -74,6 +74,12 @@ int vault_new_use(char ret_use[USE_SIZE], struct error *error);
  */
 int vault_lock(struct vault *vault, const char *name, const char *what, int *ret_descriptor,
                struct error *error);
+/*
+ * The same on "app-NAME": whatever is opened or sealed with an app's key is so by a process that shares this lock, from before it reads
+ * which key that is until what it sealed is in the store; who gives the app another key has the lock alone.  CODE_BUSY.
+ */
+int vault_lock_app(struct vault *vault, const char *app, bool alone, int *ret_descriptor,
+                   struct error *error);
 /* Removes the file of a lock that is held and will not be needed again (a use's). */
 void vault_lock_forget(struct vault *vault, const char *name);
 
