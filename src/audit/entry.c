@@ -192,6 +192,15 @@ static const struct schema schemas[] = {
         MAY("hook", TEXT), /* a program */
         END
     }},
+    [ENTRY_RESTORED] = {"restored", true, { /* one that nobody signed would excuse a rollback */
+        MUST("vault", ID),
+        MUST("size", COUNT), /* of the head that was lost */
+        MUST("root", HASH),
+        ONE_OF("seen", "machine file card"), /* who knew it */
+        MAY("card", TEXT), /* serial number */
+        MUST("use", ID),
+        END
+    }},
 };
 /* clang-format on */
 

@@ -44,7 +44,7 @@ int entry_check_members(const json_t *object, const struct member *members, cons
                         size_t *count, struct error *error);
 
 /* entry.c: the members that every entry has, and those of a type. */
-#define ENTRY_TYPES 12
+#define ENTRY_TYPES 13
 extern const struct member *const entry_common;
 const struct member *entry_members(unsigned type);
 

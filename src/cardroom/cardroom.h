@@ -29,6 +29,7 @@
 struct granting {
     uint64_t index;
     bool own;
+    bool gives_up; /* it names the head that the card keeps as lost */
 };
 
 /* A record this use is to open. */
@@ -45,6 +46,15 @@ struct locked_record {
 struct slot {
     bool made;
     struct ec_point epk;
+};
+
+/* The newest head of the log that the card keeps (anchor.c). */
+enum anchor_state { ANCHOR_UNPROVED, ANCHOR_HELD, ANCHOR_FORKED }; /* in the log as told */
+struct anchor {
+    bool found;
+    struct checkpoint head;
+    int64_t time; /* when it was written, in seconds since 1970 */
+    enum anchor_state state;
 };
 
 struct cardroom {
@@ -67,6 +77,7 @@ struct cardroom {
     struct merkle_frontier frontier;
     struct granting granting[GRANTING_MAX];
     size_t granting_count;
+    struct anchor anchor;
     char (*batch_uses)[USE_TEXT_SIZE]; /* of a batch's intents */
     size_t batch_count;                /* 0: the use has an intent of its own */
 
@@ -125,6 +136,21 @@ int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct fi
 bool cardroom_is_vouched_for(const struct cardroom *room, const json_t *entry);
 /* Everything behind the head may be signed. */
 int cardroom_check_tail(const struct cardroom *room, struct error *error);
+
+/* The head on the card (anchor.c): read after the login, with its text for the front; "" when there is none. */
+int cardroom_anchor_read(struct cardroom *room, char ret_text[CHECKPOINT_TEXT_MAX],
+                         struct error *error);
+/* To be called when the log as told has grown. */
+void cardroom_anchor_meet(struct cardroom *room);
+int cardroom_extends(struct cardroom *room, const struct message *order, struct error *error);
+/* CODE_LOG when the log as told does not contain it: the store was rolled back, or the log was forked. */
+int cardroom_anchor_check(const struct cardroom *room, struct error *error);
+/* Whether an entry names it as lost: then the log may be signed without it. */
+bool cardroom_anchor_is_named(const struct cardroom *room, const json_t *entry);
+/* Behind the signature, when it is due.  A failure costs nothing but the anchor: the code is CODE_DONE without one. */
+void cardroom_anchor_write(struct cardroom *room, struct error *ret_failure);
+/* "card", "weak" (the card's objects are files of this machine) or "none". */
+const char *cardroom_anchor_kind(const struct cardroom *room);
 
 /* App keys (appkeys.c). */
 int cardroom_recipient(struct cardroom *room, const struct message *order, struct error *error);

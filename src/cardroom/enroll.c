@@ -182,7 +182,7 @@ static int keep_signing_key(struct cardroom *room, const struct card_key *key, s
 }
 
 static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg alg,
-                struct error *error)
+                const char *anchor, struct error *error)
 {
     const struct card_info *info = card_info(room->card);
     auto_json json_t *json = NULL;
@@ -195,7 +195,7 @@ static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg al
     return channel_send(room->inside.front, MESSAGE_ENROLLED, error, TEXT(info->serial),
                         TEXT(info->label), TEXT(info->model), TEXT(info->manufacturer),
                         TEXT(room->own_card_kid), TEXT(text), TEXT(appkey_alg_name(alg)),
-                        TEXT(vkey), TEXT(fingerprint));
+                        TEXT(vkey), TEXT(fingerprint), TEXT(anchor));
 }
 
 int cardroom_check_kind(const char *kind, struct error *error)
@@ -228,13 +228,15 @@ int cardroom_enroll(struct cardroom *room, const struct message *order, struct e
     char kind[KIND_SIZE];
     struct card_uri uri;
     struct own_keys keys;
+    char anchor[CHECKPOINT_TEXT_MAX];
     (void)snprintf(kind, sizeof(kind), "%s", message_text(order, 4));
     /* Before the login: nobody is asked for a PIN in vain. */
     if (cardroom_check_kind(message_text(order, 4), error) < 0 ||
         card_uri_parse(message_text(order, 1), &uri, error) < 0 ||
         cardroom_enroll_begin(room, order, &uri, message_text(order, 5), message_text(order, 6),
                               error) < 0 ||
+        cardroom_anchor_read(room, anchor, error) < 0 ||
         cardroom_take_keys(room, &uri, kind, &keys, error) < 0)
         return -1;
-    return tell(room, &keys.jwk, keys.alg, error);
+    return tell(room, &keys.jwk, keys.alg, anchor, error);
 }

@@ -179,6 +179,7 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
 {
     auto_free struct card_uri *uris = calloc(URIS_MAX, sizeof(*uris));
     size_t uri_count = 0;
+    char anchor[CHECKPOINT_TEXT_MAX];
     if (!uris)
         return error_memory(error);
     room->count = message_number(order, 4);
@@ -198,10 +199,11 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
         parse_uris(message_text(order, 1), uris, &uri_count, error) < 0 ||
         module_load(message_text(order, 0), &room->module, error) < 0 ||
         open_card(room, uris, uri_count, error) < 0 ||
-        cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error) < 0)
+        cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error) < 0 ||
+        cardroom_anchor_read(room, anchor, error) < 0)
         return -1;
     return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial),
-                        TEXT(room->label));
+                        TEXT(room->label), TEXT(anchor));
 }
 
 /* enroll, export: module, URI, PIN source, purpose, kind of key */

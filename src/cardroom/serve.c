@@ -15,19 +15,24 @@ static int sign_and_unwrap(struct cardroom *room, struct error *error)
 {
     auto_free char *note = NULL;
     uint64_t size;
+    struct error failure;
     if (cardroom_check_tail(room, error) < 0 || cardroom_sign(room, &note, &size, error) < 0)
         return -1;
     if (!room->app_made && !room->app_rewrapped && room->app_record &&
         cardroom_unwrap(room, error) < 0)
         return -1;
+    cardroom_anchor_write(room, &failure);
+    const char *kind = cardroom_anchor_kind(room);
     card_logout(room->card);
     card_free(TAKE(room->card));
     module_free(TAKE(room->module));
     scrub_stack_and_registers();
     log_info("logged out, module finalised");
-    return channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size)) < 0
-               ? -1
-               : cardroom_tell_sealed(room, error);
+    if (channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size),
+                     TEXT(kind), NUMBER(room->anchor.head.size),
+                     TEXT(failure.code == CODE_DONE ? "" : failure.text)) < 0)
+        return -1;
+    return cardroom_tell_sealed(room, error);
 }
 
 /* A slot's key: its private half exists only until the public half is known. */
@@ -84,6 +89,8 @@ static int carry_out(struct cardroom *room, const struct message *order, struct 
     switch (order->type) {
     case MESSAGE_CHECKPOINT:
         return cardroom_checkpoint(room, order, error);
+    case MESSAGE_EXTENDS:
+        return cardroom_extends(room, order, error);
     case MESSAGE_ENTRY:
         return cardroom_entry(room, order, error);
     case MESSAGE_RECIPIENT:

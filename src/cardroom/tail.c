@@ -54,6 +54,7 @@ int cardroom_checkpoint(struct cardroom *room, const struct message *order, stru
                   (unsigned long long)room->head.size);
         return error_hint(error, "p11vault audit verify");
     }
+    cardroom_anchor_meet(room);
     return 0;
 }
 
@@ -65,6 +66,12 @@ static bool is_removal_asked_for(const struct cardroom *room, const json_t *entr
            strcmp(room->purpose + strlen(verb), json_text(entry, "card")) == 0;
 }
 
+/* The person typed the PIN to go on from an older store. */
+static bool is_acceptance_asked_for(const struct cardroom *room)
+{
+    return strcmp(room->purpose, "audit accept an older log") == 0;
+}
+
 static bool is_own(const struct cardroom *room, enum entry_type type, const json_t *entry)
 {
     const char *app = json_text(entry, "app");
@@ -74,6 +81,8 @@ static bool is_own(const struct cardroom *room, enum entry_type type, const json
                                : cardroom_is_vouched_for(room, entry);
     if (type == ENTRY_REMOVAL)
         return is_removal_asked_for(room, entry);
+    if (type == ENTRY_RESTORED)
+        return is_acceptance_asked_for(room);
     bool makes_key = room->app_made || room->app_rewrapped || room->app_rekeyed;
     if (!makes_key || !app || strcmp(app, room->app) != 0)
         return false;
@@ -93,7 +102,9 @@ static int note_granting(struct cardroom *room, uint64_t index, enum entry_type 
 {
     if (room->granting_count == GRANTING_MAX)
         return error_set(error, CODE_LOG, "too many unsigned entries that grant trust");
-    room->granting[room->granting_count++] = (struct granting){index, is_own(room, type, entry)};
+    bool own = is_own(room, type, entry);
+    bool gives_up = own && type == ENTRY_RESTORED && cardroom_anchor_is_named(room, entry);
+    room->granting[room->granting_count++] = (struct granting){index, own, gives_up};
     return 0;
 }
 
@@ -215,6 +226,7 @@ int cardroom_entry(struct cardroom *room, const struct message *order, struct er
         return error_prefix(error, "entry %llu", (unsigned long long)index);
     struct digest leaf = merkle_leaf(bytes->bytes, bytes->size);
     merkle_append(&room->frontier, &leaf, NULL, &nodes);
+    cardroom_anchor_meet(room);
     if (entry_grants_trust(type))
         return note_granting(room, index, type, entry, error);
     if (type == ENTRY_VOID)
@@ -250,6 +262,8 @@ int cardroom_check_tail(const struct cardroom *room, struct error *error)
 {
     if (!room->head_known)
         return error_set(error, CODE_FAULT, "nothing is known of the log");
+    if (cardroom_anchor_check(room, error) < 0)
+        return -1;
     bool own_seen =
         !room->enrolling && !room->app_made && !room->app_rewrapped && !room->app_rekeyed;
     for (size_t i = 0; i < room->granting_count; i++) {

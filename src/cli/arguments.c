@@ -81,6 +81,8 @@ static const struct option options[] = {
     {"--monitored", NULL, PLACE(monitored), OPTION_MONITORED,
      "tell of a refresh that failed, too: started by systemd after it"},
     {"--lost", NULL, PLACE(lost), OPTION_LOST, "somebody else may have it"},
+    {"--lost-head", NULL, PLACE(lost_head), OPTION_LOST_HEAD,
+     "go on from it although newer heads of the log were seen"},
     {"--yes", NULL, PLACE(yes), OPTION_YES, "do not ask whether that is right"},
     {"--soft", NULL, PLACE(soft), OPTION_SOFT, "make a SoftHSM card for it: for tests and CI"},
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/vault/anchor.h"
 #include "p11vault/vault/export.h"
 #include "p11vault/vault/verify.h"
 
@@ -32,10 +33,34 @@ static void tell_notes(const struct verify_report *report)
         say("p11vault: note: entry %llu would grant trust and no card has signed it: nothing is "
             "believed by it",
             (unsigned long long)report->unsigned_grant);
+    if (report->goes_on)
+        say("p11vault: note: the log goes on from an older store: entry %llu names the head of %llu "
+            "entries that was lost",
+            (unsigned long long)report->went_on, (unsigned long long)report->lost);
     if (report->seen > 0)
         say("p11vault: note: this export is older than the log that this machine has seen: %llu "
             "entries were signed there",
             (unsigned long long)report->seen);
+}
+
+static int tell_anchor(void *context, const struct vault_anchor *anchor, struct error *error)
+{
+    (void)context;
+    auto_free char *words = NULL;
+    if (strcmp(anchor->kind, "card") == 0 && *anchor->why == '\0')
+        return 0;
+    if (vault_anchor_words(anchor, &words, error) < 0)
+        return -1;
+    say("p11vault: note: %s", words);
+    return 0;
+}
+
+/* How far an older store would be noticed: what this machine remembers of the cards' anchors. */
+static void tell_anchors(struct vault *vault)
+{
+    struct error error;
+    if (vault_anchor_each(vault, tell_anchor, NULL, &error) != 0)
+        say("p11vault: note: the heads that cards keep are not known: %s", error.text);
 }
 
 static int print_report(const struct verify_report *report, bool is_export, bool json,
@@ -52,6 +77,8 @@ static int print_report(const struct verify_report *report, bool is_export, bool
         if (told && report->has_unsigned_grant)
             json_object_set_new(told, "unsigned_grant",
                                 json_integer((json_int_t)report->unsigned_grant));
+        if (told && report->goes_on)
+            json_object_set_new(told, "restored", json_integer((json_int_t)report->went_on));
         if (told && report->seen > 0)
             json_object_set_new(told, "seen", json_integer((json_int_t)report->seen));
         return print_json(told, error);
@@ -81,6 +108,8 @@ int cli_audit_verify(struct cli *cli, struct error *error)
     if (result < 0)
         return error_prefix(error, "audit verify");
     tell_notes(&report);
+    if (!is_export)
+        tell_anchors(cli->vault);
     return print_report(&report, is_export, arguments->json, error);
 }
 

@@ -88,6 +88,11 @@ void audit_describe(enum entry_type type, const json_t *entry, const json_t *int
     case ENTRY_NOTICE:
         describe_notice(entry, ret_text, room);
         break;
+    case ENTRY_RESTORED:
+        (void)snprintf(ret_text, room, "without the lost head of %lld entries, seen by %s %s",
+                       (long long)json_number(entry, "size", 0), json_text(entry, "seen"),
+                       json_text(entry, "card") ? json_text(entry, "card") : "");
+        break;
     case ENTRY_VAULT:
         (void)snprintf(ret_text, room, "%s", json_text(entry, "vault"));
         break;

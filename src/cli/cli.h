@@ -26,7 +26,8 @@ struct arguments {
     bool json, verbose, ask_pin, soft, help, version;
     struct texts fields;
     bool paginate, monitored;
-    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost;
+    bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost,
+        lost_head;
     const char *positional[POSITIONAL_MAX];
     size_t count;
 };
@@ -81,6 +82,7 @@ enum {
     OPTION_MONITORED = 1 << 24,
     OPTION_LOST = 1 << 25,
     OPTION_ALL = 1 << 26,
+    OPTION_LOST_HEAD = 1 << 27,
 };
 
 /* What has so many days left is renewed by `refresh --due`, and needs attention where nothing renews it. */
@@ -129,8 +131,8 @@ verb_function cli_init, cli_card_list, cli_card_enroll, cli_card_export, cli_app
     cli_card_remove, cli_import, cli_exchange, cli_refresh, cli_login, cli_issue, cli_pages,
     cli_inspect, cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget,
     cli_backup, cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key,
-    cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_doctor, cli_call, cli_notify,
-    cli_signed_request;
+    cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_audit_accept, cli_doctor, cli_call,
+    cli_notify, cli_signed_request;
 
 /*
  * Programs that are none of ours (outside.c): a process made before this one builds its walls, which they must not inherit,

@@ -23,6 +23,7 @@ static const struct {
     {"store", doctor_store},
     {"trust", doctor_trust},       {"log", doctor_log},
     {"head", doctor_head},
+    {"anchor", doctor_anchor},
     {"journal", doctor_forward},
     {"clock", doctor_clock},       {"apps", doctor_apps},
     {"modules", doctor_modules},

@@ -46,6 +46,8 @@ doctor_check doctor_memory, doctor_secret_memory, doctor_process, doctor_privile
 /* doctor_vault.c */
 doctor_check doctor_config, doctor_tls, doctor_vault, doctor_disk, doctor_store, doctor_trust,
     doctor_log, doctor_clock, doctor_apps;
+/* doctor_anchor.c */
+doctor_check doctor_anchor;
 /* doctor_forward.c */
 doctor_check doctor_files, doctor_head, doctor_forward;
 /* doctor_cards.c */

@@ -9,7 +9,7 @@
 #include "p11vault/confine/confine.h"
 #include "p11vault/confine/kernel.h"
 
-#define PLACES_MAX (CONFIG_MODULES_MAX + 4)
+#define PLACES_MAX (CONFIG_MODULES_MAX + 5)
 
 struct places {
     const char *paths[PLACES_MAX];
@@ -66,9 +66,10 @@ static int find_places(const struct cli *cli, unsigned needs, struct places *pla
 {
     const struct config *config = cli->config;
     const char *named = (needs & WRITES_NAMED) != 0 ? cli->arguments.positional[0] : NULL;
+    bool writes_heads = (needs & (NEEDS_VAULT | NEEDS_MODULE)) != 0 || cli->arguments.lost_head;
     if (add(places, cli->directory, error) < 0 ||
-        ((needs & (NEEDS_VAULT | NEEDS_MODULE)) != 0 &&
-         add_directory_of(places, config->trust, error) < 0) ||
+        (writes_heads && add_directory_of(places, config->trust, error) < 0) ||
+        (writes_heads && config->anchor && add_directory_of(places, config->anchor, error) < 0) ||
         (cli->arguments.soft && add_directory_of(places, config->user_file, error) < 0))
         return -1;
     for (size_t i = 0; i < config->module_count; i++) {

@@ -35,6 +35,7 @@ void config_free(struct config *config)
     }
     free(config->vault_dir);
     free(config->trust);
+    free(config->anchor);
     free(config->default_module);
     free(config->tls_ca);
     free(config->log_journal);

@@ -173,6 +173,7 @@ static int set_init(struct config_reading *reading, const char *value, void *fie
 static const struct key keys[] = {
     {"vault", "dir", set_path, offsetof(struct config, vault_dir)},
     {"vault", "trust", set_path, offsetof(struct config, trust)},
+    {"vault", "anchor", set_path, offsetof(struct config, anchor)},
     {"vault", "module", set_module_name, offsetof(struct config, default_module)},
     {"module", "path", set_path, offsetof(struct config_module, path)},
     {"module", "pin-source", set_pin_source, offsetof(struct config_module, pin_source)},

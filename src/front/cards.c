@@ -150,8 +150,11 @@ static int sign_enrolment(struct session *session, const struct signed_head *hea
         trust(session, vkey, &message, error) < 0)
         return -1;
     session->signed_size = message_number(&message, 1);
-    return vault_keep_checkpoint(session->front->vault, message_text(&message, 0),
-                                 session->signed_size, error);
+    if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0),
+                              session->signed_size, error) < 0)
+        return -1;
+    session_note_anchor(session, &message);
+    return 0;
 }
 
 static int enroll(struct session *session, const struct signed_head *head, const char *uri,
@@ -161,6 +164,9 @@ static int enroll(struct session *session, const struct signed_head *head, const
     if (ask_to_enroll(session, uri, key, &message, error) < 0)
         return -1;
     keep_enrolled(&message, enrolled);
+    if (session_take_anchor(session, message_text(&message, 0), message_text(&message, 9), error) <
+        0)
+        return -1;
     if (write_card(session->front, &message, session, error) < 0)
         return -1;
     return sign_enrolment(session, head, enrolled->vkey, error);

@@ -171,14 +171,12 @@ void session_void_own(struct front *front)
         log_info("left to the next run: %s", ignored.text);
 }
 
-int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
-                    struct error *error)
+static int prepare(struct front *front, bool grants_trust, int *ret_trust_lock, struct error *error)
 {
     struct vault *vault = front->vault;
     auto_close int lock = -1;
     size_t dead;
-    if (vault_check_seen(vault, error) < 0 || vault_check_head_writable(vault, error) < 0 ||
-        store_probe(vault->store, error) < 0)
+    if (vault_check_head_writable(vault, error) < 0 || store_probe(vault->store, error) < 0)
         return -1;
     if (vault_lock(vault, "trust", "enrolling a card or adding an app", &lock, error) < 0) {
         /* Its entries are not signed yet, so no card would sign the log for us now. */
@@ -201,6 +199,19 @@ int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
     if (grants_trust && ret_trust_lock)
         *ret_trust_lock = TAKE_FD(lock);
     return 0;
+}
+
+int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
+                    struct error *error)
+{
+    if (vault_check_seen(front->vault, error) < 0)
+        return -1;
+    return prepare(front, grants_trust, ret_trust_lock, error);
+}
+
+int session_prepare_older(struct front *front, int *ret_trust_lock, struct error *error)
+{
+    return prepare(front, true, ret_trust_lock, error);
 }
 
 /* ---- a use ---- */
@@ -315,5 +326,6 @@ int session_open(struct session *session, const struct vault_cards *cards, const
         session_await_login(session, pin_source, MESSAGE_READY, deadline, &message, error) < 0)
         return -1;
     log_info("card %s is ready", message_text(&message, 0));
-    return 0;
+    return session_take_anchor(session, message_text(&message, 0), message_text(&message, 2),
+                               error);
 }

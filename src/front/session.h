@@ -13,6 +13,8 @@
 #define PIN_SOURCE_MAX 4096
 #define PINENTRY "pinentry:"
 
+#define SERIAL_MAX 128
+
 /* After this long without an answer of the card the person is told what is waited for. */
 #define SLOW_MS 1000
 
@@ -25,6 +27,8 @@ struct session {
     int app_lock;         /* on the app whose key is used, or -1; held until everything is kept */
     uint64_t told;        /* entries that the room knows of; 0: none behind the head yet */
     uint64_t signed_size; /* of the checkpoint that was signed; 0: none */
+    char serial[SERIAL_MAX];
+    struct checkpoint anchor; /* the head that the card keeps; size 0: none */
 };
 
 #define SESSION_NONE                                                                               \
@@ -54,6 +58,9 @@ int session_expect_of_card(struct session *session, enum message_type type,
 /* Before anything of a job: what died is closed, what was never signed is void, the log can be written. */
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
                     struct error *error);
+
+/* The same, granting trust, for a store that may be older than what was seen: to go on from it. */
+int session_prepare_older(struct front *front, int *ret_trust_lock, struct error *error);
 
 /* After a failed job that grants trust, with the trust lock still held: what it added and nobody signed is void. */
 void session_void_own(struct front *front);
@@ -91,6 +98,16 @@ int session_open(struct session *session, const struct vault_cards *cards, const
  */
 int session_tell_head(struct session *session, const struct signed_head *head, struct error *error);
 int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error);
+
+/*
+ * The head that the card keeps (session_anchor.c): taken from what the room says after the login; proved to it, behind the newest
+ * signed head; remembered, and told to the person when it is news.
+ */
+int session_take_anchor(struct session *session, const char *serial, const char *text,
+                        struct error *error);
+int session_tell_extension(struct session *session, const struct signed_head *head,
+                           struct error *error);
+void session_note_anchor(struct session *session, const struct message *signed_message);
 
 /* Tells an app and its key; and the cards that an app key is to be sealed to. */
 int session_tell_app(struct session *session, const struct signed_head *head,

@@ -15,7 +15,9 @@ int session_tell_head(struct session *session, const struct signed_head *head, s
         return -1;
     int sent = channel_send(room_channel(session->card), MESSAGE_CHECKPOINT, error,
                             TEXT(buffer_text(&head->note)), BYTES(nodes.data, nodes.size));
-    return session_tell(session->card, sent, error);
+    if (session_tell(session->card, sent, error) < 0)
+        return -1;
+    return session_tell_extension(session, head, error);
 }
 
 int session_tell_recipients(struct session *session, const struct signed_head *head,
@@ -173,6 +175,7 @@ int session_sign_sealed(struct session *session, struct made *made, struct error
     uint64_t size = message_number(&message, 1);
     if (!note)
         return error_memory(error);
+    session_note_anchor(session, &message);
     /* A checkpoint over the digest of a record that never came would leave the app without the one it names. */
     if ((made && take_sealed(session, made, error) < 0) ||
         vault_keep_checkpoint(session->front->vault, note, size, error) < 0)

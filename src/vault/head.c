@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "p11vault/base/log.h"
+#include "p11vault/vault/lost.h"
 #include "tree.h"
 
 void signed_head_clear(struct signed_head *head)
@@ -77,7 +79,15 @@ static bool seen_newer(struct vault *vault, uint64_t size)
     return vault_seen_head(vault, &note, &ignored) == 0 && note.size > 0 &&
            checkpoint_verify(buffer_text(&note), vault->origin, &vault->trust, &seen, NULL,
                              &ignored) == 0 &&
-           seen.size > size;
+           seen.size > size && !vault_names_lost(vault, &seen);
+}
+
+/* What is signed counts, also where the file elsewhere cannot be written any more: it lags then. */
+static void keep_far(struct vault *vault, const char *note, uint64_t size)
+{
+    struct error failure;
+    if (vault_keep_far(vault, note, size, &failure) < 0)
+        log_info("the anchor elsewhere stays as it is: %s", failure.text);
 }
 
 int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size, struct error *error)
@@ -89,12 +99,15 @@ int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size, 
     if (vault_check_note(vault, &vault->trust, note, size, error) < 0 ||
         store_checkpoint_put(vault->store, size, note, error) < 0 ||
         (!seen_newer(vault, size) &&
-         buffer_write_file(path, note, strlen(note), 0600, error) < 0) ||
-        store_commit(vault->store, error) < 0) {
+         buffer_write_file(path, note, strlen(note), 0600, error) < 0)) {
         store_rollback(vault->store);
         return error_prefix(error, "keep the checkpoint");
     }
-    return 0;
+    keep_far(vault, note, size);
+    if (store_commit(vault->store, error) == 0)
+        return 0;
+    store_rollback(vault->store);
+    return error_prefix(error, "keep the checkpoint");
 }
 
 int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *error)
@@ -113,7 +126,7 @@ static int rolled_back(const struct checkpoint *seen, struct error *error)
               "the store was rolled back or replaced: it does not contain checkpoint %llu, which "
               "this machine has seen",
               (unsigned long long)seen->size);
-    return error_hint(error, "find the newer store, or compare: p11vault audit verify");
+    return error_hint(error, ROLLED_BACK_HINT);
 }
 
 static int forked(const struct checkpoint *seen, struct error *error)
@@ -127,38 +140,48 @@ static int forked(const struct checkpoint *seen, struct error *error)
         error, "two copies of one store were used: go on with the one that this machine has seen");
 }
 
-/* The newest head is kept beside the trust file once a card has signed: that this will work is known before. */
-int vault_check_head_writable(struct vault *vault, struct error *error)
+static int check_directory_of(const char *file, const char *what, struct error *error)
 {
-    const char *trust = vault->config->trust;
-    const char *slash = strrchr(trust, '/');
-    auto_free char *directory = slash ? strndup(trust, (size_t)(slash - trust + 1)) : strdup(".");
+    const char *slash = strrchr(file, '/');
+    auto_free char *directory = slash ? strndup(file, (size_t)(slash - file + 1)) : strdup(".");
     if (!directory)
         return error_memory(error);
     if (access(directory, W_OK) == 0 || errno == ENOENT)
         return 0;
-    return error_errno(error, CODE_CONFIG, "directory of the trust file '%s'", directory);
+    return error_errno(error, CODE_CONFIG, "directory of %s '%s'", what, file);
+}
+
+/* The newest head is kept beside the trust file once a card has signed: that this will work is known before. */
+int vault_check_head_writable(struct vault *vault, struct error *error)
+{
+    const struct config *config = vault->config;
+    if (check_directory_of(config->trust, "the trust file", error) < 0)
+        return -1;
+    return config->anchor ? check_directory_of(config->anchor, "the anchor", error) : 0;
 }
 
 int vault_check_seen(struct vault *vault, struct error *error)
 {
     auto_buffer struct buffer note = BUFFER_UP_TO(NOTE_MAX);
     struct checkpoint seen;
-    uint64_t entries;
-    struct digest root;
+    auto_buffer struct buffer newest = BUFFER_UP_TO(NOTE_MAX);
+    uint64_t entries, size;
+    bool contains;
     if (vault_seen_head(vault, &note, error) < 0)
         return -1;
     if (note.size == 0)
-        return 0;
+        return vault_check_far(vault, error);
     if (checkpoint_verify(buffer_text(&note), vault->origin, &vault->trust, &seen, NULL, error) < 0)
         return error_prefix(error, "the newest head seen on this machine");
-    if (store_log_size(vault->store, &entries, error) < 0)
+    if (vault_contains(vault, &seen, &contains, error) < 0 ||
+        store_log_size(vault->store, &entries, error) < 0 ||
+        store_checkpoint_newest(vault->store, &size, &newest, error) < 0)
         return -1;
-    if (entries < seen.size)
-        return rolled_back(&seen, error);
-    if (vault_root(vault, seen.size, &root, error) < 0)
-        return -1;
-    return digest_equal(&root, &seen.root) ? 0 : forked(&seen, error);
+    /* An older store may have grown since by runs that were refused: what was signed tells. */
+    if (!contains && !vault_names_lost(vault, &seen))
+        return entries < seen.size || size < seen.size ? rolled_back(&seen, error)
+                                                       : forked(&seen, error);
+    return vault_check_far(vault, error);
 }
 
 int vault_check_same_log(struct vault *vault, const struct checkpoint *other, struct error *error)

@@ -70,6 +70,15 @@ int vault_entry_proof(struct vault *vault, uint64_t index, uint64_t size, struct
     return buffer_put(ret_proof, proof.hashes, proof.count * DIGEST_SIZE, error);
 }
 
+int vault_consistency(struct vault *vault, uint64_t first, uint64_t second,
+                      struct buffer *ret_proof, struct error *error)
+{
+    struct merkle_proof proof;
+    if (merkle_prove_consistency(first, second, vault_read_node, vault, &proof, error) < 0)
+        return -1;
+    return buffer_put(ret_proof, proof.hashes, proof.count * DIGEST_SIZE, error);
+}
+
 int vault_proof_text(struct vault *vault, const struct signed_head *head, uint64_t index,
                      struct buffer *ret_text, struct error *error)
 {

@@ -292,6 +292,7 @@ static int note_entry(struct replay *replay, uint64_t index, const struct entry_
     case ENTRY_REMOVAL:
     case ENTRY_APP:
     case ENTRY_APP_KEY:
+    case ENTRY_RESTORED:
         return note_granting(replay, index, text, size, error);
     case ENTRY_OUTCOME:
         return note_outcome(replay, index, view, error);
@@ -391,6 +392,23 @@ bool replay_unsigned_grant(const struct replay *replay, uint64_t *ret_index)
             *ret_index = index;
             found = true;
         }
+    }
+    return found;
+}
+
+bool replay_went_on(const struct replay *replay, uint64_t *ret_index, uint64_t *ret_lost)
+{
+    const char *number;
+    json_t *entry;
+    bool found = false;
+    json_object_foreach (replay->granted, number, entry) {
+        uint64_t index = strtoull(number, NULL, 10);
+        if (strcmp(json_text(entry, "type"), entry_type_name(ENTRY_RESTORED)) != 0 ||
+            (found && index < *ret_index))
+            continue;
+        *ret_index = index;
+        *ret_lost = (uint64_t)json_number(entry, "size", 0);
+        found = true;
     }
     return found;
 }

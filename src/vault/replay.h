@@ -99,6 +99,9 @@ struct replay_record *replay_find_record(struct replay *replay, const char *name
 /* The last entry that grants trust and that no checkpoint covers; false: there is none. */
 bool replay_unsigned_grant(const struct replay *replay, uint64_t *ret_index);
 
+/* The newest entry by which the log goes on without a lost head, and the size of that; false: there is none. */
+bool replay_went_on(const struct replay *replay, uint64_t *ret_index, uint64_t *ret_lost);
+
 /* Whether the key of a checkpoint that was met now is of a card that the entries before it have removed (replay_cards.c).  CODE_LOG. */
 int replay_check_signer(struct replay *replay, const struct replay_signed *checkpoint,
                         struct error *error);

@@ -82,7 +82,8 @@ static int check_filing(const struct replay *replay, const struct store_filed *f
         [ENTRY_VAULT] = "vault",  [ENTRY_CARD] = "card", [ENTRY_APP] = "app",
         [ENTRY_APP_KEY] = "app",  [ENTRY_SEAL] = "name", [ENTRY_STATE] = "name",
         [ENTRY_INTENT] = "use",   [ENTRY_STEP] = "use",  [ENTRY_OUTCOME] = "use",
-        [ENTRY_REMOVAL] = "card", [ENTRY_VOID] = NULL,   [ENTRY_NOTICE] = "name"};
+        [ENTRY_REMOVAL] = "card", [ENTRY_VOID] = NULL,   [ENTRY_NOTICE] = "name",
+        [ENTRY_RESTORED] = "root"};
     const char *subject = subjects[view->type];
     if (strcmp(filed->type, entry_type_name(view->type)) == 0 &&
         (subject ? is_subject(filed, subject, view) : is_void_subject(replay, filed, view)))
@@ -292,7 +293,7 @@ static int check_granted(const struct pass *pass, struct error *error)
         if (strcmp(type, "app-key") == 0 &&
             check_replaced(pass, number, entry, &is_replaced, error) < 0)
             return -1;
-        if (!is_replaced && strcmp(type, "removal") != 0)
+        if (!is_replaced && strcmp(type, "removal") != 0 && strcmp(type, "restored") != 0)
             return error_set(error, CODE_LOG, "the %s of entry %s is missing from the store",
                              strcmp(type, "card") == 0 ? "card" : "app", number);
     }
@@ -340,9 +341,10 @@ void verify_report_fill(struct verify_report *report, const struct replay *repla
     if (replay->checkpoint_count > 0)
         report->signed_entries = replay->checkpoints[replay->checkpoint_count - 1].size;
     report->has_unsigned_grant = replay_unsigned_grant(replay, &report->unsigned_grant);
+    report->goes_on = replay_went_on(replay, &report->went_on, &report->lost);
 }
 
-int vault_verify(struct vault *vault, struct verify_report *ret_report, struct error *error)
+int vault_verify_older(struct vault *vault, struct verify_report *ret_report, struct error *error)
 {
     struct pass pass = {.vault = vault};
     int result = store_snapshot_begin(vault->store, error);
@@ -354,10 +356,21 @@ int vault_verify(struct vault *vault, struct verify_report *ret_report, struct e
     pass_clear(&pass);
     store_snapshot_end(vault->store);
     if (result == 0)
-        result = vault_check_seen(vault, error);
-    if (result == 0)
         *ret_report = report;
     else
         error->code = error->code == CODE_FAULT ? CODE_FAULT : CODE_LOG;
     return result;
+}
+
+int vault_verify(struct vault *vault, struct verify_report *ret_report, struct error *error)
+{
+    struct verify_report report;
+    if (vault_verify_older(vault, &report, error) < 0)
+        return -1;
+    if (vault_check_seen(vault, error) < 0) {
+        error->code = error->code == CODE_FAULT ? CODE_FAULT : CODE_LOG;
+        return -1;
+    }
+    *ret_report = report;
+    return 0;
 }

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from anchored import Anchored
 from callbacks import signed
 from cards import GRANT
 from modules import WatchedVault
@@ -56,6 +57,7 @@ FORMS = {
     "backup": [(("{new}",), ENDS)],
     "restore": [(("{backup}",), ENDS)],
     "audit checkpoint": [((), WITH_CARD), ((JSON,), WITH_CARD)],
+    "audit accept": [(("--yes",), WITH_CARD)],
     "audit prove": [(("1",), ENDS)],
     "audit export": [(("{new}",), ENDS)],
     "status": [((), ENDS), ((JSON,), ENDS)],
@@ -98,6 +100,8 @@ def test_verb(stage, build, verb, words, ends):
     arguments = [word.format(**given) for word in words]
     if verb == "pages":
         stage.graph.set_token(stage.vault.token, scopes=["public_profile", "pages_show_list"])
+    if verb == "audit accept":
+        _roll_back(stage)
     if verb in NEW_VAULT:
         trust = stage.vault.trust.read_text()
         stage.vault = WatchedVault(build, Processes())
@@ -120,6 +124,13 @@ def _backup(stage):
     file = stage.vault.base / "backup"
     stage.vault.done("backup", file)
     return file
+
+
+def _roll_back(stage):
+    anchored = Anchored(stage.vault)
+    kept = anchored.keep()
+    anchored.sign()
+    anchored.roll_back(kept, head=True)
 
 
 def _learn(stage):

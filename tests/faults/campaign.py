@@ -197,7 +197,7 @@ class Task:
 
     def take_signature(self, room, use, vkey):
         """What was signed is the log as told, and nothing else."""
-        note, size = self.hear(room, "signed")
+        note, size, *_ = self.hear(room, "signed")
         require(size == len(use.entries), "signed another size")
         text = verify_note(note, vkey)
         require(text == checkpoint(use.origin, use.leaves(len(use.entries))), "signed another log")
@@ -232,7 +232,7 @@ class Enrol(Task):
         use = self.use()
         room.send("enroll", *use.opening()[:4], KINDS[self.kind], use.origin, str(use.trust))
         self.log_in(room)
-        serial, label, model, maker, kid, jwk, alg, vkey, _ = self.hear(room, "enrolled")
+        serial, label, model, maker, kid, jwk, alg, vkey, _, _ = self.hear(room, "enrolled")
         use.plant("card", card=serial, label=label, model=model, manufacturer=maker, kid=kid,
                   jwk=json.loads(jwk), alg=alg, sign=vkey)
         tell(room, [use.head(), *use.tail(), ["sign"]])

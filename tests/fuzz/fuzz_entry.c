@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* An entry becomes members again, whether it was canonical or not. */
     json_object_del(members, "v");
     json_object_del(members, "type");
-    for (size_t type = 0; type <= ENTRY_NOTICE; type++)
+    for (size_t type = 0; type <= ENTRY_RESTORED; type++)
         write_and_read(members, (enum entry_type)type);
     return 0;
 }

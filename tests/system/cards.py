@@ -67,6 +67,20 @@ class SoftCard:
         cards = json.loads(self.vault.done("card", "list", "--json").out)
         return next(card["serial"] for card in cards if card["label"] == "second")
 
+    def keep(self):
+        """Everything on it, to be put back: what makes its anchor a weak one."""
+        tokens = self.directory / "tokens"
+        return {path.relative_to(tokens): path.read_bytes()
+                for path in tokens.rglob("*") if path.is_file()}
+
+    def put_back(self, kept):
+        """As it was then."""
+        self.take_out()
+        for name, data in kept.items():
+            path = self.directory / "tokens" / name
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_bytes(data)
+
     def take_out(self):
         """As if nobody had put a card in."""
         shutil.rmtree(self.directory / "tokens")

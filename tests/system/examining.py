@@ -13,7 +13,7 @@ WITHOUT = HERE.parent / "exposure" / "without.c"
 OLDER = HERE.parent / "exposure" / "older.c"
 CHECKS = {"memory", "secretmem", "process", "privileges", "seccomp", "landlock", "tracing", "swap",
           "cores", "build", "programs", "config", "tls", "vault", "disk", "store", "trust", "log",
-          "head", "clock", "apps"}
+          "head", "anchor", "clock", "apps"}
 
 
 class Examined:

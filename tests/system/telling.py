@@ -2,9 +2,13 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
+import os
+import re
 import shutil
 import sqlite3
+import subprocess
 
 import pytest
 
@@ -41,18 +45,49 @@ def prepared(programs, key=None):
         vault.remove()
 
 
+def drop_anchor(environment, vault, origin):
+    """As if the card had never kept a head of this vault's log."""
+    subprocess.run(["/usr/bin/pkcs11-tool", "--module", SOFTHSM, "--token-label", "vault", "--login",
+                    "--pin", (vault.directory / "soft/pin").read_text("ascii"), "--delete-object",
+                    "--type", "data", "--label", anchor_label(origin)],
+                   env={"PATH": os.defpath, **environment}, check=True, capture_output=True)
+
+
+def anchor_label(origin):
+    """What the head of a log is called on a card."""
+    return f"p11vault {origin.partition('/')[2][:8]} head"
+
+
 class Facts:
     """What stands in a vault's store; nothing is written to it."""
 
     def __init__(self, vault):
         self.vault = vault
-        self.environment = {"SOFTHSM2_CONF": str(vault.directory / "soft/softhsm2.conf")}
+        self._cards = itertools.count()
         self.trust = vault.trust.read_text(encoding="utf-8")
         store = sqlite3.connect(vault.directory / "vault.db")
         try:
             self._read(store)
         finally:
             store.close()
+
+    @property
+    def environment(self):
+        """The module's profile, with a copy of the card that keeps no head of a log: each room may leave one there."""
+        plain = self.vault.base / "plain"
+        if not plain.exists():
+            drop_anchor(self.card_at(self.vault.directory / "soft/tokens", plain), self.vault,
+                        self.origin)
+        return self.card_at(plain / "tokens", self.vault.base / f"cards/{next(self._cards)}")
+
+    def card_at(self, tokens, place):
+        """A copy of a card; the profile with it."""
+        shutil.copytree(tokens, place / "tokens")
+        conf = (self.vault.directory / "soft/softhsm2.conf").read_text("ascii")
+        (place / "softhsm2.conf").write_text(
+            re.sub(r"(?m)^directories.tokendir.*$", f"directories.tokendir = {place}/tokens", conf),
+            "ascii")
+        return {"SOFTHSM2_CONF": str(place / "softhsm2.conf")}
 
     def _read(self, store):
         self.origin = "p11vault/" + store.execute("SELECT id FROM vault").fetchone()[0]

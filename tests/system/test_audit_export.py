@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import auditor
+from cards import SoftCard
 from tampering import ALICE, check_refused, fixture_good  # noqa: F401
 
 
@@ -186,6 +187,8 @@ def test_forked_log(good):
     """Two copies of one store, both used: each is whole, and each is refused where the other was."""
     with good.whole() as (vault, store):
         with good.copy() as (copy, _):
+            card = SoftCard(vault)
+            before = card.keep()
             vault.done("audit", "checkpoint")
             directory = vault.base / "export"
             vault.done("audit", "export", directory)
@@ -193,6 +196,7 @@ def test_forked_log(good):
             seen = head.read_text()
             store.path.write_bytes(copy.store.read_bytes())
             head.write_text(copy.head.read_text())
+            card.put_back(before)  # or it would refuse: test_card_anchor.py
             vault.done("exchange", ALICE)
             vault.done("audit", "checkpoint")
             vault.done("audit", "verify")

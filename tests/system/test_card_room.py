@@ -36,7 +36,7 @@ def _room(programs, facts):
 
 def test_keys_for_what_an_intent_names(room, use):
     """The control: the room signs the log as told, with the card, and each key opens its record."""
-    note, size = sign(room, use)
+    note, size, *_ = sign(room, use)
     vkey = use.facts.read_entry(use.facts.card_index)["sign"]
     assert verify_note(note, vkey) == checkpoint(use.origin, use.leaves(len(use.entries)))
     assert size == len(use.entries)

@@ -78,7 +78,7 @@ def test_signed_for(room, use):
     use.complete()
     begin(room, use)
     tell(room, [*use.orders(), ["sign"]])
-    note, size = room.expect("signed")
+    note, size, *_ = room.expect("signed")
     assert size == len(use.entries)
     verify_note(note, use.facts.read_entry(use.facts.card_index)["sign"])
 

@@ -184,14 +184,14 @@ say("tried", 1)
 signer = Signer(%(origin)s)
 own = jwk(new_key().public_key())
 say("enrolled", "77", %(label)s, "model", "maker", thumbprint(own), canonical(own),
-    "ECDH-ES+A256KW", signer.vkey, "SHA256:x")
+    "ECDH-ES+A256KW", signer.vkey, "SHA256:x", "")
 leaves = []
 while True:
     name, values = hear()
     if name == "entry":
         leaves.append(leaf(values[1]))
     elif name == "sign":
-        say("signed", signer.sign(%(leaves)s, order[5]), %(size)s)
+        say("signed", signer.sign(%(leaves)s, order[5]), %(size)s, "none", 0, "")
 """
 
 

@@ -22,9 +22,10 @@ def test_good_vault(ready_vault):
     found.is_well()
     assert {finding["check"] for finding in found.findings} == CHECKS | {"module", "card", "pin"}
     for check in CHECKS - {"tracing", "swap", "secretmem", "landlock", "programs", "process",
-                           "build", "apps"}:
+                           "build", "apps", "anchor"}:
         assert {finding["state"] for finding in found.of(check)} == {"ok"}, (check, found.result)
     found.has("warning", "apps", "one card opens 'ads'", "card enroll")
+    found.has("warning", "anchor", "in files of this machine: a weak anchor", "audit export")
     found.has("ok", "log", "entries", "signed", "tail")
     assert spy.logins == 0 and spy.calls("C_OpenSession") == 0
 

@@ -14,7 +14,7 @@
 #include "p11vault/audit/entry.h"
 #include "p11vault/base/json.h"
 
-#define TYPES (ENTRY_NOTICE + 1)
+#define TYPES (ENTRY_RESTORED + 1)
 #define ID "\"0123456789abcdef0123456789abcdef\""
 #define HASH "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\""
 #define COLUMNS                                                                                    \
@@ -91,6 +91,10 @@ static const struct {
                       "{\"name\":\"ads/user/alice\",\"reason\":\"expired\","
                       "\"to\":\"ann@example.org\",\"hook\":\"/usr/local/bin/tell\"}",
                       {"S name", "S reason", "s to", "s hook"}},
+    [ENTRY_RESTORED] = {"restored",
+                        "{\"vault\":" ID ",\"size\":120,\"root\":" HASH ",\"seen\":\"card\","
+                        "\"card\":\"3a1b2c4d\",\"use\":" ID "}",
+                        {"S vault", "I size", "S root", "S seen", "s card", "S use"}},
 };
 
 static json_t *parsed(const char *text)
@@ -190,7 +194,8 @@ static void test_what_grants_trust(void **state)
     (void)state;
     for (size_t type = 0; type < TYPES; type++)
         assert_int_equal(entry_grants_trust(type), type == ENTRY_CARD || type == ENTRY_REMOVAL ||
-                                                       type == ENTRY_APP || type == ENTRY_APP_KEY);
+                                                       type == ENTRY_APP || type == ENTRY_APP_KEY ||
+                                                       type == ENTRY_RESTORED);
     assert_false(entry_grants_trust(TYPES));
 }
 

@@ -20,18 +20,19 @@
 #define ENTRY_MAX ((size_t)32 * 1024) /* below the 65,535 bytes of a tile entry */
 
 enum entry_type {
-    ENTRY_VAULT,   /* the first: the vault is made */
-    ENTRY_CARD,    /* a card is enrolled: its keys */
-    ENTRY_REMOVAL, /* a card is trusted no more */
-    ENTRY_APP,     /* an app: provider, client id, origins */
-    ENTRY_APP_KEY, /* the key of an app: public JWK, digest of the app key record, its cards */
-    ENTRY_SEAL,    /* a record: digest, version, state, clear columns */
-    ENTRY_STATE,   /* a record's state or clear columns change */
-    ENTRY_INTENT,  /* a use is about to happen */
-    ENTRY_STEP,    /* a provider's answer to one step of a use */
-    ENTRY_OUTCOME, /* what came of a use */
-    ENTRY_VOID,    /* an entry that grants trust and was never signed does not count */
-    ENTRY_NOTICE,  /* somebody was told that a grant needs its person */
+    ENTRY_VAULT,    /* the first: the vault is made */
+    ENTRY_CARD,     /* a card is enrolled: its keys */
+    ENTRY_REMOVAL,  /* a card is trusted no more */
+    ENTRY_APP,      /* an app: provider, client id, origins */
+    ENTRY_APP_KEY,  /* the key of an app: public JWK, digest of the app key record, its cards */
+    ENTRY_SEAL,     /* a record: digest, version, state, clear columns */
+    ENTRY_STATE,    /* a record's state or clear columns change */
+    ENTRY_INTENT,   /* a use is about to happen */
+    ENTRY_STEP,     /* a provider's answer to one step of a use */
+    ENTRY_OUTCOME,  /* what came of a use */
+    ENTRY_VOID,     /* an entry that grants trust and was never signed does not count */
+    ENTRY_NOTICE,   /* somebody was told that a grant needs its person */
+    ENTRY_RESTORED, /* the log goes on from an older store: a head that was lost */
 };
 
 const char *entry_type_name(enum entry_type type);

@@ -7,7 +7,7 @@
  * out of range, a line over CONFIG_LINE_MAX bytes: CODE_CONFIG with file and line number.  inih cuts long lines in
  * silence; our reader refuses them first.
  *
- *     [vault]              dir = DIR, trust = FILE, module = NAME
+ *     [vault]              dir = DIR, trust = FILE, anchor = FILE, module = NAME
  *     [module NAME]        path = /…/module.so, pin-source = FILE|credential:NAME,
  *                          pinentry = PROGRAM, deadline = SECONDS, network = yes|no, writable = DIR,
  *                          init = TEXT, env.VARIABLE = VALUE
@@ -66,6 +66,7 @@ struct config {
     char *vault_dir; /* NULL: not configured */
     char *
         trust; /* never NULL after config_load: default is `trust` beside the user's configuration */
+    char *anchor;         /* a file elsewhere that keeps the newest head of the log, or NULL */
     char *default_module; /* name, or NULL */
     char *tls_ca;         /* NULL: the system's */
     char *user_file; /* where the user's configuration is or would be; with --config: that file */

@@ -14,6 +14,7 @@
 #include "p11vault/oauth/signed_request.h"
 #include "p11vault/vault/apps.h"
 #include "p11vault/vault/grants.h"
+#include "p11vault/vault/lost.h"
 
 /* What every job needs. */
 struct front {
@@ -227,6 +228,17 @@ int front_check_signed_request(struct front *front, const char *app, const char 
 
 /* Has the log signed as it is now; *ret_size is how many entries that covers. */
 int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *error);
+
+/*
+ * Goes on from a store that is older than a head that was seen: each is named in an entry, which the card signs when the person
+ * was asked the PIN for this.  CODE_USAGE when nothing is lost.
+ */
+struct front_lost {
+    struct vault_lost heads[LOST_MAX];
+    size_t count;
+    uint64_t signed_size;
+};
+int front_accept(struct front *front, struct front_lost *ret_lost, struct error *error);
 
 /* Another label for a grant; the record is sealed anew under it. */
 int front_rename(struct front *front, const struct name *from, const struct name *to,

@@ -7,7 +7,7 @@
  * conversation, which state follows and what its fields are; both ends check every message against it and end the
  * conversation on one that is not allowed now.
  *
- *   front → card       list format enroll export open try checkpoint entry recipient make app rewrap rekey unlock sign hand again end
+ *   front → card       list format enroll export open try checkpoint extends entry recipient make app rewrap rekey unlock sign hand again end
  *   card → front       found listed formatted trying tried enrolled exported ready made rewrapped signed sealed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal login connect shut record slot step take pass reseal end
@@ -23,7 +23,7 @@
  *        ◀─────────────────────────── ready
  *   connect ───────────────────────────────────────────────────────▶ resolve, TLS, lock for good
  *        ◀────────────────────────────────────────────────────────── connected
- *   checkpoint entry… app unlock… sign ▶ checks, signs, unwraps, finalises the module
+ *   checkpoint extends entry… app unlock… sign ▶ checks, signs, unwraps, finalises the module
  *        ◀─────────────────────────── signed
  *   record… slot… step ────────────────────────────────────────────▶
  *        ◀────────────────────────────────────────────────────────── want n
@@ -55,7 +55,7 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 #define MESSAGE_FIELDS_MAX 13
-#define MESSAGE_VERSION 4
+#define MESSAGE_VERSION 5
 
 #define MESSAGE_NO_RECORD UINT64_MAX /* in `step`: it needs none */
 
@@ -70,6 +70,7 @@ enum message_type {
     MESSAGE_EXPORT,     /* module, URI, PIN source, purpose, kind of key: what the card says of itself, signed */
     MESSAGE_OPEN,       /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
     MESSAGE_CHECKPOINT, /* newest note ("" for none), frontier: 32 bytes a node */
+    MESSAGE_EXTENDS,    /* consistency proof from the head that the card keeps, when that is older than the newest note */
     MESSAGE_ENTRY,      /* index, bytes: every entry behind the checkpoint, in order */
     MESSAGE_RECIPIENT,  /* index, card entry, inclusion proof under the checkpoint */
     MESSAGE_MAKE,       /* app: make an app key for the recipients named */
@@ -86,12 +87,12 @@ enum message_type {
     MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN, what it says it can do */
     MESSAGE_LISTED,     /* how many */
     MESSAGE_FORMATTED,  /* serial, label */
-    MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint */
+    MESSAGE_ENROLLED,   /* serial, label, model, manufacturer, kid, JWK, algorithm, vkey, fingerprint, the head on the card */
     MESSAGE_EXPORTED,   /* serial, what it says (JSON), signature, fingerprint */
-    MESSAGE_READY,      /* serial, label */
+    MESSAGE_READY,      /* serial, label, the head on the card ("": none) */
     MESSAGE_MADE,       /* app key record, public JWK, kid, kids of its cards (JSON array) */
     MESSAGE_REWRAPPED,  /* SHA-256 of the app key record (hex), public JWK, kid, kids of its cards (JSON array) */
-    MESSAGE_SIGNED,     /* note, tree size */
+    MESSAGE_SIGNED,     /* note, tree size; the head on the card: card, weak or none, its size, why it could not be written */
     MESSAGE_SEALED,     /* the app key record, once its digest is signed for */
     MESSAGE_HANDED,     /* n */
     MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be tried */

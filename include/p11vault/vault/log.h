@@ -31,6 +31,10 @@ int vault_frontier(struct vault *vault, uint64_t size, struct buffer *ret_bytes,
 int vault_entry_proof(struct vault *vault, uint64_t index, uint64_t size, struct buffer *ret_entry,
                       struct buffer *ret_proof, struct error *error);
 
+/* The proof (RFC 6962 2.1.2) that the first `first` entries are the beginning of the first `second` (32 bytes a hash). */
+int vault_consistency(struct vault *vault, uint64_t first, uint64_t second,
+                      struct buffer *ret_proof, struct error *error);
+
 /*
  * The proof that an entry is in the log, as c2sp.org/tlog-proof has it: index, inclusion proof, the signed head.  CODE_LOG when
  * the head does not cover the entry.
@@ -81,6 +85,9 @@ int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *
  * entries than that one ("the log was forked").
  */
 int vault_check_seen(struct vault *vault, struct error *error);
+
+#define ROLLED_BACK_HINT                                                                           \
+    "find the newer store, or compare: p11vault audit verify; lost for good: p11vault audit accept"
 
 /* Whether another verified checkpoint is a beginning of this store's log.  CODE_LOG: it is longer, or another one ("forked"). */
 int vault_check_same_log(struct vault *vault, const struct checkpoint *other, struct error *error);

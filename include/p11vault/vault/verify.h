@@ -17,11 +17,16 @@ struct verify_report {
     /* An entry that would grant trust and that no card has signed: nobody believes it, but somebody has written it. */
     bool has_unsigned_grant;
     uint64_t unsigned_grant;
+    /* The newest entry by which the log goes on from an older store, and how many entries the lost head has. */
+    bool goes_on;
+    uint64_t went_on, lost;
     uint64_t seen; /* of an export: the newest head that this machine has seen, when it is newer; else 0 */
 };
 
 /* CODE_LOG with the first bad place ("entry 5: …", "record 'ads/user/alice' version 2: …", "checkpoint 8: …"). */
 int vault_verify(struct vault *vault, struct verify_report *ret_report, struct error *error);
+/* The same for a store that may be older than what this machine has seen. */
+int vault_verify_older(struct vault *vault, struct verify_report *ret_report, struct error *error);
 
 /*
  * The same from a directory of tiles (export.h): entries, tiles and checkpoints against each other and the trust file of the
