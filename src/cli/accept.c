@@ -17,10 +17,7 @@ int accept_ask(struct cli *cli, const char *command, struct error *error)
 {
     static const char question[] =
         "go on from this store, and give up for good what was done since it was copied?";
-    if (cli->arguments.yes || confirm(question, false))
-        return 0;
-    error_set(error, CODE_USAGE, "nothing was changed");
-    return error_hint(error, "p11vault %s --yes", command);
+    return agree(cli, question, "nothing was changed", command, error);
 }
 
 int accept_run(struct cli *cli, struct error *error)

@@ -1,6 +1,7 @@
 /*
  * Cards: what there is, which are trusted, and which no more.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,13 +81,12 @@ static void tell_resealed(void *context, const char *app)
 int cli_card_remove(struct cli *cli, struct error *error)
 {
     const char *serial = cli->arguments.positional[0];
-    char question[256];
+    char question[256], command[256];
     (void)snprintf(question, sizeof(question), "trust card %.128s no more?", serial);
-    if (!cli->arguments.yes && !confirm(question, false)) {
-        error_set(error, CODE_USAGE, "card remove %s: nothing was changed", serial);
-        return error_hint(error, "p11vault card remove %s%s --yes", serial,
-                          cli->arguments.lost ? " --lost" : "");
-    }
+    (void)snprintf(command, sizeof(command), "card remove %.128s%s", serial,
+                   cli->arguments.lost ? " --lost" : "");
+    if (agree(cli, question, "nothing was changed", command, error) < 0)
+        return error_prefix(error, "card remove %s", serial);
     if (front_remove_card(&cli->front, serial, cli->arguments.lost, tell_resealed, cli, error) < 0)
         return error_prefix(error, "card remove %s", serial);
     say("card %s: removed; whoever has it and an older copy of the store can open that copy",
@@ -107,17 +107,15 @@ static void describe(const json_t *card, char *ret_text, size_t room)
     error_clean(ret_text);
 }
 
-static int agree(const struct cli *cli, const char *card, const char *fingerprint,
-                 struct error *error)
+static int agree_to(const struct cli *cli, const char *card, const char *fingerprint,
+                    struct error *error)
 {
-    char question[512];
+    char question[512], command[PATH_MAX + 32];
     (void)snprintf(question, sizeof(question),
                    "%s: did its owner read you %s, by another way than this file?", card,
                    fingerprint);
-    if (cli->arguments.yes || confirm(question, false))
-        return 0;
-    error_set(error, CODE_USAGE, "nothing was changed");
-    return error_hint(error, "p11vault card enroll --from %s --yes", cli->arguments.from);
+    (void)snprintf(command, sizeof(command), "card enroll --from %s", cli->arguments.from);
+    return agree(cli, question, "nothing was changed", command, error);
 }
 
 static int enroll_from(struct cli *cli, struct error *error)
@@ -129,7 +127,7 @@ static int enroll_from(struct cli *cli, struct error *error)
     if (front_read_export(cli->arguments.from, &export, error) < 0)
         return -1;
     describe(export.card, card, sizeof(card));
-    if (agree(cli, card, export.fingerprint, error) < 0 ||
+    if (agree_to(cli, card, export.fingerprint, error) < 0 ||
         front_enroll_export(&cli->front, &export, error) < 0)
         return -1;
     say("trusted: %s, fingerprint %s", card, export.fingerprint);

@@ -173,6 +173,12 @@ void progress_clear(const struct progress *progress);
 
 /* Asks a yes-or-no question at the terminal; `otherwise` where there is none. */
 bool confirm(const char *question, bool otherwise);
+/*
+ * Whether the person wants what cannot be undone: --yes, or a yes at the terminal.  CODE_USAGE with the text `unchanged` when not;
+ * where nobody could be asked, the hint is `command` with --yes.
+ */
+int agree(const struct cli *cli, const char *question, const char *unchanged, const char *command,
+          struct error *error);
 
 /* Results go to standard output, what is said to people to standard error. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

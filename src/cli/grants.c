@@ -127,14 +127,13 @@ int cli_grant_rename(struct cli *cli, struct error *error)
 int cli_grant_forget(struct cli *cli, struct error *error)
 {
     struct name name;
-    char question[NAME_MAX_SIZE + 64];
+    char question[NAME_MAX_SIZE + 64], command[NAME_MAX_SIZE + 32];
     if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
         return -1;
     (void)snprintf(question, sizeof(question), "forget %s, which cannot be undone?", name.full);
-    if (!cli->arguments.yes && !confirm(question, false)) {
-        error_set(error, CODE_USAGE, "%s: nothing was forgotten", name.full);
-        return error_hint(error, "p11vault grant forget %s --yes", name.full);
-    }
+    (void)snprintf(command, sizeof(command), "grant forget %s", name.full);
+    if (agree(cli, question, "nothing was forgotten", command, error) < 0)
+        return error_prefix(error, "%s", name.full);
     if (front_forget(&cli->front, &name, error) < 0)
         return -1;
     say("%s: forgotten", name.full);

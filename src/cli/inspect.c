@@ -106,7 +106,7 @@ int cli_permissions(struct cli *cli, struct error *error)
 int cli_revoke(struct cli *cli, struct error *error)
 {
     struct name name;
-    char question[NAME_MAX_SIZE + 128];
+    char question[NAME_MAX_SIZE + 128], command[NAME_MAX_SIZE + 128];
     const char *permission = cli->arguments.permission;
     if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
         return -1;
@@ -116,10 +116,10 @@ int cli_revoke(struct cli *cli, struct error *error)
     else
         (void)snprintf(question, sizeof(question),
                        "end %s at the provider, with all that was granted to the app?", name.full);
-    if (!cli->arguments.yes && !confirm(question, false)) {
-        error_set(error, CODE_USAGE, "%s: nothing was revoked", name.full);
-        return error_hint(error, "p11vault revoke %s --yes", name.full);
-    }
+    (void)snprintf(command, sizeof(command), "revoke %s%s%.64s", name.full,
+                   permission ? " --permission " : "", permission ? permission : "");
+    if (agree(cli, question, "nothing was revoked", command, error) < 0)
+        return error_prefix(error, "%s", name.full);
     if (front_revoke(&cli->front, &name, permission, error) < 0)
         return -1;
     say(permission ? "%s: permission '%s' taken back" : "%s: ended at the provider and forgotten",

@@ -67,13 +67,31 @@ void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE])
                        (long long)((left + DAY / 2) / DAY));
 }
 
-bool confirm(const char *question, bool otherwise)
+static int open_terminal(void)
+{
+    return open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+static bool says_yes(int terminal, const char *question)
 {
     char answer[16] = "";
-    auto_close int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-    if (terminal < 0)
-        return otherwise;
     dprintf(terminal, "%s [y/N] ", question);
     ssize_t size = read(terminal, answer, sizeof(answer) - 1);
     return size > 0 && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+bool confirm(const char *question, bool otherwise)
+{
+    auto_close int terminal = open_terminal();
+    return terminal < 0 ? otherwise : says_yes(terminal, question);
+}
+
+int agree(const struct cli *cli, const char *question, const char *unchanged, const char *command,
+          struct error *error)
+{
+    auto_close int terminal = cli->arguments.yes ? -1 : open_terminal();
+    if (cli->arguments.yes || (terminal >= 0 && says_yes(terminal, question)))
+        return 0;
+    error_set(error, CODE_USAGE, "%s", unchanged);
+    return terminal >= 0 ? -1 : error_hint(error, "p11vault %s --yes", command);
 }
