@@ -134,20 +134,18 @@ static int write_card(struct session *session, const json_t *card, const char *v
 {
     struct vault *vault = session->front->vault;
     auto_json json_t *members = json_copy((json_t *)(uintptr_t)card);
+    auto_change struct store *change = vault->store;
     struct store_card row = {.serial = (char *)(uintptr_t)json_text(card, "card"),
                              .label = (char *)(uintptr_t)json_text(card, "label"),
                              .kid = (char *)(uintptr_t)json_text(card, "kid")};
     if (json_object_set_new(members, "sign", json_string(vkey)) < 0 ||
         json_object_set_new(members, "use", json_string(session->use)) < 0)
         return error_memory(error);
-    if (store_begin(vault->store, error) < 0)
+    if (store_begin(change, error) < 0 ||
+        vault_append(vault, ENTRY_CARD, row.serial, TAKE(members), &row.entry, error) < 0 ||
+        store_card_put(change, &row, error) < 0)
         return -1;
-    if (vault_append(vault, ENTRY_CARD, row.serial, TAKE(members), &row.entry, error) < 0 ||
-        store_card_put(vault->store, &row, error) < 0 || store_commit(vault->store, error) < 0) {
-        store_rollback(vault->store);
-        return -1;
-    }
-    return 0;
+    return store_commit(change, error);
 }
 
 /* Trusted once a card that is trusted has signed for it. */

@@ -127,20 +127,16 @@ static int begin(struct transfer *transfer, const char *app, struct error *error
 static int make_key(struct rekeying *rekeying, const struct vault_cards *cards, struct error *error)
 {
     struct job *job = &rekeying->transfer.job;
-    struct store *store = job->front->vault->store;
+    auto_change struct store *change = job->front->vault->store;
     if (session_tell_recipients(&job->session, &job->head, cards, error) < 0 ||
         session_take_made(&job->session, MESSAGE_REKEY, job->app.row.app, NULL, 0, &rekeying->made,
                           error) < 0 ||
-        store_begin(store, error) < 0)
+        store_begin(change, error) < 0 ||
+        vault_append(job->front->vault, ENTRY_APP_KEY, job->app.row.app,
+                     json_incref(rekeying->made.members), &rekeying->key_entry, error) < 0)
         return -1;
     rekeying->transfer.kid = rekeying->made.kid;
-    if (vault_append(job->front->vault, ENTRY_APP_KEY, job->app.row.app,
-                     json_incref(rekeying->made.members), &rekeying->key_entry, error) < 0 ||
-        store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return 0;
+    return store_commit(change, error);
 }
 
 /* ---- everything at once ---- */
@@ -178,14 +174,10 @@ static int write_all(struct rekeying *rekeying, struct error *error)
 
 static int keep(struct rekeying *rekeying, struct error *error)
 {
-    struct store *store = rekeying->transfer.job.front->vault->store;
-    if (store_begin(store, error) < 0)
-        return -1;
-    if (write_all(rekeying, error) < 0 || store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return 0;
+    auto_change struct store *change = rekeying->transfer.job.front->vault->store;
+    return store_begin(change, error) < 0 || write_all(rekeying, error) < 0
+               ? -1
+               : store_commit(change, error);
 }
 
 static int move_all(struct rekeying *rekeying, struct error *error)

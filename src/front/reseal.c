@@ -137,36 +137,27 @@ static int append_removal(struct resealing *resealing, struct error *error)
 static int write_entries(struct resealing *resealing, struct error *error)
 {
     struct vault *vault = resealing->front->vault;
+    auto_change struct store *change = vault->store;
     json_t *members = resealing->made.members;
-    if (store_begin(vault->store, error) < 0)
+    if (store_begin(change, error) < 0 || append_removal(resealing, error) < 0 ||
+        (members && vault_append(vault, ENTRY_APP_KEY, resealing->app.row.app, json_incref(members),
+                                 &resealing->key_entry, error) < 0))
         return -1;
-    int result = append_removal(resealing, error);
-    if (result == 0 && members)
-        result = vault_append(vault, ENTRY_APP_KEY, resealing->app.row.app, json_incref(members),
-                              &resealing->key_entry, error);
-    if (result < 0 || store_commit(vault->store, error) < 0) {
-        store_rollback(vault->store);
-        return -1;
-    }
-    return 0;
+    return store_commit(change, error);
 }
 
 /* Only what a card has signed for takes the place of what is there. */
 static int keep_row(struct resealing *resealing, struct error *error)
 {
-    struct store *store = resealing->front->vault->store;
+    auto_change struct store *change = resealing->front->vault->store;
     struct store_app row = resealing->app.row;
     if (!resealing->made.record)
         return 0;
     row.key_record = resealing->made.record;
     row.key_entry = resealing->key_entry;
-    if (store_begin(store, error) < 0)
-        return -1;
-    if (store_app_put(store, &row, error) < 0 || store_commit(store, error) < 0) {
-        store_rollback(store);
-        return -1;
-    }
-    return 0;
+    return store_begin(change, error) < 0 || store_app_put(change, &row, error) < 0
+               ? -1
+               : store_commit(change, error);
 }
 
 static int carry_out(struct resealing *resealing, const char *app, struct error *error)

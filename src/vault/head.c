@@ -93,21 +93,16 @@ static void keep_far(struct vault *vault, const char *note, uint64_t size)
 int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size, struct error *error)
 {
     auto_free char *path = NULL;
-    if (seen_path(vault, &path, error) < 0 || store_begin(vault->store, error) < 0)
+    auto_change struct store *change = vault->store;
+    if (seen_path(vault, &path, error) < 0 || store_begin(change, error) < 0)
         return -1;
     /* Inside the change nobody else writes the file either; what it names are entries that are there already. */
     if (vault_check_note(vault, &vault->trust, note, size, error) < 0 ||
-        store_checkpoint_put(vault->store, size, note, error) < 0 ||
-        (!seen_newer(vault, size) &&
-         buffer_write_file(path, note, strlen(note), 0600, error) < 0)) {
-        store_rollback(vault->store);
+        store_checkpoint_put(change, size, note, error) < 0 ||
+        (!seen_newer(vault, size) && buffer_write_file(path, note, strlen(note), 0600, error) < 0))
         return error_prefix(error, "keep the checkpoint");
-    }
     keep_far(vault, note, size);
-    if (store_commit(vault->store, error) == 0)
-        return 0;
-    store_rollback(vault->store);
-    return error_prefix(error, "keep the checkpoint");
+    return store_commit(change, error) < 0 ? error_prefix(error, "keep the checkpoint") : 0;
 }
 
 int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *error)
