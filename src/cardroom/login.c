@@ -26,6 +26,16 @@ static int keep_text(char *ret_text, size_t room, const char *text, const char *
     return 0;
 }
 
+/* The reader does not say what its pad asks for; where there is no terminal, the person sees the pad alone. */
+static void point_to_pad(const struct card_info *info, const char *purpose, uint64_t count)
+{
+    char text[512];
+    (void)snprintf(text, sizeof(text), "type the PIN for %s %s at its reader (%s, %llu use%s)",
+                   info->label, info->serial, purpose, (unsigned long long)count,
+                   count == 1 ? "" : "s");
+    typed_tell(text);
+}
+
 static int ask_pin(const struct card_info *info, const char *source, const char *purpose,
                    uint64_t count, struct secret **ret_pin, struct error *error)
 {
@@ -98,6 +108,8 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     if (card_may_login(room->card, attended, error) < 0)
         return -1;
     int result = 0;
+    if (attended && info->pin_pad)
+        point_to_pad(info, purpose, count);
     if (!attended) {
         result = typed_file(source, PIN_MAX, &pin, error);
         if (result < 0 && error->code == CODE_USAGE) /* nobody has typed this */

@@ -6,6 +6,7 @@
  *     P11FAULT_COUNTS    a file that gets one line for each call: its name and, after it, what it returned,
  *                        or `hang` or `die` for one that never will
  *     P11FAULT_DELAY_MS  how long each operation of the card takes (login, keys, not the reading of attributes)
+ *     P11FAULT_PAD       a file: its first line is what a person types at the reader's pad
  *     P11FAULT_PLAN      CALL:N:KIND, for the Nth time CALL is called ("0": every time)
  *
  *     rv=0x…   returns that, and the real module never hears of it
@@ -71,8 +72,7 @@ static enum kind kind_of(const char *word)
     static const char *const words[] = {
         [RV] = "rv=",        [LATE] = "late=",  [HANG] = "hang",       [DIE] = "die",
         [SHORT] = "short",   [LONG] = "long",   [ENDLESS] = "endless", [STALE_HANDLE] = "stale",
-        [VANISH] = "vanish", [MOVED] = "moved", [GARBAGE] = "garbage",
-        [FLAGS] = "flags=",
+        [VANISH] = "vanish", [MOVED] = "moved", [GARBAGE] = "garbage", [FLAGS] = "flags=",
     };
     for (enum kind kind = RV; kind <= FLAGS; kind++)
         if (strncmp(word, words[kind], strlen(words[kind])) == 0)
@@ -182,6 +182,18 @@ static CK_RV gone(bool private)
         return rv;                                                                                 \
     }
 
+static char *typed_at_pad(void)
+{
+    static char line[64];
+    const char *path = getenv("P11FAULT_PAD");
+    FILE *file = path && !*line ? fopen(path, "re") : NULL;
+    if (file && fgets(line, sizeof(line), file))
+        line[strcspn(line, "\n")] = '\0';
+    if (file)
+        (void)fclose(file);
+    return line;
+}
+
 static CK_ULONG spoilt(enum kind kind, CK_ULONG size, CK_ULONG room)
 {
     if (kind == SHORT)
@@ -277,7 +289,8 @@ WRAP(C_GetSessionInfo, false, false, (CK_SESSION_HANDLE session, CK_SESSION_INFO
      (session, info), session = STALE, spoil_bytes(kind, info, sizeof(*info)))
 WRAP(C_Login, false, true,
      (CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR *pin, CK_ULONG size),
-     (session, user, pin, size), session = STALE, NOTHING)
+     (session, user, pin ? pin : (CK_UTF8CHAR *)typed_at_pad(), pin ? size : strlen(typed_at_pad())),
+     session = STALE, NOTHING)
 WRAP(C_Logout, false, false, (CK_SESSION_HANDLE session), (session), session = STALE, NOTHING)
 WRAP(C_CreateObject, true, true,
      (CK_SESSION_HANDLE session, CK_ATTRIBUTE *template, CK_ULONG count, CK_OBJECT_HANDLE *object),

@@ -147,6 +147,32 @@ def test_a_factory_pin(ready_vault, graph, shim):
     assert attended.terminal.count("has the PIN that it left the factory with") == 1, attended
 
 
+def test_a_pin_pad(ready_vault, graph, shim):
+    """The person is told at which reader and for what; the PIN comes by no other way."""
+    shim.write(**{"env.P11FAULT_PLAN": "C_GetTokenInfo:0:flags=0x100",  # protected authentication path
+                  "env.P11FAULT_PAD": shim.card.pin})
+    result = exchange_again(ready_vault, graph, "--ask-pin", pty=[])
+    assert f"{shim.card.serial} at its reader (exchange {GRANT}, 1 use)" in result.terminal, result
+    assert "PIN for" not in result.terminal.replace("type the PIN for", "")
+    assert result.terminal.count("type the PIN for") == 1
+
+
+def test_a_pin_pad_without_a_terminal(ready_vault, graph, shim):
+    """Its own light is enough."""
+    shim.write(**{"env.P11FAULT_PLAN": "C_GetTokenInfo:0:flags=0x100",
+                  "env.P11FAULT_PAD": shim.card.pin})
+    assert exchange_again(ready_vault, graph, "--ask-pin").err == ""
+
+
+def test_a_wrong_pin_at_the_pad(ready_vault, shim):
+    """One try, and no second."""
+    shim.write(**{"env.P11FAULT_PLAN": "C_GetTokenInfo:0:flags=0x100",
+                  "env.P11FAULT_PAD": ready_vault.write("given/wrong", "00000000\n")})
+    before = shim.calls("C_Login")
+    refused(ready_vault.run("exchange", GRANT, "--ask-pin", pty=[]), 21, "PIN is wrong")
+    assert shim.calls("C_Login")[0] == before[0] + 1
+
+
 def test_a_card_that_refuses_late(ready_vault, shim):
     """It takes the order to decrypt and not the work: its own words are said, and not those of the next attempt."""
     shim.plan("C_DecryptInit:1:rv=0x0")
