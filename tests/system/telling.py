@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from program import Processes
-from rooms import REFUSED, parse, receive
+from rooms import REFUSED, Room, parse, receive
 from sealing import canonical, digest
 from treelog import Signer, entry, frontier, leaf, path
 from vaulttool import Vault
@@ -269,3 +269,23 @@ def refuse(room, use, change, expected):
     begin(room, use)
     tell(room, [*use.orders(), ["sign"]])
     room.refuses(*expected)
+
+
+@pytest.fixture(scope="module", name="facts")
+def fixture_facts(programs):
+    """Made once for a module: rooms only read it."""
+    with prepared(programs) as facts:
+        yield facts
+
+
+@pytest.fixture(name="use")
+def fixture_use(facts):
+    """What would succeed."""
+    return Use(facts)
+
+
+@pytest.fixture(name="room")
+def fixture_room(programs, facts):
+    """A card room that has been told nothing yet."""
+    with Room(programs, "card", facts.environment) as room:
+        yield room

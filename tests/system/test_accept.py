@@ -13,7 +13,7 @@ from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from rooms import REFUSED, Room
 from tampering import Store
-from telling import Use, begin, prepared, tell
+from telling import Use, begin, fixture_facts, prepared, tell  # noqa: F401
 from treelog import entry, root
 
 ASKED = (0, 11)  # a provider may find that there is nothing to gain
@@ -188,12 +188,6 @@ def test_nobody_else_writes_such_an_entry(ready):
     Store(ready.store).append(planted, "restored", named)
     refused(ready.vault.run("exchange", GRANT), 30, OLDER)
     assert ready.on_card == size
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
 
 
 @pytest.mark.parametrize("purpose", ["exchange ads/user/alice", "audit checkpoint log",

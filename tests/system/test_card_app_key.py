@@ -4,33 +4,15 @@ import json
 
 import pytest
 
-from rooms import FAULT, Room
+from rooms import FAULT
 from sealing import b64, canonical, digest, jwk, new_key, seal, seal_app_key, thumbprint, unseal
-from telling import Deviations, Use, hand, prepared, refuse, sign, take_app_key
+from telling import (  # noqa: F401
+    Deviations, Use, fixture_facts, fixture_room, fixture_use, hand, refuse, sign, take_app_key)
 from treelog import entry
 
 NO_CARD = 20
 
 deviation = Deviations()
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
-
-
-@pytest.fixture(name="use")
-def _use(facts):
-    """What would succeed."""
-    return Use(facts)
-
-
-@pytest.fixture(name="room")
-def _room(programs, facts):
-    """A card room that has been told nothing yet."""
-    with Room(programs, "card", facts.environment) as room:
-        yield room
 
 
 @pytest.mark.parametrize("kind", ["card", "app", "app-key"])

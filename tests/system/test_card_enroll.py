@@ -4,31 +4,13 @@ import json
 
 import pytest
 
-from rooms import FAULT, REFUSED, Room
+from rooms import FAULT, REFUSED
 from sealing import canonical, digest, thumbprint
-from telling import Use, begin, log_in, prepared, take_app_key, tell
+from telling import (  # noqa: F401
+    begin, fixture_facts, fixture_room, fixture_use, log_in, take_app_key, tell)
 from treelog import Signer
 
 CONFIG, USAGE = 14, 2
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
-
-
-@pytest.fixture(name="use")
-def _use(facts):
-    """What would succeed."""
-    return Use(facts)
-
-
-@pytest.fixture(name="room")
-def _room(programs, facts):
-    """A card room that has been told nothing yet."""
-    with Room(programs, "card", facts.environment) as room:
-        yield room
 
 
 # ---- enrolling ----

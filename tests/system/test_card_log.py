@@ -5,32 +5,14 @@ Each deviation changes one thing of the log that a front tells, or of the keys t
 
 import pytest
 
-from rooms import FAULT, Room
-from telling import Deviations, Use, begin, prepared, refuse, sign
+from rooms import FAULT
+from telling import (  # noqa: F401
+    Deviations, begin, fixture_facts, fixture_room, fixture_use, refuse, sign)
 from treelog import Signer, entry, frontier
 
 OTHER = "p11vault/" + "0" * 32
 
 deviation = Deviations()
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
-
-
-@pytest.fixture(name="use")
-def _use(facts):
-    """What would succeed."""
-    return Use(facts)
-
-
-@pytest.fixture(name="room")
-def _room(programs, facts):
-    """A card room that has been told nothing yet."""
-    with Room(programs, "card", facts.environment) as room:
-        yield room
 
 
 # ---- the entries behind the checkpoint ----

@@ -6,13 +6,7 @@ import pytest
 
 from rooms import FAULT, REFUSED, Room
 from sealing import digest
-from telling import Use, begin, prepared, tell
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
+from telling import Use, begin, fixture_facts, tell  # noqa: F401
 
 
 @pytest.fixture(name="use")

@@ -7,29 +7,11 @@ import pytest
 
 from rooms import FAULT, Room, key_way
 from sealing import b64, new_key, public_of, seal, thumbprint, unb64, unseal
-from telling import Deviations, Use, hand, prepared, refuse, sign, take_app_key
+from telling import (  # noqa: F401
+    Deviations, fixture_facts, fixture_room, fixture_use, hand, refuse, sign, take_app_key)
 from treelog import checkpoint, entry, verify_note
 
 deviation = Deviations()
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
-
-
-@pytest.fixture(name="use")
-def _use(facts):
-    """What would succeed."""
-    return Use(facts)
-
-
-@pytest.fixture(name="room")
-def _room(programs, facts):
-    """A card room that has been told nothing yet."""
-    with Room(programs, "card", facts.environment) as room:
-        yield room
 
 
 # ---- what succeeds ----

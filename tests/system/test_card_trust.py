@@ -2,32 +2,14 @@
 
 import pytest
 
-from rooms import REFUSED, Room
-from telling import Deviations, Use, begin, prepared, refuse, sign, tell
+from rooms import REFUSED
+from telling import (  # noqa: F401
+    Deviations, begin, fixture_facts, fixture_room, fixture_use, refuse, sign, tell)
 from treelog import Signer
 
 CONFIG = 14
 
 deviation = Deviations()
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
-
-
-@pytest.fixture(name="use")
-def _use(facts):
-    """What would succeed."""
-    return Use(facts)
-
-
-@pytest.fixture(name="room")
-def _room(programs, facts):
-    """A card room that has been told nothing yet."""
-    with Room(programs, "card", facts.environment) as room:
-        yield room
 
 
 def without_checkpoint(use):

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from rooms import Room
 from sealing import canonical, jwk, new_key, thumbprint
-from telling import Deviations, Use, begin, prepared, refuse, tell
+from telling import (  # noqa: F401
+    Deviations, Use, begin, fixture_facts, fixture_room, refuse, tell)
 from treelog import Signer, verify_note
 
 NOT_SIGNED_FOR = "grants trust and was never signed: this card does not sign for it"
@@ -55,22 +55,10 @@ class Vouching(Use):
         return [self.head(), *self.tail()]
 
 
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
-
-
 @pytest.fixture(name="use")
 def _use(facts):
     """What would succeed, once it is complete."""
     return Vouching(facts)
-
-
-@pytest.fixture(name="room")
-def _room(programs, facts):
-    with Room(programs, "card", facts.environment) as room:
-        yield room
 
 
 def test_signed_for(room, use):

@@ -4,27 +4,11 @@ import pytest
 
 from exchanging import EXCHANGE, Work, running_graph
 from rooms import Room
-from telling import Use, begin, prepared, sign, take_app_key
+from telling import (  # noqa: F401
+    begin, fixture_facts, fixture_room, fixture_use, sign, take_app_key)
 from treelog import entry
 
 STOP, REFUSED = 15, 30
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
-
-
-@pytest.fixture(name="use")
-def _use(facts):
-    return Use(facts)
-
-
-@pytest.fixture(name="room")
-def _room(programs, facts):
-    with Room(programs, "card", facts.environment) as room:
-        yield room
 
 
 def test_any_number_of_runs_that_failed(room, use):

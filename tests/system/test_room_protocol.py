@@ -13,18 +13,12 @@ from logging_in import Login, free_port
 from rooms import (CARD_FAILED, FAULT, PACKET_MAX, TABLE, VERSION, Room, field, harmless,
                    packet, rule)
 from sealing import canonical, jwk, new_key
-from telling import Use, begin, prepared, sign
+from telling import Use, begin, fixture_facts, sign  # noqa: F401
 
 RETRY = 10
 PAGES = 5
 BOTH = pytest.mark.parametrize("who", ["card", "exchange"])
 FIRST = {"card": rule("front", "card", "list"), "exchange": rule("front", "exchange", "connect")}
-
-
-@pytest.fixture(scope="module", name="facts")
-def _facts(programs):
-    with prepared(programs) as facts:
-        yield facts
 
 
 @pytest.fixture(scope="module", name="graph")
