@@ -72,10 +72,7 @@ int front_accept(struct front *front, struct front_lost *ret_lost, struct error 
         vault_signed_head(front->vault, &head, error) < 0 ||
         vault_cards_find(front->vault, &head, &cards, error) < 0)
         return -1;
-    json_t *members =
-        json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", VERB, "name", NAME, "card",
-                  front->card ? front->card : "", "origin", "", "opens", "seals");
-    if (session_begin_use(&session, members, error) < 0)
+    if (session_begin_plain_use(&session, VERB, NAME, error) < 0)
         return -1;
     if (accept_lost(&session, &head, &cards, &lost, error) < 0) {
         session_fail_use(&session, error);
@@ -83,9 +80,7 @@ int front_accept(struct front *front, struct front_lost *ret_lost, struct error 
         return -1;
     }
     lost.signed_size = session.signed_size;
-    members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",
-                        (json_int_t)session.signed_size);
-    if (vault_outcome(front->vault, session.use, members, error) < 0)
+    if (session_end_use(&session, error) < 0)
         return -1;
     *ret_lost = lost;
     return 0;

@@ -138,9 +138,7 @@ static int add(struct adding *adding, size_t *ret_cards, struct error *error)
         return -1;
     }
     *ret_cards = cards.count;
-    members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",
-                        (json_int_t)session->signed_size);
-    return vault_outcome(front->vault, session->use, members, error);
+    return session_end_use(session, error);
 }
 
 int front_add_app(struct front *front, const struct front_new_app *what, size_t *ret_cards,

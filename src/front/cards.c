@@ -186,18 +186,14 @@ int front_enroll(struct front *front, const char *uri, const char *key,
         session_prepare(front, true, &trust_lock, error) < 0 ||
         vault_signed_head(front->vault, &head, error) < 0)
         return -1;
-    json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", "card enroll", "name",
-                                uri, "card", "", "origin", "", "opens", "seals");
-    if (session_begin_use(&session, members, error) < 0)
+    if (session_begin_plain_use(&session, "card enroll", uri, error) < 0)
         return -1;
     if (enroll(&session, &head, uri, key, &enrolled, error) < 0) {
         session_fail_use(&session, error);
         session_void_own(front);
         return -1;
     }
-    members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",
-                        (json_int_t)session.signed_size);
-    if (vault_outcome(front->vault, session.use, members, error) < 0)
+    if (session_end_use(&session, error) < 0)
         return -1;
     *ret_enrolled = enrolled;
     return 0;

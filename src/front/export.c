@@ -179,17 +179,12 @@ int front_enroll_export(struct front *front, const struct front_export *export, 
         vault_cards_find(front->vault, &head, &cards, error) < 0 ||
         check_new(&cards, export->card, error) < 0)
         return -1;
-    json_t *members =
-        json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", VERB, "name", name, "card",
-                  front->card ? front->card : "", "origin", "", "opens", "seals");
-    if (session_begin_use(&session, members, error) < 0)
+    if (session_begin_plain_use(&session, VERB, name, error) < 0)
         return -1;
     if (enroll(&session, &head, &cards, export, name, error) < 0) {
         session_fail_use(&session, error);
         session_void_own(front);
         return -1;
     }
-    members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",
-                        (json_int_t)session.signed_size);
-    return vault_outcome(front->vault, session.use, members, error);
+    return session_end_use(&session, error);
 }

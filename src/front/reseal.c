@@ -78,11 +78,7 @@ static int begin(struct resealing *resealing, const char *app, struct error *err
         (app && vault_app_find(vault, &resealing->head, app, &resealing->app, error) < 0) ||
         find_cards(resealing, error) < 0)
         return -1;
-    json_t *members =
-        json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", resealing->verb, "name",
-                  resealing->name, "card", resealing->front->card ? resealing->front->card : "",
-                  "origin", "", "opens", "seals");
-    return session_begin_use(&resealing->session, members, error);
+    return session_begin_plain_use(&resealing->session, resealing->verb, resealing->name, error);
 }
 
 /* ---- the card ---- */
@@ -187,9 +183,7 @@ static int reseal(struct resealing *resealing, const char *app, size_t *ret_card
         return -1;
     }
     *ret_cards = resealing->cards.count;
-    json_t *members = json_pack("{s:s, s:s, s:I}", "result", "done", "code", "done", "checkpoint",
-                                (json_int_t)resealing->session.signed_size);
-    return vault_outcome(resealing->front->vault, resealing->session.use, members, error);
+    return session_end_use(&resealing->session, error);
 }
 
 int front_reseal(struct front *front, const char *app, size_t *ret_cards, struct error *error)

@@ -236,6 +236,25 @@ int session_begin_use(struct session *session, json_t *members, struct error *er
     return vault_intent(session->front->vault, session->use, TAKE(owned), error);
 }
 
+int session_begin_plain_use(struct session *session, const char *verb, const char *name,
+                            struct error *error)
+{
+    const char *card = session->front->card;
+    return session_begin_use(session,
+                             json_pack("{s:s, s:s, s:s, s:s, s:[], s:[]}", "verb", verb, "name",
+                                       name, "card", card ? card : "", "origin", "", "opens",
+                                       "seals"),
+                             error);
+}
+
+int session_end_use(struct session *session, struct error *error)
+{
+    json_t *members =
+        json_pack("{s:s, s:s, s:I}", "result", "done", "code", error_code_name(CODE_DONE),
+                  "checkpoint", (json_int_t)session->signed_size);
+    return vault_outcome(session->front->vault, session->use, members, error);
+}
+
 void session_fail_use(struct session *session, const struct error *failure)
 {
     struct error ignored;

@@ -68,9 +68,15 @@ void session_void_own(struct front *front);
 /* A new use: its id, its lock, its intent.  `members` (taken) has verb, name, card, origin, opens and seals. */
 int session_begin_use(struct session *session, json_t *members, struct error *error);
 
+/* The intent of a use that opens no record and makes none: of cards, of the log itself. */
+int session_begin_plain_use(struct session *session, const char *verb, const char *name,
+                            struct error *error);
+
 /* The same without an intent: each use of the batch has its own, which names this one's id as "batch". */
 int session_begin_batch(struct session *session, struct error *error);
 
+/* Closes the use: all went well, and the log was signed. */
+int session_end_use(struct session *session, struct error *error);
 /* Closes the use with a failure, when nothing else has closed it. */
 void session_fail_use(struct session *session, const struct error *failure);
 
