@@ -34,7 +34,8 @@ static void tell_notes(const struct verify_report *report)
             "believed by it",
             (unsigned long long)report->unsigned_grant);
     if (report->goes_on)
-        say("p11vault: note: the log goes on from an older store: entry %llu names the head of %llu "
+        say("p11vault: note: the log goes on from an older store: entry %llu names the head of "
+            "%llu "
             "entries that was lost",
             (unsigned long long)report->went_on, (unsigned long long)report->lost);
     if (report->seen > 0)
@@ -189,6 +190,16 @@ int cli_audit_export(struct cli *cli, struct error *error)
 
 /* ---- key ---- */
 
+/* `until` 0: it has no end. */
+static int add_key(json_t *list, const char *fingerprint, const char *vkey, uint64_t until,
+                   struct error *error)
+{
+    json_t *key = json_pack("{s:s, s:s}", "fingerprint", fingerprint, "vkey", vkey);
+    if (key && until > 0)
+        json_object_set_new(key, "until", json_integer((json_int_t)until));
+    return json_array_append_new(list, key) < 0 ? error_memory(error) : 0;
+}
+
 int cli_audit_key(struct cli *cli, struct error *error)
 {
     const struct trust *trust = &cli->vault->trust;
@@ -206,13 +217,10 @@ int cli_audit_key(struct cli *cli, struct error *error)
         note_key_fingerprint(&trust->keys[i], fingerprint);
         if (until > 0)
             (void)snprintf(end, sizeof(end), " until %llu", (unsigned long long)until);
-        json_t *limit = until > 0 ? json_integer((json_int_t)until) : NULL;
         if (!cli->arguments.json)
             printf("# %s\n%s%s\n", fingerprint, vkey, end);
-        else if (json_array_append_new(list, json_pack("{s:s, s:s, s:o*}", "fingerprint",
-                                                       fingerprint, "vkey", vkey, "until", limit)) <
-                 0)
-            return error_memory(error);
+        else if (add_key(list, fingerprint, vkey, until, error) < 0)
+            return -1;
     }
     return cli->arguments.json ? print_json(json_incref(list), error) : 0;
 }
