@@ -231,10 +231,12 @@ static void signatures_verify(void **state)
     struct error error = {0};
 
     (void)state;
+    struct card_key key;
     for (size_t t = 0; t < 3; t++) {
-        struct card_key key;
-
-        assert_done(card_make_key(card, types[t], 3072, KEY_SIGNS, "signs", &key, &error), &error);
+        /* One RSA key for both paddings: making one takes long. */
+        if (t == 0 || types[t] != types[t - 1])
+            assert_done(card_make_key(card, types[t], 2048, KEY_SIGNS, "signs", &key, &error),
+                        &error);
         assert_true(key.can_sign);
         assert_false(key.can_decrypt || key.can_derive || key.extractable);
         /* Many, since a short or a high first byte of r or s makes another DER. */
