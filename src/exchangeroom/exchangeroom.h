@@ -1,8 +1,9 @@
 /*
  * exchangeroom.h: inside p11vault-exchange, the only program that sees an opened secret.
  *
- * Either it never connects and only reads and seals what a person typed; or it connects, locks itself for good, and then
- * carries out steps: ask for a key, open, build, send, wipe, wait with nothing in memory, read, seal, wipe.
+ * It reads and seals what a person typed; or it connects, locks itself for good, and then carries out steps: ask for a key,
+ * open, build, send, wipe, wait with nothing in memory, read, seal, wipe; or it locks itself without a connection (`shut`), and
+ * seals records anew or checks what is signed with an app secret.
  */
 #ifndef P11VAULT_SRC_EXCHANGEROOM_EXCHANGEROOM_H
 #define P11VAULT_SRC_EXCHANGEROOM_EXCHANGEROOM_H

@@ -3,6 +3,8 @@
 import json
 import sqlite3
 
+import pytest
+
 from cards import SoftCard
 
 
@@ -63,3 +65,9 @@ class Anchored:
     def sign(self):
         """A checkpoint; how many entries it is over."""
         return int(self.vault.done("audit", "checkpoint").out.split()[0])
+
+
+@pytest.fixture(name="ready")
+def fixture_ready(ready_vault):
+    """A ready vault whose card knows a head."""
+    return Anchored(ready_vault)

@@ -89,6 +89,22 @@ struct attempt {
     int answer;
 };
 
+/* The first that passes, or is refused with another error; NULL: none. */
+static const char *not_refused(const struct attempt *attempts, size_t count)
+{
+    static char wrong[128];
+    for (size_t i = 0; i < count; i++) {
+        const struct attempt *a = &attempts[i];
+        long result = syscall(a->number, a->arguments[0], a->arguments[1], a->arguments[2],
+                              a->arguments[3], a->arguments[4]);
+        if (result != -1 || errno != a->answer) {
+            snprintf(wrong, sizeof(wrong), "%s: result %ld, errno %d", a->name, result, errno);
+            return wrong;
+        }
+    }
+    return NULL;
+}
+
 static const char path[] = "/dev/null";
 static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/nowhere"};
 static int pair[2];
@@ -180,23 +196,12 @@ static const char *denied_calls_fail(void)
         {"TIOCSTI", SYS_ioctl, {0, TIOCSTI, POINTER("x")}, EPERM},
         {"PR_SET_DUMPABLE", SYS_prctl, {PR_SET_DUMPABLE, 1, 0, 0, 0}, EPERM},
     };
-    static char wrong[128];
     struct error error = {0};
 
     forbid_privileges();
     if (confine_lock(&error) < 0)
         return "confine_lock refused";
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-        const struct attempt *a = &attempts[i];
-        long result = syscall(a->number, a->arguments[0], a->arguments[1], a->arguments[2],
-                              a->arguments[3], a->arguments[4]);
-
-        if (result != -1 || errno != a->answer) {
-            snprintf(wrong, sizeof(wrong), "%s: result %ld, errno %d", a->name, result, errno);
-            return wrong;
-        }
-    }
-    return NULL;
+    return not_refused(attempts, sizeof(attempts) / sizeof(attempts[0]));
 }
 
 static void lock_denies(void **state)
@@ -537,7 +542,6 @@ static const char *no_attributes(void)
 {
     static struct error error;
     static const char name[] = "user.p11vault";
-    static char wrong[128];
     int file = open(kept_file, O_RDONLY);
     int flags = 0;
     const struct attempt attempts[] = {
@@ -572,16 +576,7 @@ static const char *no_attributes(void)
     forbid_privileges();
     if (file < 0 || confine_writing(NULL, 0, &error) < 0)
         return "refused";
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-        const struct attempt *a = &attempts[i];
-        long result = syscall(a->number, a->arguments[0], a->arguments[1], a->arguments[2],
-                              a->arguments[3], a->arguments[4]);
-        if (result != -1 || errno != a->answer) {
-            snprintf(wrong, sizeof(wrong), "%s: result %ld, errno %d", a->name, result, errno);
-            return wrong;
-        }
-    }
-    return NULL;
+    return not_refused(attempts, sizeof(attempts) / sizeof(attempts[0]));
 }
 
 static void attributes_stay_where_nothing_is_written(void **state)
@@ -655,18 +650,11 @@ static const char *all_calls(void)
         {"TIOCSTI by half", SYS_ioctl, {0, (1L << 32) + TIOCSTI, 0}, EPERM},
         {"PR_SET_DUMPABLE", SYS_prctl, {PR_SET_DUMPABLE, 1, 0, 0, 0}, EPERM},
     };
-    static char wrong[128];
     if (confine_calls(&error) < 0)
         return error.text;
-    for (size_t i = 0; i < sizeof(attempts) / sizeof(attempts[0]); i++) {
-        const struct attempt *a = &attempts[i];
-        long result = syscall(a->number, a->arguments[0], a->arguments[1], a->arguments[2],
-                              a->arguments[3], a->arguments[4]);
-        if (result != -1 || errno != a->answer) {
-            snprintf(wrong, sizeof(wrong), "%s: result %ld, errno %d", a->name, result, errno);
-            return wrong;
-        }
-    }
+    const char *passed = not_refused(attempts, sizeof(attempts) / sizeof(attempts[0]));
+    if (passed)
+        return passed;
     int status = 0;
     pid_t child = fork();
     if (child == 0)
