@@ -11,12 +11,12 @@ from cards import GRANT, Facts, exchange_again, refused
 from killing import Snapshot
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
-from rooms import REFUSED, Room
+from rooms import REFUSED, Room, has_walls
 from tampering import Store
 from telling import Use, begin, fixture_facts, prepared, tell  # noqa: F401
 from treelog import entry, root
 
-CONFIG = 14
+CONFIG, MODULE = 14, 23
 OLDER = "the store was rolled back or replaced"
 
 
@@ -150,7 +150,9 @@ def test_a_backup_without_its_card(ready, graph):
     shutil.move(ready.card.directory, soft)
     shutil.rmtree(ready.vault.directory)
     result = ready.vault.run("restore", backup, "--lost-head", "--yes")
-    assert result.code == CONFIG and "p11vault audit accept" in result.err, result
+    # The room's walls miss the card's directory first; without them it is the module that does.
+    assert result.code == (CONFIG if has_walls(ready.vault.programs) else MODULE), result
+    assert "p11vault audit accept" in result.err
     shutil.copytree(soft, ready.card.directory)
     refused(ready.vault.run("exchange", GRANT), 30, OLDER)
     ready.vault.done("audit", "accept", "--yes")
