@@ -128,7 +128,7 @@ $B/unit/test_loopback $B/unit/test_loopback_request $B/unit/test_result_page: $(
 $B/fuzz/fuzz_login_request $B/fuzz/fuzz_login_request.fuzz: $(LOOPBACK)
 
 unit: $(UNITS)
-	$Qfailed=0; for test in $(UNITS); do $$test || failed=1; done; exit $$failed
+	$Qfailed=0; for test in $(UNITS); do echo "$${test##*/}:"; $$test || failed=1; done; exit $$failed
 
 # As many at once as there are processors, each with its words in one piece; first the one that makes RSA keys for minutes.
 valgrind: $(UNITS)
@@ -144,6 +144,13 @@ SHIM := $B/faults/shim.so
 # A file's tests share what is made once for them, so they go to one worker.
 system: all $B/proof/flip $(SHIM)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $(AT_ONCE) --dist loadfile tests/system
+
+# All that the tests of the programs need.
+tools: all $B/proof/flip $(SHIM) $(LOOKERS)
+
+# What was found once: each with its test.  BREAK=1 brings every fault back and expects its test to fail.  FINDINGS='R1 R2': these.
+findings: tools $(UNITS)
+	$Q$(PYTHON) -B tests/findings/findings.py $B $(if $(RECORDED),--recorded $(RECORDED)) $(if $(BREAK),--break) $(FINDINGS)
 
 # The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
 $B/proof/flip: $B/tests/proof/flip.o $(LIBRARY)
@@ -309,6 +316,7 @@ help:
 	@echo 'demo       a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'rutoken    a simulated Rutoken behind pcscd and OpenSC (as root)'
+	@echo 'findings   what was found once, each with its test (BREAK=1: brings the faults back)'
 	@echo 'faults     every PKCS#11 call failing in every way (with sanitizers)'
 	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
@@ -320,7 +328,7 @@ help:
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system exposure rutoken faults faults-run matrix bench batch-bench audit-bench audit-proof campaign fuzz \
+.PHONY: all unit valgrind system tools findings exposure rutoken faults faults-run matrix bench batch-bench audit-bench audit-proof campaign fuzz \
         fuzz-seeds fuzz-run headers floors links analyze check demo deps install install-units uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

@@ -6,9 +6,6 @@ cd "$(dirname "$0")/../.." || exit 2
 # Each stage states its own settings: nothing of the make that called us may leak in.
 unset MAKE MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL SANITIZE CC WERROR B DEPS
 
-# Every pytest says what it skipped, and why.
-export PYTEST_ADDOPTS=-rs
-
 logs=build/check
 rm -rf "$logs"
 mkdir -p "$logs"
@@ -42,7 +39,8 @@ stage() { # NAME COMMAND...
     shift
     log=$logs/${name//[^a-zA-Z0-9]/-}
     printf '\n== %s\n' "$name"
-    "$@" </dev/null 2>&1 | tee "$log"
+    # Every pytest says what it skipped, and why, and leaves its results for the table of findings.
+    PYTEST_ADDOPTS="-rs --junitxml=$PWD/$log.xml ${pytest_options:-}" "$@" </dev/null 2>&1 | tee "$log"
     status=${PIPESTATUS[0]}
     read -r good bad left_out < <(count "$log")
     # A stage that fails without counting anything failed as a whole: a build, a crashed test.
@@ -89,10 +87,11 @@ stage 'build with sanitizers' build 'gcc builds with sanitizers' CC=gcc "$saniti
 stage 'unit tests, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" unit
 stage 'fuzz seeds, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" fuzz-seeds
 # The stand-in is no program of ours: its own tests run once.
-stage 'system tests, sanitizers' env PYTEST_ADDOPTS='-rs --ignore-glob=*/test_standin*' \
-    make CC=gcc WERROR=1 "$sanitize" system
+pytest_options='--ignore-glob=*/test_standin*' \
+    stage 'system tests, sanitizers' make CC=gcc WERROR=1 "$sanitize" system
 stage 'faults, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" FAULTS=101 faults
 stage 'unit tests, valgrind' make "$parallel" CC=gcc WERROR=1 valgrind
+stage 'findings' make CC=gcc WERROR=1 RECORDED="$logs" findings
 stage 'static analysis' make "$parallel" CC=gcc WERROR=1 analyze
 stage 'shell scripts' shell_scripts
 stage 'manual pages' manuals
