@@ -548,6 +548,21 @@ static void notes_another_version(void **state)
     }
 }
 
+/* Status 200, and no JSON: what Meta's front door says when there is nobody behind it. */
+static void a_plain_outage_is_tried_again(void **state)
+{
+    static const enum oauth_step steps[] = {STEP_EXCHANGE, STEP_INSPECT_INPUT, STEP_PAGES,
+                                            STEP_CALL};
+    (void)state;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        gives("meta", steps[i], 200, "Service Unavailable", CODE_RETRY, "unavailable");
+        gives("meta", steps[i], 200, "<h1>Service Unavailable</h1>\n", CODE_RETRY, "unavailable");
+    }
+    gives("meta", STEP_EXCHANGE, 200, "Service", CODE_STOP, "not JSON");
+    /* Words of somebody's, inside an answer. */
+    gives("meta", STEP_CALL, 200, "{\"message\":\"Service Unavailable\"}", CODE_DONE, "");
+}
+
 /* Some errors have no body. */
 static void reads_www_authenticate(void **state)
 {
@@ -631,6 +646,7 @@ int main(void)
         cmocka_unit_test(bounds_the_granular_scopes),
         cmocka_unit_test(takes_a_profile),
         cmocka_unit_test(notes_another_version),
+        cmocka_unit_test(a_plain_outage_is_tried_again),
         cmocka_unit_test(reads_www_authenticate),
         cmocka_unit_test(begins_again_with_a_code),
         cmocka_unit_test(refuses_a_step_of_another_family),
