@@ -187,6 +187,12 @@ void say_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_error(const struct error *error);
 /* One JSON value and a line end; the reference is taken. */
 int print_json(json_t *value, struct error *error);
+/*
+ * The same of what a provider has answered: each object names as "api_version" the version of its API that answered, when
+ * that is not the one asked for.  And in words, behind the results of a verb.
+ */
+int print_answered(const struct cli *cli, json_t *value, struct error *error);
+void warn_of_version(const struct cli *cli);
 /* "expires 2027-01-22 (60 days)", "never expires", "expiry not known", "expired 2026-11-20". */
 #define EXPIRY_TEXT_SIZE 96
 void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE]);

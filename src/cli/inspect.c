@@ -73,7 +73,7 @@ int cli_inspect(struct cli *cli, struct error *error)
         if (json)
             json_object_set_new(json, "name", json_string(name.full));
         struct error printing;
-        if (print_json(json, &printing) < 0) {
+        if (print_answered(cli, json, &printing) < 0) {
             *error = printing;
             return -1;
         }

@@ -28,9 +28,10 @@ int cli_issue(struct cli *cli, struct error *error)
     if (front_issue(&cli->front, &name, &what, &facts, error) < 0)
         return -1;
     if (arguments->json)
-        return print_json(json_pack("{s:s, s:s, s:I}", "name", name.full, "subject", facts.subject,
-                                    "expires", (json_int_t)facts.expires),
-                          error);
+        return print_answered(cli,
+                              json_pack("{s:s, s:s, s:I}", "name", name.full, "subject",
+                                        facts.subject, "expires", (json_int_t)facts.expires),
+                              error);
     expiry_text(facts.expires, expiry);
     printf("%s: %s%s%s, %s\n", name.full, name.kind, *facts.subject ? " " : "", facts.subject,
            expiry);
@@ -66,7 +67,7 @@ int cli_pages(struct cli *cli, struct error *error)
     if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
         return -1;
     int result = front_pages(&cli->front, &name, tell_page, &listing, error);
-    if (list && print_json(json_incref(list), error) < 0)
+    if (list && print_answered(cli, json_incref(list), error) < 0)
         return -1;
     if (result < 0 && listing.failed > 0) {
         enum code code = error->code;

@@ -169,6 +169,7 @@ int main(int count, char **words)
     struct error error = {0};
     struct cli cli = {0};
     int result = run(count, words, &cli, &error);
+    warn_of_version(&cli);
     if (result < 0)
         say_error(&error);
     outside_end();

@@ -16,6 +16,12 @@
 #include "p11vault/vault/grants.h"
 #include "p11vault/vault/lost.h"
 
+/* The version of its API that a provider answered with in place of the one it was asked for. */
+struct front_version {
+    const char *provider;
+    char asked[16], served[16]; /* "" when no answer of this run had another version */
+};
+
 /* What every job needs. */
 struct front {
     const struct config *config;
@@ -25,6 +31,7 @@ struct front {
     bool ask_pin;     /* --ask-pin: do not take the PIN from the module's file */
     /* Tells the person what happens while it happens; NULL: nobody is told. */
     void (*say)(const char *text);
+    struct front_version version; /* what the jobs of this run have seen */
 };
 
 /* ---- cards ---- */
