@@ -26,6 +26,7 @@ struct arguments {
     bool json, verbose, ask_pin, soft, help, version;
     struct texts fields;
     bool paginate, monitored;
+    bool of_businesses;
     bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost,
         lost_head;
     const char *positional[POSITIONAL_MAX];
@@ -83,6 +84,7 @@ enum {
     OPTION_LOST = 1 << 25,
     OPTION_ALL = 1 << 26,
     OPTION_LOST_HEAD = 1 << 27,
+    OPTION_BUSINESSES = 1 << 28,
 };
 
 /* What has so many days left is renewed by `refresh --due`, and needs attention where nothing renews it. */

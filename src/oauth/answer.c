@@ -155,8 +155,8 @@ static int read_step(const struct oauth_family *family, const struct oauth_reply
     unsigned needs = reply_needs(family, reply);
     if ((needs & ISSUES_GRANT) != 0)
         return token_answer_read(family, reply, root, answer, error);
-    if ((needs & ISSUES_PAGES) != 0)
-        return pages_answer_read(root, answer, error);
+    if ((needs & (ISSUES_PAGES | LISTS_BUSINESSES)) != 0)
+        return pages_answer_read(reply, root, answer, error);
     if ((needs & YIELDS_CODE) != 0)
         return code_answer_read(reply, root, answer, error);
     if (reply->step == STEP_PERMISSIONS)

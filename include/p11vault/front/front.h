@@ -182,14 +182,21 @@ int front_issue(struct front *front, const struct name *name, const struct front
 
 /* One page's grant; valid during the call.  `failure` NULL: it is kept as `name`. */
 struct front_page {
-    const struct name *name;
+    const struct name *name; /* NULL: of a page without a grant, or of a list */
     const char *label, *tasks;
     const struct error *failure;
 };
-typedef void front_page_told(void *context, const struct front_page *page);
-/* Every page grant of a person's grant, each confirmed and kept; `error` is the gravest failure. */
-int front_pages(struct front *front, const struct name *from, front_page_told *told, void *context,
-                struct error *error);
+struct front_pages {
+    bool of_businesses; /* also those of the person's businesses, and of their clients */
+    void (*told)(void *context, const struct front_page *page);
+    void *context;
+};
+/*
+ * Every page grant of a person's grant, each confirmed and kept once; `error` is the gravest failure.  CODE_PERMISSION also
+ * when no page is listed and there must be some.  *ret_note has a text, and a hint, when there may be more pages.
+ */
+int front_pages(struct front *front, const struct name *from, const struct front_pages *what,
+                struct error *ret_note, struct error *error);
 
 /* What the provider says of a grant; the clear columns are brought up to date.  The facts are known also when it is dead. */
 int front_inspect(struct front *front, const struct name *name, struct oauth_facts *ret_facts,
