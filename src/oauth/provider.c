@@ -186,6 +186,12 @@ enum oauth_step oauth_end_step(const struct provider *provider, const char *kind
     return oauth_step_needs(provider, step) != 0 ? step : STEP_COUNT;
 }
 
+bool oauth_ends_too(const struct provider *provider, enum oauth_step step, const char *kind)
+{
+    return step == STEP_TAKE_BACK && (strcmp(kind, provider->person_kind) == 0 ||
+                                      strcmp(kind, "page") == 0 || strcmp(kind, "session") == 0);
+}
+
 unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step)
 {
     const struct oauth_family *family = oauth_family_of(provider);

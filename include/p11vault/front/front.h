@@ -226,12 +226,18 @@ struct front_called {
 int front_call(struct front *front, const struct name *name, const struct front_call *what,
                struct front_called *ret_called, struct error *error);
 
+/* A grant that ends together with another; not `is_certain`: if it is of the same person, which nobody has asked. */
+typedef void front_companion_told(void *context, const char *name, bool is_certain);
+/* Which grants end with this one when it is revoked; nobody is asked. */
+int front_companions(struct front *front, const struct name *name, front_companion_told *told,
+                     void *context, struct error *error);
+
 /*
  * Takes one permission back, or (NULL) ends the grant at the provider: a person's by de-authorising the app.  A grant that is
- * ended is forgotten here.
+ * ended is forgotten here; those that are certain to have ended with it are told, and known to be dead.
  */
 int front_revoke(struct front *front, const struct name *name, const char *permission,
-                 struct error *error);
+                 front_companion_told *told, void *context, struct error *error);
 
 /*
  * Whether a signed request, as it is posted to a deauthorise or data-deletion callback, is signed with the app's secret, and

@@ -88,6 +88,9 @@ const struct oauth_revival *oauth_revival(const struct provider *provider, const
 /* The step that ends a grant of this kind at the provider; STEP_COUNT: it has no call for that. */
 enum oauth_step oauth_end_step(const struct provider *provider, const char *kind);
 
+/* Whether such a step ends other grants of the same person, if they are of this kind. */
+bool oauth_ends_too(const struct provider *provider, enum oauth_step step, const char *kind);
+
 /* What a step needs and yields for this family (bits above).  0: the family has no such step. */
 unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step);
 /* Whether the step goes to the code origin. */
