@@ -140,7 +140,10 @@ static const struct verb *match_verb(const struct verb *verbs, size_t verb_count
     return NULL;
 }
 
-/* Takes one option and its value; *at moves past them.  `wanted`: what the verb takes, as far as it is known. */
+/*
+ * Takes one option and its value; *at moves past them.  `wanted`: what the verb takes, as far as it
+ * is known.
+ */
 static int take_option(int count, char **words, int *at, unsigned wanted,
                        struct arguments *arguments, unsigned *given, struct error *error)
 {
@@ -184,7 +187,7 @@ int arguments_parse(int count, char **words, const struct verb *verbs, size_t ve
                     struct error *error)
 {
     struct arguments arguments = {0};
-    const char *plain[POSITIONAL_MAX + 3];
+    const char *plain[POSITIONAL_MAX + 3] = {NULL};
     size_t plain_count = 0, verb_words = 0;
     unsigned given = 0;
     for (int at = 1; at < count;) {

@@ -190,8 +190,9 @@ void say_error(const struct error *error);
 /* One JSON value and a line end; the reference is taken. */
 int print_json(json_t *value, struct error *error);
 /*
- * The same of what a provider has answered: each object names as "api_version" the version of its API that answered, when
- * that is not the one asked for.  And in words, behind the results of a verb.
+ * The same of what a provider has answered: each object names as "api_version" the version of its
+ * API that answered, when that is not the one asked for.  And in words, behind the results of a
+ * verb.
  */
 int print_answered(const struct cli *cli, json_t *value, struct error *error);
 void warn_of_version(const struct cli *cli);

@@ -1,9 +1,10 @@
 /*
- * companions.h: the grants that end when another one does, because they are of the same person and app.
+ * companions.h: the grants that end when another one does, because they are of the same person and
+ * app.
  *
- * Taking a person's grant back takes the whole app's access away: the person's other grants, those of pages that came from
- * them, and session tokens.  Whose a grant is, the provider has said when it was inspected; of one that never was, nobody
- * here knows.
+ * Taking a person's grant back takes the whole app's access away: the person's other grants, those
+ * of pages that came from them, and session tokens.  Whose a grant is, the provider has said when
+ * it was inspected; of one that never was, nobody here knows.
  */
 #ifndef P11VAULT_SRC_FRONT_COMPANIONS_H
 #define P11VAULT_SRC_FRONT_COMPANIONS_H

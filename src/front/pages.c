@@ -81,7 +81,10 @@ static int fail_with_worst(struct paging *paging, size_t pages, struct error *er
                      paging->failed_lists, paging->failed_lists == 1 ? "" : "s");
 }
 
-/* What the lists were short of: an error, or (`note`, with the code CODE_DONE) something to be said. */
+/*
+ * What the lists were short of: an error, or (`note`, with the code CODE_DONE) something to be
+ * said.
+ */
 static int judge_lists(struct paging *paging, struct error *note, struct error *error)
 {
     struct oauth_verdict verdict;

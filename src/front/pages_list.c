@@ -1,5 +1,6 @@
 /*
- * The lists of pages: what they offer is taken, a page that several of them have once; each is read to its end.
+ * The lists of pages: what they offer is taken, a page that several of them have once; each is read
+ * to its end.
  */
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +36,9 @@ static bool is_offer(const json_t *offered)
     return json_text(offered, "id") && json_text(offered, "label") && json_text(offered, "tasks");
 }
 
-/* A page that another process works on, or that store and log do not agree on, is told and let go. */
+/*
+ * A page that another process works on, or that store and log do not agree on, is told and let go.
+ */
 static int take_offer(void *context, const json_t *offered, struct name *ret_name, bool *ret_take,
                       struct error *error)
 {
@@ -47,7 +50,9 @@ static int take_offer(void *context, const json_t *offered, struct name *ret_nam
     struct listed *listed = &paging->listed[paging->count];
     paging_name(listed, paging->work.name.app, json_text(offered, "id"),
                 json_text(offered, "label"), json_text(offered, "tasks"));
-    /* Several lists have the same page, and one that changes while it is read may bring it twice. */
+    /*
+     * Several lists have the same page, and one that changes while it is read may bring it twice.
+     */
     if (json_object_get(paging->seen, listed->name.label))
         return 0;
     if (json_object_set_new(paging->seen, listed->name.label, json_true()) < 0)
@@ -81,7 +86,10 @@ static int confirm_listed(struct paging *paging, struct error *error)
         work->subject = listed->name.label;
         if (work_confirm(work, listed->slot, listed->old.name ? &listed->old : NULL, &taken,
                          &failure) < 0) {
-            /* It stays pending.  Where the provider cannot be asked now, the next one would fare no better. */
+            /*
+             * It stays pending.  Where the provider cannot be asked now, the next one would fare no
+             * better.
+             */
             *error = failure;
             return error_prefix(error, "%s", listed->name.full);
         }

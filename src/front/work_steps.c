@@ -206,7 +206,10 @@ static void note_version(struct job *job, const char *served)
     (void)snprintf(version->served, sizeof(version->served), "%s", served);
 }
 
-/* What the app has used of its quota, as long as an answer says nothing newer; and which version served it. */
+/*
+ * What the app has used of its quota, as long as an answer says nothing newer; and which version
+ * served it.
+ */
 static int note_answer(struct job *job, const struct oauth_verdict *verdict, const json_t *told,
                        struct error *error)
 {

@@ -23,7 +23,10 @@ static json_t *permissions_to_json(const struct oauth_answer *answer)
     return TAKE(permissions);
 }
 
-/* Pages with a grant are offered one by one; of the others, and of businesses, this is all that there is. */
+/*
+ * Pages with a grant are offered one by one; of the others, and of businesses, this is all that
+ * there is.
+ */
 static json_t *listed_to_json(const struct oauth_answer *answer)
 {
     auto_json json_t *listed = json_array();

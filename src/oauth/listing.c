@@ -30,7 +30,10 @@ static bool lacks(const struct oauth_facts *facts, const char *scope)
     return facts->scope_count > 0;
 }
 
-/* How many pages the person has chosen for the app: "pages_show_list=12,34" among the granular scopes. */
+/*
+ * How many pages the person has chosen for the app: "pages_show_list=12,34" among the granular
+ * scopes.
+ */
 static int64_t chosen_pages(const struct oauth_facts *facts)
 {
     static const char key[] = LIST "=";

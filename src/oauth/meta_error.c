@@ -111,8 +111,8 @@ static int64_t device_subcode(const char *text)
 }
 
 /*
- * Without a code the type is all that is said.  An OAuthException is about what authorises the call,
- * as 190 is.
+ * Without a code the type is all that is said.  An OAuthException is about what authorises the
+ * call, as 190 is.
  */
 static const struct error_row *find_row_by_type(const struct fault *fault,
                                                 const json_t *error_object)

@@ -102,7 +102,9 @@ static void test_only_printable_utf8_stays(void **state)
     }
 }
 
-/* What shows nothing, and what turns the order of others round; and their neighbours, which stay. */
+/*
+ * What shows nothing, and what turns the order of others round; and their neighbours, which stay.
+ */
 static void deceptive_characters_become_question_marks(void **state)
 {
     (void)state;

@@ -15,7 +15,9 @@
 #define LIST "pages_show_list"
 #define MANAGE "business_management"
 
-/* A grant with these permissions, one comma between two; and with these ids chosen for its pages. */
+/*
+ * A grant with these permissions, one comma between two; and with these ids chosen for its pages.
+ */
 static struct oauth_facts grant(const char *scopes, const char *granular)
 {
     struct oauth_facts facts;

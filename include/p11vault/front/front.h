@@ -192,8 +192,9 @@ struct front_pages {
     void *context;
 };
 /*
- * Every page grant of a person's grant, each confirmed and kept once; `error` is the gravest failure.  CODE_PERMISSION also
- * when no page is listed and there must be some.  *ret_note has a text, and a hint, when there may be more pages.
+ * Every page grant of a person's grant, each confirmed and kept once; `error` is the gravest
+ * failure.  CODE_PERMISSION also when no page is listed and there must be some.  *ret_note has a
+ * text, and a hint, when there may be more pages.
  */
 int front_pages(struct front *front, const struct name *from, const struct front_pages *what,
                 struct error *ret_note, struct error *error);
@@ -226,15 +227,19 @@ struct front_called {
 int front_call(struct front *front, const struct name *name, const struct front_call *what,
                struct front_called *ret_called, struct error *error);
 
-/* A grant that ends together with another; not `is_certain`: if it is of the same person, which nobody has asked. */
+/*
+ * A grant that ends together with another; not `is_certain`: if it is of the same person, which
+ * nobody has asked.
+ */
 typedef void front_companion_told(void *context, const char *name, bool is_certain);
 /* Which grants end with this one when it is revoked; nobody is asked. */
 int front_companions(struct front *front, const struct name *name, front_companion_told *told,
                      void *context, struct error *error);
 
 /*
- * Takes one permission back, or (NULL) ends the grant at the provider: a person's by de-authorising the app.  A grant that is
- * ended is forgotten here; those that are certain to have ended with it are told, and known to be dead.
+ * Takes one permission back, or (NULL) ends the grant at the provider: a person's by de-authorising
+ * the app.  A grant that is ended is forgotten here; those that are certain to have ended with it
+ * are told, and known to be dead.
  */
 int front_revoke(struct front *front, const struct name *name, const char *permission,
                  front_companion_told *told, void *context, struct error *error);

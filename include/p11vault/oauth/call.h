@@ -28,8 +28,8 @@ struct oauth_parameters {
     const char *cursor;       /* of a page of a list */
     const char *subject; /* digits: user, system user or business the step is about; none: me */
     const char *page;    /* digits: STEP_PAGES asks for this page alone */
-    const char *
-        edge; /* STEP_PAGES: "owned_pages" or "client_pages" of the business `subject`; none: a user's pages */
+    /* STEP_PAGES: "owned_pages" or "client_pages" of the business `subject`; none: a user's own. */
+    const char *edge;
     const char *permission;   /* STEP_TAKE_BACK; none: all, which de-authorises the app */
     const char *machine_id;   /* STEP_REDEEM: what an earlier redemption gave */
     const char *client_token; /* device login; not a secret */
