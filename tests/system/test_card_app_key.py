@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from rooms import FAULT
 from sealing import b64, canonical, digest, jwk, new_key, seal, seal_app_key, thumbprint, unseal
@@ -54,6 +55,19 @@ def planted_app(use):
 def planted_app_key(use):
     """An app key."""
     use.plant("app-key", app="bds")
+
+
+@deviation("grants trust and was never signed")
+def planted_app_key_of_this_app(use):
+    """The very one that is signed, once more: this use makes none."""
+    use.plant("app-key")
+
+
+@deviation("too many unsigned entries that grant trust")
+def planted_more_than_are_looked_at(use):
+    """The room keeps 64 of them."""
+    for number in range(65):
+        use.plant("app", app=f"a{number}")
 
 
 @deviation("grants trust and was never signed")
@@ -163,6 +177,17 @@ def app_key_wrapped_badly(use):
     """This card's share is not what it should be."""
     record = json.loads(seal_app_key(new_key(), [use.facts.card]))
     record["recipients"][0]["encrypted_key"] = b64(bytes(40))
+    log_app_key(use, canonical(record))
+
+
+@deviation("the recipient's key is of another curve")
+def app_key_of_another_curve(use):
+    """This card's share names an ephemeral key that its own cannot agree with."""
+    numbers = ec.generate_private_key(ec.SECP384R1()).public_key().public_numbers()
+    record = json.loads(seal_app_key(new_key(), [use.facts.card]))
+    record["recipients"][0]["header"]["epk"] = {
+        "crv": "P-384", "kty": "EC",
+        **{name: b64(getattr(numbers, name).to_bytes(48, "big")) for name in "xy"}}
     log_app_key(use, canonical(record))
 
 
