@@ -162,6 +162,7 @@ def test_what_was_left_behind_goes_first(ready):
     shim = Shim(ready.vault)
     shim.plan("C_CreateObject:1:rv=0x31")
     assert "CKR_DEVICE_MEMORY" in ready.vault.done("audit", "checkpoint").err
+    assert ready.card.tool("-O", "--type", "data").count(ready.label) == 1
     assert ready.on_card == size
 
 
