@@ -41,9 +41,38 @@ static const struct {
 };
 
 /*
+ * Characters that show nothing, or turn others round: with them a text reads as something else than
+ * it is.  Variation selectors (U+FE00 to U+FE0F) change the look of a character only, and stay.
+ *
+ * Source: Unicode, Default_Ignorable_Code_Point, and the line and paragraph separators.
+ */
+static bool is_deceptive(uint32_t point)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {
+        {0xad, 0xad},       {0x34f, 0x34f},     /* soft hyphen, grapheme joiner */
+        {0x61c, 0x61c},                         /* Arabic letter mark */
+        {0x115f, 0x1160},   {0x17b4, 0x17b5},   /* fillers, inherent vowels */
+        {0x180b, 0x180f},                       /* Mongolian selectors */
+        {0x200b, 0x200f},                       /* zero width, marks of direction */
+        {0x2028, 0x202e},                       /* separators, embeddings, overrides */
+        {0x2060, 0x206f},                       /* word joiner, isolates, format characters */
+        {0x3164, 0x3164},   {0xfeff, 0xfeff},   /* filler, byte order mark */
+        {0xffa0, 0xffa0},   {0xfff0, 0xfffb},   /* filler, annotations */
+        {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, /* format characters */
+        {0xe0000, 0xe0fff},                     /* tags */
+    };
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+        if (ranges[i].first <= point && point <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/*
  * The size of the printable UTF-8 character at `bytes`, or 0 when there is none: a control
- * character (C0, DEL or C1), a broken or overlong sequence, a surrogate.  The NUL at the end of
- * the text continues no sequence, so nothing behind it is read.
+ * character (C0, DEL or C1), one that deceives, a broken or overlong sequence, a surrogate.  The
+ * NUL at the end of the text continues no sequence, so nothing behind it is read.
  */
 static size_t printable_size(const uint8_t *bytes)
 {
@@ -61,7 +90,7 @@ static size_t printable_size(const uint8_t *bytes)
     }
     static const uint32_t lowest[] = {0, 0, 0xa0, 0x800, 0x10000};
     bool surrogate = point >= 0xd800 && point <= 0xdfff;
-    return point < lowest[size] || point > 0x10ffff || surrogate ? 0 : size;
+    return point < lowest[size] || point > 0x10ffff || surrogate || is_deceptive(point) ? 0 : size;
 }
 
 void error_clean(char *text)

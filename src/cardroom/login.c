@@ -33,6 +33,7 @@ static void point_to_pad(const struct card_info *info, const char *purpose, uint
     (void)snprintf(text, sizeof(text), "type the PIN for %s %s at its reader (%s, %llu use%s)",
                    info->label, info->serial, purpose, (unsigned long long)count,
                    count == 1 ? "" : "s");
+    error_clean(text); /* the purpose is the front's word */
     typed_tell(text);
 }
 
@@ -43,6 +44,7 @@ static int ask_pin(const struct card_info *info, const char *source, const char 
     struct deadline deadline = deadline_in(PIN_TYPING_MS);
     (void)snprintf(prompt, sizeof(prompt), "PIN for %s %s (%s, %llu use%s): ", info->label,
                    info->serial, purpose, (unsigned long long)count, count == 1 ? "" : "s");
+    error_clean(prompt); /* the purpose is the front's word */
     if (*source)
         return pinentry_ask(source + strlen(PINENTRY), prompt, PIN_MAX, deadline, ret_pin, error);
     if (typed_ask(prompt, PIN_MAX, deadline, ret_pin, error) == 0)

@@ -61,6 +61,8 @@ static const struct option options[] = {
     {"--user-id", "ID", PLACE(id), OPTION_ISSUE, "the system user that it is for"},
     {"--business", "ID", PLACE(business), OPTION_ISSUE,
      "a business's grant with fewer permissions, for this business"},
+    {"--business", NULL, PLACE(of_businesses), OPTION_BUSINESSES,
+     "also the pages of the person's businesses, and those their clients share"},
     {"--assets", "IDS", PLACE(assets), OPTION_ISSUE, "the assets it is for, with commas"},
     {"--never", NULL, PLACE(never), OPTION_ISSUE, "one that does not expire in 60 days"},
     {"--permission", "NAME", PLACE(permission), OPTION_PERMISSION, "this permission alone"},
@@ -95,13 +97,18 @@ static int usage_error(struct error *error, const char *what, const char *word)
     return error_hint(error, "p11vault --help");
 }
 
-static const struct option *find_option(const char *word)
+/* Of two that have the same name, the one that the verb before it takes. */
+static const struct option *find_option(const char *word, unsigned wanted)
 {
     size_t size = strcspn(word, "=");
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (strlen(options[i].name) == size && strncmp(options[i].name, word, size) == 0)
-            return &options[i];
-    return NULL;
+    const struct option *found = NULL;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &options[i];
+        if (strlen(option->name) == size && strncmp(option->name, word, size) == 0 &&
+            (!found || (option->bit & wanted) != 0))
+            found = option;
+    }
+    return found;
 }
 
 static int add_text(struct texts *texts, const char *value, const struct option *option,
@@ -110,31 +117,6 @@ static int add_text(struct texts *texts, const char *value, const struct option 
     if (texts->count == TEXTS_MAX)
         return usage_error(error, "too many of", option->name);
     texts->items[texts->count++] = value;
-    return 0;
-}
-
-/* Takes one option and its value; *at moves past them. */
-static int take_option(int count, char **words, int *at, struct arguments *arguments,
-                       unsigned *given, struct error *error)
-{
-    const char *word = words[*at];
-    const char *equals = strchr(word, '=');
-    const struct option *option = find_option(word);
-    if (!option || (equals && !option->value))
-        return usage_error(error, "there is no option", word);
-    void *place = (char *)arguments + option->place;
-    *given |= option->bit;
-    (*at)++;
-    if (!option->value) {
-        *(bool *)place = true;
-        return 0;
-    }
-    const char *value = equals ? equals + 1 : (*at < count ? words[(*at)++] : NULL);
-    if (!value || !*value)
-        return usage_error(error, "a value is missing behind", option->name);
-    if (strstr(option->value, "…"))
-        return add_text(place, value, option, error);
-    *(const char **)place = value;
     return 0;
 }
 
@@ -158,6 +140,34 @@ static const struct verb *match_verb(const struct verb *verbs, size_t verb_count
     return NULL;
 }
 
+/*
+ * Takes one option and its value; *at moves past them.  `wanted`: what the verb takes, as far as it
+ * is known.
+ */
+static int take_option(int count, char **words, int *at, unsigned wanted,
+                       struct arguments *arguments, unsigned *given, struct error *error)
+{
+    const char *word = words[*at];
+    const char *equals = strchr(word, '=');
+    const struct option *option = find_option(word, wanted);
+    if (!option || (equals && !option->value))
+        return usage_error(error, "there is no option", word);
+    void *place = (char *)arguments + option->place;
+    *given |= option->bit;
+    (*at)++;
+    if (!option->value) {
+        *(bool *)place = true;
+        return 0;
+    }
+    const char *value = equals ? equals + 1 : (*at < count ? words[(*at)++] : NULL);
+    if (!value || !*value)
+        return usage_error(error, "a value is missing behind", option->name);
+    if (strstr(option->value, "…"))
+        return add_text(place, value, option, error);
+    *(const char **)place = value;
+    return 0;
+}
+
 static int check_verb(const struct verb *verb, unsigned given, size_t count, struct error *error)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++)
@@ -177,12 +187,16 @@ int arguments_parse(int count, char **words, const struct verb *verbs, size_t ve
                     struct error *error)
 {
     struct arguments arguments = {0};
-    const char *plain[POSITIONAL_MAX + 3];
+    const char *plain[POSITIONAL_MAX + 3] = {NULL};
     size_t plain_count = 0, verb_words = 0;
     unsigned given = 0;
     for (int at = 1; at < count;) {
         if (words[at][0] == '-' && words[at][1] != '\0') {
-            if (take_option(count, words, &at, &arguments, &given, error) < 0)
+            const struct verb *verb =
+                plain_count == 0 ? NULL
+                                 : match_verb(verbs, verb_count, plain, plain_count, &verb_words);
+            if (take_option(count, words, &at, verb ? verb->options : 0, &arguments, &given,
+                            error) < 0)
                 return -1;
         } else if (plain_count == sizeof(plain) / sizeof(plain[0])) {
             return usage_error(error, "what is to be done with", words[at]);

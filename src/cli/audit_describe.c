@@ -46,8 +46,8 @@ static void describe_notice(const json_t *entry, char *ret_text, size_t room)
                    json_text(entry, "reason"), to ? to : json_text(entry, "hook"));
 }
 
-void audit_describe(enum entry_type type, const json_t *entry, const json_t *intent,
-                    char ret_text[AUDIT_ABOUT_SIZE])
+static void describe(enum entry_type type, const json_t *entry, const json_t *intent,
+                     char ret_text[AUDIT_ABOUT_SIZE])
 {
     size_t room = AUDIT_ABOUT_SIZE;
     const char *name = json_text(entry, "name");
@@ -100,4 +100,12 @@ void audit_describe(enum entry_type type, const json_t *entry, const json_t *int
         (void)snprintf(ret_text, room, "%s: %.12s…", app, json_text(entry, "kid"));
         break;
     }
+}
+
+/* The log takes more than a terminal should get: what others have named stands there as it was. */
+void audit_describe(enum entry_type type, const json_t *entry, const json_t *intent,
+                    char ret_text[AUDIT_ABOUT_SIZE])
+{
+    describe(type, entry, intent, ret_text);
+    error_clean(ret_text);
 }

@@ -26,6 +26,7 @@ struct arguments {
     bool json, verbose, ask_pin, soft, help, version;
     struct texts fields;
     bool paginate, monitored;
+    bool of_businesses;
     bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost,
         lost_head;
     const char *positional[POSITIONAL_MAX];
@@ -83,6 +84,7 @@ enum {
     OPTION_LOST = 1 << 25,
     OPTION_ALL = 1 << 26,
     OPTION_LOST_HEAD = 1 << 27,
+    OPTION_BUSINESSES = 1 << 28,
 };
 
 /* What has so many days left is renewed by `refresh --due`, and needs attention where nothing renews it. */
@@ -187,6 +189,13 @@ void say_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_error(const struct error *error);
 /* One JSON value and a line end; the reference is taken. */
 int print_json(json_t *value, struct error *error);
+/*
+ * The same of what a provider has answered: each object names as "api_version" the version of its
+ * API that answered, when that is not the one asked for.  And in words, behind the results of a
+ * verb.
+ */
+int print_answered(const struct cli *cli, json_t *value, struct error *error);
+void warn_of_version(const struct cli *cli);
 /* "expires 2027-01-22 (60 days)", "never expires", "expiry not known", "expired 2026-11-20". */
 #define EXPIRY_TEXT_SIZE 96
 void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE]);

@@ -73,7 +73,7 @@ int cli_inspect(struct cli *cli, struct error *error)
         if (json)
             json_object_set_new(json, "name", json_string(name.full));
         struct error printing;
-        if (print_json(json, &printing) < 0) {
+        if (print_answered(cli, json, &printing) < 0) {
             *error = printing;
             return -1;
         }
@@ -103,9 +103,29 @@ int cli_permissions(struct cli *cli, struct error *error)
     return cli->arguments.json ? print_json(json_incref(list), error) : 0;
 }
 
+/* ---- revoking ---- */
+
+/* `context`: the name that is revoked, until its companions have been introduced. */
+static void tell_companion(void *context, const char *name, bool is_certain)
+{
+    const char **revoked = context;
+    if (*revoked)
+        say("%s: with it end all grants of the same person and app:", *revoked);
+    *revoked = NULL;
+    say("  %s%s", name, is_certain ? "" : ", if it is of the same person: not inspected yet");
+}
+
+static void tell_ended(void *context, const char *name, bool is_certain)
+{
+    (void)context;
+    (void)is_certain;
+    say("%s: ended with it", name);
+}
+
 int cli_revoke(struct cli *cli, struct error *error)
 {
     struct name name;
+    const char *introduced = name.full;
     char question[NAME_MAX_SIZE + 128], command[NAME_MAX_SIZE + 128];
     const char *permission = cli->arguments.permission;
     if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
@@ -118,9 +138,11 @@ int cli_revoke(struct cli *cli, struct error *error)
                        "end %s at the provider, with all that was granted to the app?", name.full);
     (void)snprintf(command, sizeof(command), "revoke %s%s%.64s", name.full,
                    permission ? " --permission " : "", permission ? permission : "");
+    if (!permission && front_companions(&cli->front, &name, tell_companion, &introduced, error) < 0)
+        return -1;
     if (agree(cli, question, "nothing was revoked", command, error) < 0)
         return error_prefix(error, "%s", name.full);
-    if (front_revoke(&cli->front, &name, permission, error) < 0)
+    if (front_revoke(&cli->front, &name, permission, tell_ended, NULL, error) < 0)
         return -1;
     say(permission ? "%s: permission '%s' taken back" : "%s: ended at the provider and forgotten",
         name.full, permission);

@@ -28,9 +28,10 @@ int cli_issue(struct cli *cli, struct error *error)
     if (front_issue(&cli->front, &name, &what, &facts, error) < 0)
         return -1;
     if (arguments->json)
-        return print_json(json_pack("{s:s, s:s, s:I}", "name", name.full, "subject", facts.subject,
-                                    "expires", (json_int_t)facts.expires),
-                          error);
+        return print_answered(cli,
+                              json_pack("{s:s, s:s, s:I}", "name", name.full, "subject",
+                                        facts.subject, "expires", (json_int_t)facts.expires),
+                              error);
     expiry_text(facts.expires, expiry);
     printf("%s: %s%s%s, %s\n", name.full, name.kind, *facts.subject ? " " : "", facts.subject,
            expiry);
@@ -39,41 +40,40 @@ int cli_issue(struct cli *cli, struct error *error)
 
 /* ---- pages ---- */
 
-struct listing {
-    json_t *list; /* NULL: lines */
-    size_t count, failed;
-};
+static json_t *describe_page(const struct front_page *page)
+{
+    const struct error *failure = page->failure;
+    return json_pack("{s:s, s:s, s:s, s:s*, s:s*}", "name", page->name->full, "label", page->label,
+                     "tasks", page->tasks, "error", failure ? failure->text : NULL, "code",
+                     failure ? error_code_name(failure->code) : NULL);
+}
 
+/* `context` is a list, or NULL for lines. */
 static void tell_page(void *context, const struct front_page *page)
 {
-    struct listing *listing = context;
-    listing->count++;
-    listing->failed += page->failure != NULL;
     if (page->failure)
         say_error(page->failure);
-    else if (listing->list)
-        json_array_append_new(listing->list, json_pack("{s:s, s:s, s:s}", "name", page->name->full,
-                                                       "label", page->label, "tasks", page->tasks));
-    else
+    if (context && page->name)
+        json_array_append_new(context, describe_page(page));
+    else if (!page->failure)
         printf("%s: %s (%s)\n", page->name->full, page->label, page->tasks);
 }
 
 int cli_pages(struct cli *cli, struct error *error)
 {
     struct name name;
+    struct error note;
     auto_json json_t *list = cli->arguments.json ? json_array() : NULL;
-    struct listing listing = {.list = list};
+    const struct front_pages what = {
+        .of_businesses = cli->arguments.of_businesses, .told = tell_page, .context = list};
     if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
         return -1;
-    int result = front_pages(&cli->front, &name, tell_page, &listing, error);
-    if (list && print_json(json_incref(list), error) < 0)
+    int result = front_pages(&cli->front, &name, &what, &note, error);
+    if (list && print_answered(cli, json_incref(list), error) < 0)
         return -1;
-    if (result < 0 && listing.failed > 0) {
-        enum code code = error->code;
-        return error_set(error, code, "%zu of %zu pages are not kept", listing.failed,
-                         listing.count);
-    }
-    if (result == 0 && listing.count == 0 && !list)
-        say("%s: no page", name.full);
+    if (result == 0 && *note.text)
+        say("%s: %s", name.full, note.text);
+    if (result == 0 && *note.hint)
+        say_hint("%s", note.hint);
     return result;
 }

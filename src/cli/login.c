@@ -192,10 +192,11 @@ int cli_login(struct cli *cli, struct error *error)
     if (result < 0)
         return -1;
     if (cli->arguments.json)
-        return print_json(json_pack("{s:s, s:s, s:I}", "name", name.full, "subject",
-                                    login.facts.subject, "expires",
-                                    (json_int_t)login.facts.expires),
-                          error);
+        return print_answered(cli,
+                              json_pack("{s:s, s:s, s:I}", "name", name.full, "subject",
+                                        login.facts.subject, "expires",
+                                        (json_int_t)login.facts.expires),
+                              error);
     expiry_text(login.facts.expires, expiry);
     printf("%s: %s %s, %s\n", name.full, name.kind, login.facts.subject, expiry);
     return 0;

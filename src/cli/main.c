@@ -48,7 +48,7 @@ static const struct verb verbs[] = {
     {"issue", "NAME", "make another grant: of an app, a system user, a session, a client", 1, 1,
      USES_CARD | OPTION_FROM | OPTION_ISSUE | OPTION_SCOPES | OPTION_REDIRECT | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_issue},
-    {"pages", "NAME", "the page grants of a user grant", 1, 1, USES_CARD | OPTION_JSON,
+    {"pages", "NAME", "the page grants of a user grant", 1, 1, USES_CARD | OPTION_BUSINESSES | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_pages},
     {"inspect", "NAME", "what the provider says of a grant", 1, 1, USES_CARD | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_inspect},
@@ -169,6 +169,7 @@ int main(int count, char **words)
     struct error error = {0};
     struct cli cli = {0};
     int result = run(count, words, &cli, &error);
+    warn_of_version(&cli);
     if (result < 0)
         say_error(&error);
     outside_end();

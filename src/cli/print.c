@@ -47,6 +47,37 @@ int print_json(json_t *value, struct error *error)
     return 0;
 }
 
+static int name_version(const struct cli *cli, json_t *object)
+{
+    const char *served = cli->front.version.served;
+    return *served ? json_object_set_new(object, "api_version", json_string(served)) : 0;
+}
+
+int print_answered(const struct cli *cli, json_t *value, struct error *error)
+{
+    auto_json json_t *owned = value;
+    json_t *item;
+    size_t index;
+    int failed = 0;
+    if (json_is_object(owned))
+        failed = name_version(cli, owned);
+    json_array_foreach (owned, index, item)
+        failed |= name_version(cli, item);
+    return failed ? error_memory(error) : print_json(TAKE(owned), error);
+}
+
+void warn_of_version(const struct cli *cli)
+{
+    const struct front_version *version = &cli->front.version;
+    if (!*version->served)
+        return;
+    say("p11vault: warning: %s answered with version %s of its API: %s, which was asked for, is "
+        "retired or not known there",
+        version->provider, version->served, version->asked);
+    say_hint("set api-version in [%s] of the configuration to a current version",
+             version->provider);
+}
+
 void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE])
 {
     char date[CLOCK_TEXT_SIZE];

@@ -79,7 +79,7 @@ int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, 
     int result = front_renew(&cli->front, verb, wanted, count, tell_one, &telling, error);
     progress_clear(&telling.progress);
     if (list && json_array_size(list) > 0 &&
-        print_json(json_incref(count > 1 ? list : json_array_get(list, 0)), error) < 0)
+        print_answered(cli, json_incref(count > 1 ? list : json_array_get(list, 0)), error) < 0)
         return -1;
     if (result < 0 && telling.progress.failed > 0 && count > 1) {
         enum code code = error->code;

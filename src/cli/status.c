@@ -115,8 +115,12 @@ static void find_next(const struct line *line, struct next *ret_next)
     bool can_be_lengthened =
         provider && oauth_lengthen_step(provider, line->name.kind) != STEP_COUNT;
     *ret_next = (struct next){.verb = ""};
-    if (line->is_pending)
+    if (line->is_pending && can_be_lengthened)
         return name_verb(line, "exchange", ret_next);
+    if (line->is_pending && provider && oauth_renew_step(provider, line->name.kind) != STEP_COUNT)
+        return name_verb(line, "refresh", ret_next);
+    if (line->is_pending)
+        return revive(line, ret_next);
     switch (line->condition) {
     case STATE_EXPOSED:
         return name_verb(line, can_be_ended(line) ? "revoke" : "grant forget", ret_next);

@@ -209,8 +209,11 @@ int work_promote_one(struct work *work, struct store_record *grant, struct store
 /* A pending grant is not taken ("rejected"), or was only a step on the way ("previous"). */
 int work_retire(struct work *work, const struct store_record *grant, const char *state,
                 struct error *error);
-/* The work's grant is ended at the provider: nothing of its name can be opened afterwards. */
-int work_forget(struct work *work, struct error *error);
+/*
+ * The work's grant is ended at the provider: nothing of its name can be opened afterwards.  The
+ * others ended with it: they are known to be dead.
+ */
+int work_forget(struct work *work, struct store_record *others, size_t count, struct error *error);
 /* Closes the use: what was learned of the old grant is kept.  `why` NULL: it went well. */
 int work_close(struct work *work, const char *result, const struct error *why, struct error *error);
 /* The outcome of a failure; when even that cannot be written, `failure` says both. */

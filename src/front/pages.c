@@ -5,171 +5,100 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "job.h"
-
-#define SLOTS JOB_RECORDS_MAX
-#define LISTS_MAX 1000 /* answers, of which some may be empty */
-
-/* A page of the list that is being read: its grants, issued but not confirmed yet. */
-struct listed {
-    struct name name;
-    char label[FACT_TEXT_MAX], tasks[256];
-    size_t slot;
-    int lock;
-    struct store_record old;
-};
-
-struct paging {
-    struct job job;
-    struct work work;
-    front_page_told *told;
-    void *context;
-    struct listed listed[OAUTH_PAGES_MAX];
-    size_t count;
-    size_t repeated; /* pages of this answer that an earlier one had */
-    size_t next_slot;
-    char seals[NAME_MAX_SIZE];
-    struct error worst;
-};
-
-static void forget_listed(struct paging *paging)
-{
-    for (size_t i = 0; i < paging->count; i++) {
-        store_record_clear(&paging->listed[i].old);
-        cleanup_close(&paging->listed[i].lock);
-    }
-    paging->count = 0;
-}
+#include "p11vault/oauth/listing.h"
+#include "pages.h"
 
 static void paging_free(struct paging *paging)
 {
     if (!paging)
         return;
-    forget_listed(paging);
+    paging_forget_listed(paging);
+    json_decref(paging->seen);
+    json_decref(paging->withheld);
     work_clear(&paging->work);
     job_clear(&paging->job);
     free(paging);
 }
 DEFINE_CLEANUP(struct paging, paging_free);
 
-static void tell(struct paging *paging, const struct listed *listed, const struct error *failure)
+void paging_tell(struct paging *paging, const struct listed *listed, const struct error *failure)
 {
-    const struct front_page page = {&listed->name, listed->label, listed->tasks, failure};
+    struct front_page page = {.failure = failure};
+    if (listed) {
+        page.name = &listed->name;
+        page.label = listed->label;
+        page.tasks = listed->tasks;
+    }
+    paging->failed_pages += failure && listed;
+    paging->failed_lists += failure && !listed;
     if (failure && failure->code > paging->worst.code)
         paging->worst = *failure;
-    paging->told(paging->context, &page);
+    paging->what->told(paging->what->context, &page);
 }
 
-/* ---- what is offered ---- */
+/* ---- what is missing ---- */
 
-static void name_page(struct listed *listed, const char *app, const json_t *offered)
+/* A verdict on the lists, with the names in its hint. */
+static int say_verdict(const struct paging *paging, const struct oauth_verdict *verdict,
+                       struct error *error)
 {
-    struct error ignored;
-    char full[NAME_MAX_SIZE];
-    (void)snprintf(full, sizeof(full), "%s/page/%s", app, json_text(offered, "id"));
-    *listed = (struct listed){.lock = -1};
-    (void)snprintf(listed->label, sizeof(listed->label), "%s", json_text(offered, "label"));
-    (void)snprintf(listed->tasks, sizeof(listed->tasks), "%s", json_text(offered, "tasks"));
-    /* An id is digits: as a label it fits. */
-    (void)name_parse_grant(full, &listed->name, &ignored);
+    char hint[OAUTH_HINT_MAX];
+    const struct name *from = &paging->work.name;
+    error_set(error, verdict->action, "%s", verdict->message);
+    oauth_hint_fill(verdict->hint, from->full, from->app, hint);
+    return *hint ? error_hint(error, "%s", hint) : -1;
 }
 
-static bool is_offer(const json_t *offered)
+/* A page that one list has without a grant may have come from another list with one. */
+static void tell_withheld(struct paging *paging)
 {
-    return json_text(offered, "id") && json_text(offered, "label") && json_text(offered, "tasks");
-}
-
-/* A list that changes while it is read may bring a page twice. */
-static bool is_repeated(const struct work *work, const char *name)
-{
-    for (size_t i = 0; i < work->issued_count; i++)
-        if (work->issued[i].is_kept && strcmp(work->issued[i].name.full, name) == 0)
-            return true;
-    return false;
-}
-
-/* A page that another process works on, or that store and log do not agree on, is told and let go. */
-static int take_offer(void *context, const json_t *offered, struct name *ret_name, bool *ret_take,
-                      struct error *error)
-{
-    struct paging *paging = context;
-    struct vault *vault = paging->job.front->vault;
-    struct error failure;
-    if (!is_offer(offered) || paging->count == OAUTH_PAGES_MAX)
-        return error_set(error, CODE_FAULT, "the exchange room offers what is no page");
-    struct listed *listed = &paging->listed[paging->count];
-    name_page(listed, paging->work.name.app, offered);
-    if (is_repeated(&paging->work, listed->name.full)) {
-        paging->repeated++;
-        return 0;
-    }
-    if (paging->next_slot == work_slot(&paging->work, SLOTS))
-        return error_set(error, CODE_STOP, "the list has more than %d pages", SLOTS);
-    if (vault_lock(vault, listed->name.full, "working on this grant", &listed->lock, &failure) <
-            0 ||
-        work_find_old(&paging->work, listed->name.full, "current", &listed->old, &failure) < 0) {
-        error_prefix(&failure, "%s", listed->name.full);
-        tell(paging, listed, &failure);
-        cleanup_close(&listed->lock);
-        return 0;
-    }
-    listed->slot = paging->next_slot++;
-    paging->count++;
-    *ret_name = listed->name;
-    *ret_take = true;
-    return 0;
-}
-
-/* ---- one answer of the list ---- */
-
-static int confirm_listed(struct paging *paging, struct error *error)
-{
-    struct work *work = &paging->work;
-    for (size_t i = 0; i < paging->count; i++) {
-        struct listed *listed = &paging->listed[i];
+    const char *id;
+    json_t *label;
+    json_object_foreach (paging->withheld, id, label) {
+        struct oauth_verdict verdict;
+        struct listed listed;
         struct error failure;
-        bool taken;
-        work->subject = listed->name.label;
-        if (work_confirm(work, listed->slot, listed->old.name ? &listed->old : NULL, &taken,
-                         &failure) < 0) {
-            /* It stays pending.  Where the provider cannot be asked now, the next one would fare no better. */
-            *error = failure;
-            return error_prefix(error, "%s", listed->name.full);
-        }
-        if (!taken)
-            error_prefix(&failure, "%s", listed->name.full);
-        tell(paging, listed, taken ? NULL : &failure);
+        if (json_object_get(paging->seen, id))
+            continue;
+        paging_name(&listed, paging->work.name.app, id, json_string_value(label), "");
+        oauth_listing_withheld(&paging->work.input, paging->what->of_businesses, &verdict);
+        (void)say_verdict(paging, &verdict, &failure);
+        error_prefix(&failure, "%s%s%s%s", listed.name.full, *listed.label ? " (" : "",
+                     listed.label, *listed.label ? ")" : "");
+        paging_tell(paging, &listed, &failure);
+        paging->withheld_count++;
     }
-    forget_listed(paging);
-    return 0;
 }
 
-static int read_list(struct paging *paging, struct error *error)
+/* The reason goes into the log; each was told already. */
+static int fail_with_worst(struct paging *paging, size_t pages, struct error *error)
 {
-    struct work *work = &paging->work;
-    char cursor[OAUTH_CURSOR_MAX] = "";
-    size_t lists = 0;
-    do {
-        auto_json json_t *told = NULL;
-        auto_answer struct oauth_answer answer = {0};
-        const struct order order = {.step = STEP_PAGES,
-                                    .grant = work->grant,
-                                    .slot = paging->next_slot,
-                                    .offer = take_offer,
-                                    .context = paging,
-                                    .parameters = {.cursor = cursor}};
-        paging->repeated = 0;
-        if (work_step(work, &order, &told, error) < 0)
-            return -1;
-        if (work->verdict.action != CODE_DONE)
-            return work_verdict(work, error);
-        bool is_new = paging->count > 0 || paging->repeated == 0;
-        if (oauth_answer_from_json(told, &answer, error) < 0 || confirm_listed(paging, error) < 0)
-            return -1;
-        if (*answer.cursor && (!is_new || ++lists == LISTS_MAX))
-            return error_set(error, CODE_STOP, "the provider's list of pages has no end");
-        (void)snprintf(cursor, sizeof(cursor), "%s", answer.cursor);
-    } while (*cursor);
+    work_fail(&paging->work, &paging->worst);
+    if (paging->failed_pages > 0)
+        return error_set(error, paging->worst.code, "%zu of %zu pages are not kept",
+                         paging->failed_pages, pages);
+    return error_set(error, paging->worst.code, "%zu list%s of pages could not be read",
+                     paging->failed_lists, paging->failed_lists == 1 ? "" : "s");
+}
+
+/*
+ * What the lists were short of: an error, or (`note`, with the code CODE_DONE) something to be
+ * said.
+ */
+static int judge_lists(struct paging *paging, struct error *note, struct error *error)
+{
+    struct oauth_verdict verdict;
+    tell_withheld(paging);
+    const struct oauth_listing listing = {.of_businesses = paging->what->of_businesses,
+                                          .pages = json_object_size(paging->seen) +
+                                                   paging->withheld_count,
+                                          .total = paging->total};
+    if (paging->worst.code != CODE_DONE)
+        return fail_with_worst(paging, listing.pages, error);
+    oauth_listing_judge(&paging->work.input, &listing, &verdict);
+    if (verdict.action != CODE_DONE)
+        return say_verdict(paging, &verdict, error);
+    (void)say_verdict(paging, &verdict, note);
     return 0;
 }
 
@@ -180,7 +109,7 @@ static int begin(struct paging *paging, const struct name *from, struct error *e
     struct job *job = &paging->job;
     struct work *work = &paging->work;
     if (session_prepare(job->front, false, NULL, error) < 0 ||
-        job_begin(job, from->app, error) < 0 || work_begin(work, job, from, SLOTS, error) < 0)
+        job_begin(job, from->app, error) < 0 || work_begin(work, job, from, PAGE_SLOTS, error) < 0)
         return -1;
     if (oauth_step_needs(job->provider, STEP_PAGES) == 0 || strcmp(from->kind, "user") != 0)
         return error_set(error, CODE_USAGE, "only a user grant of Meta has pages");
@@ -191,33 +120,46 @@ static int begin(struct paging *paging, const struct name *from, struct error *e
     return work_find(work, from->full, "current", true, &work->grant, error);
 }
 
-static int run(struct paging *paging, const struct name *from, struct error *error)
+static int check_grant(struct paging *paging, struct error *error)
+{
+    struct oauth_verdict verdict;
+    if (work_check_input(&paging->work, error) < 0)
+        return -1;
+    oauth_listing_may(&paging->work.input, paging->what->of_businesses, &verdict);
+    return verdict.action == CODE_DONE ? 0 : say_verdict(paging, &verdict, error);
+}
+
+static int run(struct paging *paging, const struct name *from, struct error *note,
+               struct error *error)
 {
     struct work *work = &paging->work;
     if (begin(paging, from, error) < 0 || job_open(&paging->job, work, 1, NULL, error) < 0 ||
-        work_check_input(work, error) < 0)
+        check_grant(paging, error) < 0)
         return -1;
     paging->next_slot = work_slot(work, 0);
-    if (read_list(paging, error) < 0)
+    if (paging_read(paging, error) < 0 || judge_lists(paging, note, error) < 0)
         return -1;
-    if (paging->worst.code == CODE_DONE)
-        return work_close(work, "done", NULL, error);
-    *error = paging->worst;
-    return -1;
+    return work_close(work, "done", NULL, error);
 }
 
-int front_pages(struct front *front, const struct name *from, front_page_told *told, void *context,
-                struct error *error)
+int front_pages(struct front *front, const struct name *from, const struct front_pages *what,
+                struct error *ret_note, struct error *error)
 {
     auto_of(paging_free) struct paging *paging = calloc(1, sizeof(*paging));
+    struct error note = {.code = CODE_DONE};
     if (!paging)
         return error_memory(error);
     paging->job = (struct job){.front = front, .verb = "pages", .session = SESSION_NONE};
     paging->work = WORK_NONE;
-    paging->told = told;
-    paging->context = context;
-    if (run(paging, from, error) == 0)
+    paging->what = what;
+    paging->seen = json_object();
+    paging->withheld = json_object();
+    if (!paging->seen || !paging->withheld)
+        return error_memory(error);
+    if (run(paging, from, &note, error) == 0) {
+        *ret_note = note;
         return 0;
+    }
     work_fail(&paging->work, error);
     return error_prefix(error, "%s", from->full);
 }

@@ -26,10 +26,12 @@ static int choose_step(struct work *work, enum front_renewal how, struct error *
     if (how != FRONT_EXCHANGE)
         return 0;
     work->issuing = oauth_lengthen_step(provider, work->name.kind);
-    if (work->issuing == STEP_COUNT)
-        return error_set(error, CODE_USAGE, "a grant of kind '%s' cannot be exchanged",
-                         work->name.kind);
-    return 0;
+    if (work->issuing != STEP_COUNT)
+        return 0;
+    error_set(error, CODE_USAGE, "a grant of kind '%s' cannot be exchanged", work->name.kind);
+    if (oauth_renew_step(provider, work->name.kind) != STEP_COUNT)
+        error_hint(error, "p11vault refresh %s", work->name.full);
+    return -1;
 }
 
 static int find_records(struct work *work, enum front_renewal how, struct error *error)

@@ -3,15 +3,25 @@
  */
 #include <string.h>
 
+#include "companions.h"
 #include "job.h"
 
 struct revoking {
     struct job job;
     struct work work;
+    struct store_record *others; /* that end with it */
+    int *locks;
+    size_t count;
 };
 
 static void revoking_clear(struct revoking *revoking)
 {
+    for (size_t i = 0; i < revoking->count; i++) {
+        store_record_clear(&revoking->others[i]);
+        cleanup_close(&revoking->locks[i]);
+    }
+    free(revoking->others);
+    free(revoking->locks);
     work_clear(&revoking->work);
     job_clear(&revoking->job);
 }
@@ -44,12 +54,40 @@ static int begin(struct revoking *revoking, const struct name *name, const char 
     return work_find(work, name->full, "current", true, &work->grant, error);
 }
 
+/* Those of which it is known, each with its lock: nobody renews one meanwhile. */
+static int find_others(struct revoking *revoking, const struct name *name, enum oauth_step step,
+                       struct error *error)
+{
+    struct vault *vault = revoking->job.front->vault;
+    auto_companions struct companions companions = {0};
+    if (companions_find(vault, name, revoking->job.provider, step, &companions, error) < 0)
+        return -1;
+    revoking->others = calloc(companions.count + 1, sizeof(revoking->others[0]));
+    revoking->locks = calloc(companions.count + 1, sizeof(revoking->locks[0]));
+    if (!revoking->others || !revoking->locks)
+        return error_memory(error);
+    for (size_t i = 0; i < companions.count; i++) {
+        const struct companion *companion = &companions.list[i];
+        if (!companion->is_certain)
+            continue;
+        revoking->locks[revoking->count++] = -1;
+        size_t last = revoking->count - 1;
+        if (vault_lock(vault, companion->name, "working on this grant", &revoking->locks[last],
+                       error) < 0 ||
+            vault_find_record(vault, companion->name, "current", &revoking->others[last], error) <
+                0)
+            return error_prefix(error, "%s, which ends with it", companion->name);
+    }
+    return 0;
+}
+
 static int end_it(struct revoking *revoking, const struct name *name, const char *permission,
                   struct error *error)
 {
     struct work *work = &revoking->work;
     enum oauth_step step;
     if (begin(revoking, name, permission, &step, error) < 0 ||
+        (!permission && find_others(revoking, name, step, error) < 0) ||
         job_open(&revoking->job, work, 1, NULL, error) < 0)
         return -1;
     const struct order order = {.step = step,
@@ -60,18 +98,41 @@ static int end_it(struct revoking *revoking, const struct name *name, const char
         return -1;
     if (work->verdict.action != CODE_DONE)
         return work_verdict(work, error);
-    if (!permission && work_forget(work, error) < 0)
+    if (!permission && work_forget(work, revoking->others, revoking->count, error) < 0)
         return -1;
     return work_close(work, "done", NULL, error);
 }
 
+int front_companions(struct front *front, const struct name *name, front_companion_told *told,
+                     void *context, struct error *error)
+{
+    auto_companions struct companions companions = {0};
+    struct store_app app = {0};
+    bool found;
+    if (store_app_get(front->vault->store, name->app, &app, &found, error) < 0)
+        return -1;
+    const struct provider *provider = found ? provider_find(app.provider) : NULL;
+    store_app_clear(&app);
+    if (!provider)
+        return 0; /* what is wrong is said by who needs the app */
+    if (companions_find(front->vault, name, provider, oauth_end_step(provider, name->kind),
+                        &companions, error) < 0)
+        return -1;
+    for (size_t i = 0; i < companions.count; i++)
+        told(context, companions.list[i].name, companions.list[i].is_certain);
+    return 0;
+}
+
 int front_revoke(struct front *front, const struct name *name, const char *permission,
-                 struct error *error)
+                 front_companion_told *told, void *context, struct error *error)
 {
     __attribute__((cleanup(revoking_clear))) struct revoking revoking = {
         .job = {.front = front, .verb = "revoke", .session = SESSION_NONE}, .work = WORK_NONE};
-    if (end_it(&revoking, name, permission, error) == 0)
+    if (end_it(&revoking, name, permission, error) == 0) {
+        for (size_t i = 0; i < revoking.count; i++)
+            told(context, revoking.others[i].name, true);
         return 0;
+    }
     work_fail(&revoking.work, error);
     return error_prefix(error, "%s", name->full);
 }

@@ -264,19 +264,36 @@ int work_retire(struct work *work, const struct store_record *grant, const char 
     return in_one_change(work, retire_it, &retirement, error);
 }
 
+struct forgetting {
+    struct store_record *others;
+    size_t count;
+};
+
+static int note_ended(struct work *work, struct store_record *row, struct error *error)
+{
+    row->valid = 0;
+    row->checked = clock_now();
+    return vault_change_record(work->job->front->vault, row, work->use, error);
+}
+
 /* No version of it can be opened any more. */
 static int forget_it(struct work *work, void *context, struct error *error)
 {
-    const struct store_record *grant = context;
+    const struct store_record *grant = work_row(work, work->grant);
+    const struct forgetting *forgetting = context;
     if (retire(work, grant, "forgotten", error) < 0 || retire_pending(work, grant->name, error) < 0)
         return -1;
+    for (size_t i = 0; i < forgetting->count; i++)
+        if (note_ended(work, &forgetting->others[i], error) < 0)
+            return -1;
     return store_record_destroy_previous(work->job->front->vault->store, grant->name,
                                          grant->version, error);
 }
 
-int work_forget(struct work *work, struct error *error)
+int work_forget(struct work *work, struct store_record *others, size_t count, struct error *error)
 {
-    if (in_one_change(work, forget_it, work_row(work, work->grant), error) < 0)
+    struct forgetting forgetting = {others, count};
+    if (in_one_change(work, forget_it, &forgetting, error) < 0)
         return -1;
     work->grant = NO_RECORD; /* the outcome must not bring it back */
     return 0;

@@ -128,6 +128,12 @@ static uint64_t number_or_none(size_t number)
     return number == NO_RECORD ? MESSAGE_NO_RECORD : number;
 }
 
+static const char *api_version(const struct job *job)
+{
+    const struct config_provider *config = config_provider(job->front->config, job->provider->name);
+    return config->api_version ? config->api_version : job->provider->default_version;
+}
+
 /* What the room needs of the step, each for this step alone. */
 static int tell_step(struct work *work, const struct order *order, struct error *error)
 {
@@ -138,8 +144,7 @@ static int tell_step(struct work *work, const struct order *order, struct error 
     size_t secret = (needs & NEEDS_APP_SECRET) != 0 ? 0 : NO_RECORD;
     auto_free char *text = NULL;
     parameters.client_id = json_text(job->app.app_entry, "client_id");
-    parameters.api_version =
-        config->api_version ? config->api_version : job->provider->default_version;
+    parameters.api_version = api_version(job);
     parameters.by_get = by_get(config, order->step);
     if (!parameters.kind)
         parameters.kind = work->name.kind;
@@ -190,13 +195,28 @@ static bool is_limit_of_app(const struct oauth_verdict *verdict)
     }
 }
 
-/* What the app has used of its quota, as long as an answer says nothing newer. */
-static int note_usage(struct job *job, const struct oauth_verdict *verdict, const json_t *told,
-                      struct error *error)
+/* The first answer tells: one version is asked for in all of them. */
+static void note_version(struct job *job, const char *served)
+{
+    struct front_version *version = &job->front->version;
+    if (!*served || *version->served)
+        return;
+    version->provider = job->provider->name;
+    (void)snprintf(version->asked, sizeof(version->asked), "%s", api_version(job));
+    (void)snprintf(version->served, sizeof(version->served), "%s", served);
+}
+
+/*
+ * What the app has used of its quota, as long as an answer says nothing newer; and which version
+ * served it.
+ */
+static int note_answer(struct job *job, const struct oauth_verdict *verdict, const json_t *told,
+                       struct error *error)
 {
     auto_answer struct oauth_answer answer = {0};
     if (oauth_answer_from_json(told, &answer, error) < 0)
         return -1;
+    note_version(job, answer.api_version);
     if (answer.usage.percent != USAGE_UNKNOWN || answer.usage.wait > 0)
         job->usage = answer.usage;
     if (verdict->action == CODE_WAIT && is_limit_of_app(verdict))
@@ -223,7 +243,7 @@ static int take_outcome(struct work *work, const struct message *outcome, json_t
     (void)snprintf(verdict->message, sizeof(verdict->message), "%s", message_text(outcome, 6));
     (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", message_text(outcome, 7));
     if (json_parse(text, strlen(text), "what the provider told", &told, error) < 0 ||
-        note_usage(work->job, verdict, told, error) < 0)
+        note_answer(work->job, verdict, told, error) < 0)
         return -1;
     work->scrubbed = json_number(told, "scrubbed", 0);
     work_note_step(work, (int64_t)message_number(outcome, 9), (int64_t)message_number(outcome, 10));

@@ -13,6 +13,7 @@
 #include "request.h"
 
 #define STATUS_FINE 200
+#define SHORT_BODY ((size_t)1024) /* how much of what is no JSON is looked at */
 
 #define HINT_AGAIN "try again in a few minutes"
 #define HINT_LOOK "check the configured origin and what stands between here and the provider"
@@ -122,12 +123,24 @@ static bool judge_header(const struct oauth_family *family, const struct oauth_r
     return false;
 }
 
+/* Meta's front door says so with HTTP 200 at times (its own SDKs look for these words). */
+static bool is_unavailable(const struct oauth_reply *reply)
+{
+    static const char words[] = "Service Unavailable";
+    size_t size = secret_size(reply->body) < SHORT_BODY ? secret_size(reply->body) : SHORT_BODY;
+    return reply->status == STATUS_FINE &&
+           memmem(secret_data(reply->body), size, words, strlen(words)) != NULL;
+}
+
 static void judge_bare(const struct oauth_family *family, const struct oauth_reply *reply,
                        bool empty, struct oauth_answer *answer)
 {
     if (judge_header(family, reply, answer))
         return;
-    if (empty && reply->status == STATUS_FINE && reply->step == STEP_CLIENT_CODE)
+    if (is_unavailable(reply))
+        oauth_verdict_set(&answer->verdict, CODE_RETRY, HINT_AGAIN,
+                          "the server says that it is unavailable (HTTP %d)", reply->status);
+    else if (empty && reply->status == STATUS_FINE && reply->step == STEP_CLIENT_CODE)
         oauth_verdict_set(&answer->verdict, CODE_STOP, HINT_CODE,
                           "the provider gave no code, and did not say why (an empty answer)");
     else
@@ -142,8 +155,8 @@ static int read_step(const struct oauth_family *family, const struct oauth_reply
     unsigned needs = reply_needs(family, reply);
     if ((needs & ISSUES_GRANT) != 0)
         return token_answer_read(family, reply, root, answer, error);
-    if ((needs & ISSUES_PAGES) != 0)
-        return pages_answer_read(root, answer, error);
+    if ((needs & (ISSUES_PAGES | LISTS_BUSINESSES)) != 0)
+        return pages_answer_read(reply, root, answer, error);
     if ((needs & YIELDS_CODE) != 0)
         return code_answer_read(reply, root, answer, error);
     if (reply->step == STEP_PERMISSIONS)
@@ -207,7 +220,7 @@ static int read_bare(const struct oauth_family *family, const struct oauth_reply
                  reply->step == STEP_REDEEM;
     *ret_read = true;
     /* It is passed on as it is. */
-    if (reply->status == STATUS_FINE && reply->step == STEP_CALL)
+    if (reply->status == STATUS_FINE && reply->step == STEP_CALL && !is_unavailable(reply))
         return 0;
     if (reply->status == STATUS_FINE && ends && is_word(reply->body, "true"))
         return 0;

@@ -1,5 +1,5 @@
 /*
- * answer_list.c: lists: page grants, and what a person has granted.
+ * answer_list.c: lists: page grants, businesses, and what a person has granted.
  *
  * paging.next is a whole URL with the access token in it.  It is never looked at: that it is there says that the list
  * goes on, and where is said by the cursor.
@@ -23,7 +23,7 @@ static const json_t *find_list(const json_t *root, size_t maximum, struct oauth_
     return NULL;
 }
 
-/* ---- pages ---- */
+/* ---- pages and businesses ---- */
 
 /* "A,B,C"; what is no list of words is left out, since nothing hangs on it. */
 static void read_tasks(const json_t *page, char *ret_tasks, size_t room)
@@ -39,16 +39,16 @@ static void read_tasks(const json_t *page, char *ret_tasks, size_t room)
     }
 }
 
-static int read_page(const json_t *item, struct oauth_page *page, const char **ret_problem,
-                     struct error *error)
+static int read_page(const json_t *item, bool has_grants, struct oauth_page *page,
+                     const char **ret_problem, struct error *error)
 {
-    const json_t *token = json_object_get(item, "access_token");
+    page->has_grant = has_grants && member_given(json_object_get(item, "access_token"));
     *ret_problem = NULL;
     if (!member_given(json_object_get(item, "id")) || !member_id(item, "id", page->id))
-        *ret_problem = "a page of the list has no id";
-    else if (member_token(item, "access_token", &page->grant, error) < 0)
+        *ret_problem = "an item of the list has no id";
+    else if (page->has_grant && member_token(item, "access_token", &page->grant, error) < 0)
         return -1;
-    else if (member_given(token) && page->grant == NULL)
+    else if (page->has_grant && page->grant == NULL)
         *ret_problem = "the token of a page is not 1 to 16384 printable characters";
     member_label(item, "name", page->label);
     read_tasks(item, page->tasks, sizeof(page->tasks));
@@ -67,8 +67,17 @@ static const char *read_cursor(const json_t *root, struct oauth_answer *answer)
     return NULL;
 }
 
-static int read_pages(const json_t *data, struct oauth_answer *answer, const char **ret_problem,
-                      struct error *error)
+/* Asked for by nobody; some answers have it. */
+static void read_total(const json_t *root, struct oauth_answer *answer)
+{
+    int64_t total;
+    if (json_loose_number(json_object_get(root, "summary"), "total_count", &total) && total >= 0 &&
+        total <= TIME_MAX)
+        answer->total = total;
+}
+
+static int read_pages(const json_t *data, bool has_grants, struct oauth_answer *answer,
+                      const char **ret_problem, struct error *error)
 {
     size_t count = json_array_size(data);
     *ret_problem = NULL;
@@ -77,7 +86,8 @@ static int read_pages(const json_t *data, struct oauth_answer *answer, const cha
         return error_memory(error);
     while (*ret_problem == NULL && answer->page_count < count) {
         const json_t *item = json_array_get(data, answer->page_count);
-        if (read_page(item, &answer->pages[answer->page_count++], ret_problem, error) < 0)
+        if (read_page(item, has_grants, &answer->pages[answer->page_count++], ret_problem, error) <
+            0)
             return -1;
     }
     return 0;
@@ -90,15 +100,18 @@ static json_t *as_list(const json_t *root)
     return alone ? json_pack("[O]", root) : NULL;
 }
 
-int pages_answer_read(const json_t *root, struct oauth_answer *answer, struct error *error)
+int pages_answer_read(const struct oauth_reply *reply, const json_t *root,
+                      struct oauth_answer *answer, struct error *error)
 {
     const char *problem;
+    bool has_grants = reply->step == STEP_PAGES;
     auto_json json_t *alone = as_list(root);
     const json_t *data = alone != NULL ? alone : find_list(root, OAUTH_PAGES_MAX, &answer->verdict);
     if (data == NULL)
         return 0;
-    if (read_pages(data, answer, &problem, error) < 0)
+    if (read_pages(data, has_grants, answer, &problem, error) < 0)
         return -1;
+    read_total(root, answer);
     if (problem == NULL)
         problem = read_cursor(root, answer);
     if (problem != NULL)

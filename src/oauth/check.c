@@ -98,6 +98,12 @@ static bool assets_valid(const char *assets)
     return list_of(assets, DIGITS, ID_DIGITS_MAX, ASSETS_SIZE_MAX);
 }
 
+/* Whose pages: those of a business, and those that its clients let it work on. */
+static bool edge_valid(const char *edge)
+{
+    return strcmp(edge, "owned_pages") == 0 || strcmp(edge, "client_pages") == 0;
+}
+
 int check_parameters(const struct oauth_parameters *parameters, struct error *error)
 {
     const struct {
@@ -109,6 +115,7 @@ int check_parameters(const struct oauth_parameters *parameters, struct error *er
         {parameters->cursor, cursor_valid, "the cursor of the list is none"},
         {parameters->subject, id_valid, "the id of a user or business is a number"},
         {parameters->page, id_valid, "the id of a page is a number"},
+        {parameters->edge, edge_valid, "a business has owned_pages and client_pages"},
         {parameters->permission, permission_valid, "a permission is one word"},
         {parameters->machine_id, machine_id_valid, "the machine id is none"},
         {parameters->client_token, client_token_valid, "the client token is none"},

@@ -23,6 +23,26 @@ static json_t *permissions_to_json(const struct oauth_answer *answer)
     return TAKE(permissions);
 }
 
+/*
+ * Pages with a grant are offered one by one; of the others, and of businesses, this is all that
+ * there is.
+ */
+static json_t *listed_to_json(const struct oauth_answer *answer)
+{
+    auto_json json_t *listed = json_array();
+    for (size_t i = 0; listed != NULL && i < answer->page_count; i++) {
+        const struct oauth_page *page = &answer->pages[i];
+        json_t *item = page->has_grant ? NULL : json_object();
+        if (page->has_grant)
+            continue;
+        if (item == NULL || json_array_append_new(listed, item) < 0 ||
+            facts_put_text(item, "id", page->id) < 0 ||
+            facts_put_text(item, "label", page->label) < 0)
+            return NULL;
+    }
+    return TAKE(listed);
+}
+
 json_t *oauth_answer_to_json(const struct oauth_answer *answer)
 {
     auto_json json_t *object = json_object();
@@ -35,9 +55,13 @@ json_t *oauth_answer_to_json(const struct oauth_answer *answer)
         facts_put_text(object, "api_version", answer->api_version) < 0 ||
         facts_put_number(object, "usage", answer->usage.percent) < 0)
         return NULL;
+    if (answer->pages != NULL && json_object_set_new(object, "listed", listed_to_json(answer)) < 0)
+        return NULL;
     if (answer->interval > 0 && facts_put_number(object, "interval", answer->interval) < 0)
         return NULL;
     if (answer->scrubbed > 0 && facts_put_number(object, "scrubbed", answer->scrubbed) < 0)
+        return NULL;
+    if (answer->total > 0 && facts_put_number(object, "total", answer->total) < 0)
         return NULL;
     if (answer->usage.wait > 0 && facts_put_number(object, "wait", answer->usage.wait) < 0)
         return NULL;
@@ -77,6 +101,27 @@ static int take_permissions(const json_t *json, struct oauth_answer *answer, str
     return 0;
 }
 
+static int take_listed(const json_t *json, struct oauth_answer *answer, struct error *error)
+{
+    static const char *const keys[] = {"id", "label", NULL};
+    const json_t *list = json_object_get(json, "listed"), *item;
+    size_t index, count = json_array_size(list);
+    if (list == NULL)
+        return 0;
+    if (!json_is_array(list) || count > OAUTH_PAGES_MAX)
+        return facts_refuse("listed", error);
+    answer->pages = calloc(count == 0 ? 1 : count, sizeof(*answer->pages));
+    if (answer->pages == NULL)
+        return error_memory(error);
+    json_array_foreach (list, index, item) {
+        struct oauth_page *page = &answer->pages[answer->page_count++];
+        if (!json_is_object(item) || !json_only(item, keys) || !member_id(item, "id", page->id) ||
+            page->id[0] == '\0' || !facts_take_label(item, "label", page->label))
+            return facts_refuse("listed", error);
+    }
+    return 0;
+}
+
 static int take_texts(const json_t *json, struct oauth_answer *answer, struct error *error)
 {
     const struct facts_word words[] = {
@@ -92,6 +137,8 @@ static int take_texts(const json_t *json, struct oauth_answer *answer, struct er
         return facts_refuse("expires_in", error);
     if (!facts_take_number(json, "interval", TIME_MAX, &answer->interval))
         return facts_refuse("interval", error);
+    if (!facts_take_number(json, "total", TIME_MAX, &answer->total))
+        return facts_refuse("total", error);
     if (!facts_take_number(json, "scrubbed", TIME_MAX, &answer->scrubbed))
         return facts_refuse("scrubbed", error);
     return 0;
@@ -111,15 +158,16 @@ static int take_usage(const json_t *json, struct oauth_usage *usage, struct erro
 int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, struct error *error)
 {
     static const char *const keys[] = {
-        "facts",       "expires_in",  "cursor", "user_code", "verification_uri", "interval",
-        "api_version", "permissions", "usage",  "wait",      "scrubbed",         NULL};
+        "facts",    "expires_in",  "cursor",      "user_code", "verification_uri",
+        "interval", "api_version", "permissions", "usage",     "wait",
+        "scrubbed", "listed",      "total",       NULL};
     auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
                                               .usage.percent = USAGE_UNKNOWN};
     if (!json_is_object(json) || !json_only(json, keys))
         return error_set(error, CODE_FAULT, "an answer with a member that is none");
     if (oauth_facts_from_json(json_object_get(json, "facts"), &answer.facts, error) < 0 ||
         take_texts(json, &answer, error) < 0 || take_permissions(json, &answer, error) < 0 ||
-        take_usage(json, &answer.usage, error) < 0)
+        take_listed(json, &answer, error) < 0 || take_usage(json, &answer.usage, error) < 0)
         return -1;
     *ret_answer = answer;
     answer = (struct oauth_answer){0};

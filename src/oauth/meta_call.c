@@ -63,6 +63,20 @@ static int make_inspection(const struct oauth_parameters *parameters,
 
 /* ---- lists: a proof is for whoever has the token beside it, and a URL is for everybody's logs ---- */
 
+/* One page of a list, from its cursor on. */
+static int make_list(const char *edge, const char *fields,
+                     const struct oauth_parameters *parameters, const struct oauth_values *values,
+                     struct oauth_call *call, struct error *error)
+{
+    if (meta_begin_read(PATH(me_or(parameters->subject), edge), parameters, values, call, error) <
+            0 ||
+        request_text(call, "fields", fields, error) < 0 ||
+        request_text(call, "limit", META_PAGES_LIMIT, error) < 0 ||
+        request_text(call, "after", parameters->cursor, error) < 0)
+        return -1;
+    return meta_prove(parameters, values, values->grant, call, error);
+}
+
 static int make_pages(const struct oauth_parameters *parameters, const struct oauth_values *values,
                       struct oauth_call *call, struct error *error)
 {
@@ -72,13 +86,18 @@ static int make_pages(const struct oauth_parameters *parameters, const struct oa
             return -1;
         return meta_prove(parameters, values, values->grant, call, error);
     }
-    if (meta_begin_read(PATH(me_or(parameters->subject), "accounts"), parameters, values, call,
-                        error) < 0 ||
-        request_text(call, "fields", "id,name,access_token,tasks", error) < 0 ||
-        request_text(call, "limit", META_PAGES_LIMIT, error) < 0 ||
-        request_text(call, "after", parameters->cursor, error) < 0)
+    if (text_given(parameters->edge) &&
+        check_given(parameters->subject, "the id of the business", error) < 0)
         return -1;
-    return meta_prove(parameters, values, values->grant, call, error);
+    return make_list(text_given(parameters->edge) ? parameters->edge : "accounts",
+                     "id,name,access_token,tasks", parameters, values, call, error);
+}
+
+static int make_businesses(const struct oauth_parameters *parameters,
+                           const struct oauth_values *values, struct oauth_call *call,
+                           struct error *error)
+{
+    return make_list("businesses", "id,name", parameters, values, call, error);
 }
 
 static int make_permissions(const struct oauth_parameters *parameters,
@@ -144,6 +163,7 @@ int meta_call_make(enum oauth_step step, const struct oauth_parameters *paramete
         [STEP_TAKE_BACK] = make_take_back,
         [STEP_REVOKE] = make_revocation,
         [STEP_CALL] = graph_call_make,
+        [STEP_BUSINESSES] = make_businesses,
     };
     return makers[step](parameters, values, call, error);
 }

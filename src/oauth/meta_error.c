@@ -110,6 +110,22 @@ static int64_t device_subcode(const char *text)
     return 0;
 }
 
+/*
+ * Without a code the type is all that is said.  An OAuthException is about what authorises the
+ * call, as 190 is.
+ */
+static const struct error_row *find_row_by_type(const struct fault *fault,
+                                                const json_t *error_object)
+{
+    const char *type = json_text(error_object, "type");
+    struct fault typed = *fault;
+    if (fault->code != 0 || fault->status >= STATUS_SERVER_FAULT || type == NULL ||
+        strcmp(type, "OAuthException") != 0)
+        return NULL;
+    typed.code = 190;
+    return find_row(&typed);
+}
+
 static void judge(unsigned place, int status, const json_t *error_object,
                   struct oauth_verdict *ret_verdict)
 {
@@ -128,6 +144,8 @@ static void judge(unsigned place, int status, const json_t *error_object,
     meta_error_note_trace(&verdict, json_text(error_object, "fbtrace_id"));
 
     const struct error_row *row = find_row(&fault);
+    if (row == NULL)
+        row = find_row_by_type(&fault, error_object);
     bool transient = json_is_true(json_object_get(error_object, "is_transient"));
     /* A limit that passes by itself is still a limit: trying again soon would prolong it. */
     if (transient && (row == NULL || row->action != CODE_WAIT))

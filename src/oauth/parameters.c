@@ -30,8 +30,9 @@ static const struct member of_parameters[] = {
     A_TEXT(oauth_parameters, machine_id),   A_TEXT(oauth_parameters, client_token),
     A_TEXT(oauth_parameters, assets),       A_TEXT(oauth_parameters, kind),
     A_TEXT(oauth_parameters, method),       A_TEXT(oauth_parameters, path),
-    A_TEXT(oauth_parameters, fields),       A_SWITCH(oauth_parameters, by_get),
-    A_SWITCH(oauth_parameters, sixty_days), A_SWITCH(oauth_parameters, fetch_only),
+    A_TEXT(oauth_parameters, fields),       A_TEXT(oauth_parameters, edge),
+    A_SWITCH(oauth_parameters, by_get),     A_SWITCH(oauth_parameters, sixty_days),
+    A_SWITCH(oauth_parameters, fetch_only),
 };
 
 static const struct member of_dialog[] = {

@@ -45,6 +45,7 @@ static const struct oauth_family families[] = {
                 [STEP_TAKE_BACK] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_REVOKE] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_CALL] = NEEDS_APP_SECRET | NEEDS_GRANT,
+                [STEP_BUSINESSES] = NEEDS_APP_SECRET | NEEDS_GRANT | LISTS_BUSINESSES,
             },
         .make = meta_call_make,
         .inspect = meta_inspection_read,
@@ -185,6 +186,12 @@ enum oauth_step oauth_end_step(const struct provider *provider, const char *kind
     return oauth_step_needs(provider, step) != 0 ? step : STEP_COUNT;
 }
 
+bool oauth_ends_too(const struct provider *provider, enum oauth_step step, const char *kind)
+{
+    return step == STEP_TAKE_BACK && (strcmp(kind, provider->person_kind) == 0 ||
+                                      strcmp(kind, "page") == 0 || strcmp(kind, "session") == 0);
+}
+
 unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step)
 {
     const struct oauth_family *family = oauth_family_of(provider);
@@ -217,6 +224,7 @@ const char *oauth_step_name(enum oauth_step step)
         [STEP_TAKE_BACK] = "take-back",
         [STEP_REVOKE] = "revoke",
         [STEP_CALL] = "call",
+        [STEP_BUSINESSES] = "businesses",
     };
     return (unsigned)step < STEP_COUNT ? names[step] : "unknown";
 }

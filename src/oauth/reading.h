@@ -21,7 +21,8 @@ int token_answer_read(const struct oauth_family *family, const struct oauth_repl
                       const json_t *root, struct oauth_answer *answer, struct error *error);
 int code_answer_read(const struct oauth_reply *reply, const json_t *root,
                      struct oauth_answer *answer, struct error *error);
-int pages_answer_read(const json_t *root, struct oauth_answer *answer, struct error *error);
+int pages_answer_read(const struct oauth_reply *reply, const json_t *root,
+                      struct oauth_answer *answer, struct error *error);
 int permissions_answer_read(const json_t *root, struct oauth_answer *answer, struct error *error);
 
 /*

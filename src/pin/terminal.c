@@ -265,14 +265,8 @@ static int fail(enum line line, size_t maximum, struct error *error)
 
 static void clean_prompt(const char *prompt, char ret_text[PROMPT_MAX])
 {
-    size_t size = strnlen(prompt, PROMPT_MAX - 1);
-
-    for (size_t i = 0; i < size; i++) {
-        unsigned char byte = (unsigned char)prompt[i];
-
-        ret_text[i] = byte < 0x20 || byte == 0x7f ? '?' : prompt[i];
-    }
-    ret_text[size] = '\0';
+    (void)snprintf(ret_text, PROMPT_MAX, "%s", prompt);
+    error_clean(ret_text);
 }
 
 void typed_tell(const char *text)

@@ -9,9 +9,10 @@ has done it, by wrong lengths, stale handles, other bytes, a card that is pulled
 hang, the end of the process.  The first call of each function returns every value that PKCS#11 knows; calls after it of the
 same function go through the same code, and return those that cards do return.  EVERY n: only each nth of all these.
 
-After each run must hold: the fault was met; the room said what failed, with a code that is the card's and not ours; it was killed by
-nothing but the fault itself; it left no memory behind (with sanitizers); it tried the PIN once at most; every key it
-handed opens its record, and came after a signature over the log as told that verifies.
+After each run must hold: the fault was met; what the card computed with a key and is other bytes was not believed; the
+room said what failed, with a code that is the card's and not ours; it was killed by nothing but the fault itself; it left
+no memory behind (with sanitizers); it tried the PIN once at most; every key it handed opens its record, and came after a
+signature over the log as told that verifies.
 """
 
 import collections
@@ -49,6 +50,7 @@ CODES = {10, 14, 15, 20, 21, 22, 23}
 PATIENCE = 20
 HANG_SECONDS = 2  # from one message to the next, when the plan is that none comes: keys are made in less
 ENDS = ("die", "hang")  # what ends the process
+COMPUTED = ("C_Sign", "C_Decrypt", "C_DeriveKey", "C_UnwrapKey")  # with a key: compared with what it must be
 KINDS = {"ec": "ec:P-256", "rsa": "rsa:2048"}
 
 
@@ -154,6 +156,7 @@ class Task:
         if killed:
             return "ended"
         if said is None:
+            require(not (plan and self.spoils_a_result(plan)), "believes what the card computed")
             require(room.code == 0, f"ended with {room.code} and no word: {room.said}")
             return "done"
         code, text, hint = self.last = said
@@ -172,6 +175,14 @@ class Task:
         wanted = kind if kind in ENDS else kind.partition("=")[2]
         require(returned and wanted in ("", *returned), f"the fault was not met: {returned}")
         require(killed == (kind in ENDS), f"'{kind}' and not killed, or the reverse")
+
+    def spoils_a_result(self, plan):
+        """Whether other bytes stand for what was computed with a key, or for the handle by which it is read."""
+        name, at, kind = plan.split(":")
+        calls = [call for call, _ in self.calls()]
+        place = [number for number, call in enumerate(calls) if call == name][int(at) - 1]
+        is_read = name == "C_GetAttributeValue" and calls[place - 1] in COMPUTED
+        return kind == "garbage" and (name in COMPUTED or is_read)
 
     # ---- what a front does ----
 

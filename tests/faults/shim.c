@@ -21,6 +21,7 @@
  *     moved    another program has logged out: from now on nobody is logged in
  *     garbage  what was written is other bytes
  *     flags=0x… are set in what C_GetTokenInfo wrote
+ *     loose    the private key that is made may leave the card, whatever was ordered
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -49,7 +50,8 @@ enum kind {
     VANISH,
     MOVED,
     GARBAGE,
-    FLAGS
+    FLAGS,
+    LOOSE
 };
 
 static CK_FUNCTION_LIST *real;
@@ -73,8 +75,9 @@ static enum kind kind_of(const char *word)
         [RV] = "rv=",        [LATE] = "late=",  [HANG] = "hang",       [DIE] = "die",
         [SHORT] = "short",   [LONG] = "long",   [ENDLESS] = "endless", [STALE_HANDLE] = "stale",
         [VANISH] = "vanish", [MOVED] = "moved", [GARBAGE] = "garbage", [FLAGS] = "flags=",
+        [LOOSE] = "loose",
     };
-    for (enum kind kind = RV; kind <= FLAGS; kind++)
+    for (enum kind kind = RV; kind <= LOOSE; kind++)
         if (strncmp(word, words[kind], strlen(words[kind])) == 0)
             return kind;
     abort(); /* a campaign that tests nothing must not look well */
@@ -237,6 +240,16 @@ static CK_RV read_attributes(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
     return rv;
 }
 
+/* The template of a private key, which then says the opposite of CKA_EXTRACTABLE. */
+static CK_ATTRIBUTE *loosened(enum kind kind, CK_ATTRIBUTE *template, CK_ULONG count)
+{
+    static CK_BBOOL yes = CK_TRUE;
+    for (CK_ULONG i = 0; kind == LOOSE && i < count; i++)
+        if (template[i].type == CKA_EXTRACTABLE)
+            template[i].pValue = &yes;
+    return template;
+}
+
 static CK_RV decrypt(CK_SESSION_HANDLE session, CK_BYTE *data, CK_ULONG size, CK_BYTE *plain,
                      CK_ULONG *plain_size, enum kind kind)
 {
@@ -320,7 +333,8 @@ WRAP(C_GenerateKeyPair, true, true,
      (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_ATTRIBUTE *public, CK_ULONG public_count,
       CK_ATTRIBUTE *private, CK_ULONG private_count, CK_OBJECT_HANDLE *public_key,
       CK_OBJECT_HANDLE *private_key),
-     (session, mechanism, public, public_count, private, private_count, public_key, private_key),
+     (session, mechanism, public, public_count, loosened(kind, private, private_count),
+      private_count, public_key, private_key),
      session = STALE, spoil_bytes(kind, private_key, sizeof(*private_key)))
 WRAP(C_UnwrapKey, true, true,
      (CK_SESSION_HANDLE session, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key, CK_BYTE *wrapped,

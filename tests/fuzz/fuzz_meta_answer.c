@@ -61,6 +61,7 @@ static void check_verdict(const struct oauth_verdict *verdict)
     case CODE_DONE:
         must(verdict->message[0] == '\0');
         break;
+    case CODE_FAULT:
     case CODE_RETRY:
     case CODE_WAIT:
     case CODE_LOGIN:
@@ -101,6 +102,7 @@ static void check_pages(const struct oauth_answer *answer)
         check_text(page->tasks, sizeof(page->tasks));
         check_label(page->label);
         must(page->id[0] != '\0');
+        must((page->grant != NULL) == page->has_grant);
         if (page->grant != NULL)
             check_secret(page->grant);
     }
@@ -117,7 +119,7 @@ static void check_yield(unsigned needs, const struct oauth_answer *answer)
     must(!done || answer->verdict.http == 200);
     must((answer->grant != NULL) == (done && (needs & ISSUES_GRANT) != 0));
     must((answer->code != NULL) == (done && (needs & YIELDS_CODE) != 0));
-    must((answer->pages != NULL) == (done && (needs & ISSUES_PAGES) != 0));
+    must((answer->pages != NULL) == (done && (needs & (ISSUES_PAGES | LISTS_BUSINESSES)) != 0));
     must(answer->expires_in == FACT_UNKNOWN || (done && answer->expires_in > 0));
     if (answer->grant != NULL)
         check_secret(answer->grant);

@@ -5,6 +5,8 @@ import json
 from messages import Answer
 from meta_calls import BAD_TOKEN
 from meta_errors import GraphError, no_object
+from meta_lists import listed
+from meta_people import page_list
 from state import LONG_LIVED_SECONDS
 
 
@@ -85,6 +87,41 @@ def revoke(call):
     call.facts.update(input=victim)
     call.state.revoke(victim.token)
     return call.success(call.rule("revoke_shape"))
+
+
+def businesses(call):
+    """GET /me/businesses: those that the person has a role in."""
+    token = _manager(call)
+    if call.subject not in ("me", token.user_id):
+        raise no_object(call.subject)
+    found = [{"id": business.business_id, "name": business.name}
+             for business in call.state.businesses.values() if token.user_id in business.admins]
+    return listed(call, found, [one["id"] for one in found])
+
+
+def owned_pages(call):
+    """GET /{business}/owned_pages"""
+    return _business_pages(call, "owned_pages")
+
+
+def client_pages(call):
+    """GET /{business}/client_pages: those of its clients."""
+    return _business_pages(call, "client_pages")
+
+
+def _business_pages(call, edge):
+    token, business = _manager(call), call.state.businesses.get(call.subject)
+    if business is None or token.user_id not in business.admins:
+        raise no_object(call.subject)
+    return page_list(call, token, getattr(business, edge))
+
+
+def _manager(call):
+    token = call.data_caller(types=("USER",), family="facebook")
+    if "business_management" not in token.scopes:
+        raise GraphError(200, "(#200) Requires business_management permission to manage the "
+                              "object")
+    return token
 
 
 def _business(call):

@@ -12,7 +12,11 @@ def accounts(call):
     """GET /{me|user}/accounts: the pages this token may see, each with a token of its own."""
     token = call.data_caller(types=("USER", "SYSTEM_USER"), family="facebook")
     _check_subject(call, token)
-    pages = _pages(call, token)
+    return page_list(call, token, _pages(call, token))
+
+
+def page_list(call, token, pages):
+    """One page of a list of pages, each with a token of its own but where there is none."""
     asked = [one for one in (call.value("fields") or "").split(",") if one]
     if unknown := set(asked) - set(ACCOUNT_FIELDS):
         raise GraphError(100, f"(#100) Tried accessing nonexisting field ({sorted(unknown)[0]})")
@@ -51,6 +55,8 @@ def _account(call, token, page, asked):
              "tasks": page.get("tasks", ["ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT"])}
     if asked:
         shown = {name: value for name, value in shown.items() if name in (*asked, "id")}
+    if not page.get("token", True):  # the caller has no task on it
+        shown.pop("access_token", None)
     if "access_token" in shown:
         issued = issue_page_token(call, token, page)
         call.facts.setdefault("issued", []).append(issued)

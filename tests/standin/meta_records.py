@@ -86,12 +86,18 @@ class Person:
 
 @dataclass
 class Business:
-    """A business with its administrators and system users; `installed` are (user, app) pairs."""
+    """A business with its administrators and system users; `installed` are (user, app) pairs.
+
+    Its pages, and those its clients let it work on, are as those of a person.
+    """
 
     business_id: str
     admins: list = field(default_factory=list)
     system_users: list = field(default_factory=list)
     must_expire: bool = False
+    name: str = "Stand-in business"
+    owned_pages: list = field(default_factory=list)
+    client_pages: list = field(default_factory=list)
     installed: list = field(default_factory=list)
 
 

@@ -175,6 +175,9 @@ class World:
     def _pages(self):
         return self._get("me/accounts", self.user())
 
+    def _businesses(self):
+        return self._get("me/businesses", self.user(scopes=["business_management"]))
+
     def _permissions(self):
         return self._get("me/permissions", self.user())
 

@@ -1,5 +1,6 @@
 """What the front tells a card room for one use, made from a real vault's store."""
 
+import base64
 import contextlib
 import hashlib
 import itertools
@@ -47,15 +48,36 @@ def prepared(programs, key=None):
 
 def drop_anchor(environment, vault, origin):
     """As if the card had never kept a head of this vault's log."""
-    subprocess.run(["/usr/bin/pkcs11-tool", "--module", SOFTHSM, "--token-label", "vault", "--login",
-                    "--pin", (vault.directory / "soft/pin").read_text("ascii"), "--delete-object",
-                    "--type", "data", "--label", anchor_label(origin)],
-                   env={"PATH": os.defpath, **environment}, check=True, capture_output=True)
+    card_tool(environment, vault, "--delete-object", "--type", "data", "--label",
+              anchor_label(origin))
+
+
+def card_tool(environment, vault, *arguments):
+    """pkcs11-tool, logged in to the card of a profile; what it says."""
+    return subprocess.run(["/usr/bin/pkcs11-tool", "--module", SOFTHSM, "--token-label", "vault",
+                           "--login", "--pin", (vault.directory / "soft/pin").read_text("ascii"),
+                           *arguments], env={"PATH": os.defpath, **environment}, check=True,
+                          capture_output=True).stdout
 
 
 def anchor_label(origin):
     """What the head of a log is called on a card."""
     return f"p11vault {origin.partition('/')[2][:8]} head"
+
+
+def with_head(facts, size, root):
+    """The profile of a card that keeps a head of this vault's log."""
+    environment = facts.environment
+    put_head(environment, facts, size, root)
+    return environment
+
+
+def put_head(environment, facts, size, root):
+    """One more head on the card of a profile."""
+    text = f"{facts.origin}\n{size}\n{base64.b64encode(root).decode()}\n1800000000\n"
+    file = facts.vault.write("given/head", text)
+    card_tool(environment, facts.vault, "--write-object", str(file), "--type", "data", "--private",
+              "--application-label", "p11vault", "--label", anchor_label(facts.origin))
 
 
 class Facts:

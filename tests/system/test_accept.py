@@ -13,7 +13,7 @@ from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from rooms import REFUSED, Room, has_walls
 from tampering import Store
-from telling import Use, begin, fixture_facts, prepared, tell  # noqa: F401
+from telling import Use, begin, fixture_facts, prepared, tell, with_head  # noqa: F401
 from treelog import entry, root
 
 CONFIG, MODULE = 14, 23
@@ -199,6 +199,37 @@ def test_no_card_signs_it_for_another_purpose(programs, facts, purpose):
         begin(room, use)
         tell(room, [*use.orders(), ["sign"]])
         room.refuses(REFUSED, "grants trust and was never signed")
+
+
+@pytest.mark.parametrize("changes", [
+    {"size": 100}, {"root": "0" * 64}, {"vault": "0" * 32}], ids=lambda changes: [*changes][0])
+def test_another_head_is_named(programs, facts, changes):
+    """An acceptance gives up the head that it names, and no other that the card keeps."""
+    use = Use(facts)
+    use.purpose, use.count, use.slots, use.unlocks = "audit accept an older log", 0, 0, []
+    kept = use.leaves(4)
+    told = {"vault": use.origin.partition("/")[2], "size": 99, "root": root(kept).hex(),
+            "seen": "card", "card": facts.serial, "use": use.use}
+    use.set_intent(verb="audit accept", name="an older log", opens=[], seals=[])
+    use.entries.insert(-1, entry("restored", **{**told, **changes}))
+    with Room(programs, "card", with_head(facts, 99, root(kept))) as room:
+        begin(room, use)
+        tell(room, [use.head(), *use.tail(), ["sign"]])
+        room.refuses(REFUSED, OLDER)
+
+
+def test_the_head_of_the_card_is_named(programs, facts):
+    """What the test above deviates from."""
+    use = Use(facts)
+    use.purpose, use.count, use.slots, use.unlocks = "audit accept an older log", 0, 0, []
+    kept = root(use.leaves(4))
+    use.set_intent(verb="audit accept", name="an older log", opens=[], seals=[])
+    use.entries.insert(-1, entry("restored", vault=use.origin.partition("/")[2], size=99,
+                                 root=kept.hex(), seen="card", card=facts.serial, use=use.use))
+    with Room(programs, "card", with_head(facts, 99, kept)) as room:
+        begin(room, use)
+        tell(room, [use.head(), *use.tail(), ["sign"]])
+        assert room.expect("signed")[1] == len(use.entries)
 
 
 # ---- a file elsewhere ----

@@ -1,6 +1,7 @@
 """The head of the log that the card keeps: an older store is refused because of it, also where nothing else knows."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,11 @@ from anchored import Anchored, fixture_ready  # noqa: F401
 from cards import GRANT, Facts, exchange_again, grant_untouched, refused
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+from rooms import Room
+from telling import (  # noqa: F401
+    Use, anchor_label, begin, card_tool, fixture_facts, put_head, tell, with_head)
 from test_card_faults import Shim
+from treelog import entry, root
 
 OLDER = "the store was rolled back or replaced: its log was last signed at "
 
@@ -137,6 +142,63 @@ def test_what_else_has_its_name(ready):
     assert ready.card.tool("-O", "--type", "data").count(ready.label) == 2
     ready.sign()
     assert ready.card.tool("-O", "--type", "data").count(ready.label) == 2
+
+
+@pytest.mark.parametrize("time", ["", "1234567890123456"], ids=["none", "too long"])
+def test_a_time_that_is_none(ready, time):
+    """Whatever head stands above it: it is no head, and goes as one does that was cut short."""
+    text = ready.card.tool("--read-object", "--type", "data", "--label", ready.label)
+    origin = text[text.index("p11vault/"):].split("\n")[0]
+    ready.put(f"{origin}\n999\n{'A' * 43}=\n{time}\n")
+    ready.sign()
+    assert ready.card.tool("-O", "--type", "data").count(ready.label) == 1
+
+
+def test_what_was_left_behind_goes_first(ready):
+    """Where no new one can be made, too: otherwise they would pile up."""
+    text = ready.card.tool("--read-object", "--type", "data", "--label", ready.label)
+    size = ready.sign()
+    ready.put(text[text.index("p11vault/"):])
+    shim = Shim(ready.vault)
+    shim.plan("C_CreateObject:1:rv=0x31")
+    assert "CKR_DEVICE_MEMORY" in ready.vault.done("audit", "checkpoint").err
+    assert ready.card.tool("-O", "--type", "data").count(ready.label) == 1
+    assert ready.on_card == size
+
+
+# ---- another process at the same card ----
+
+def sign_beside(programs, facts, use, environment):
+    """The signature, while another process leaves a head of 120 entries on the card; what is told of the anchor."""
+    place = Path(environment["SOFTHSM2_CONF"]).parent
+    with Room(programs, "card", environment, arguments=["--writable", str(place)]) as room:
+        begin(room, use)
+        put_head(environment, facts, 120, root(use.leaves(3)))
+        tell(room, [use.head(), *use.tail(), ["sign"]])
+        *_, size, why = room.expect("signed")
+    said = card_tool(environment, facts.vault, "-O", "--type", "data").decode()
+    return size, why, said.count(anchor_label(facts.origin))
+
+
+def test_a_higher_one_that_came_meanwhile(programs, facts):
+    """It stays, alone, and is what is told."""
+    use = Use(facts)
+    use.purpose, use.count, use.slots, use.unlocks = "audit checkpoint log", 0, 0, []
+    use.set_intent(verb="audit checkpoint", name="log", opens=[], seals=[])
+    assert sign_beside(programs, facts, use, facts.environment) == (120, "", 1)
+
+
+def test_a_higher_one_than_is_given_up(programs, facts):
+    """A person gives up the head that was read, and none that came meanwhile."""
+    use = Use(facts)
+    use.purpose, use.count, use.slots, use.unlocks = "audit accept an older log", 0, 0, []
+    use.set_intent(verb="audit accept", name="an older log", opens=[], seals=[])
+    kept = root(use.leaves(4))
+    use.entries.insert(-1, entry("restored", vault=use.origin.partition("/")[2], size=99,
+                                 root=kept.hex(), seen="card", card=facts.serial, use=use.use))
+    environment = with_head(facts, 99, kept)
+    size, why, count = sign_beside(programs, facts, use, environment)
+    assert (size, why, count) == (120, "", 2)
 
 
 def test_two_are_there(ready):

@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from rooms import FAULT
-from sealing import b64, canonical, digest, jwk, new_key, seal, seal_app_key, thumbprint, unseal
+from rooms import CARD_FAILED, FAULT, Room
+from sealing import (
+    b64, canonical, digest, jwk, new_key, public_of, seal, seal_app_key, thumbprint, unseal)
 from telling import (  # noqa: F401
-    Deviations, Use, fixture_facts, fixture_room, fixture_use, hand, refuse, sign, take_app_key)
+    Deviations, Use, fixture_facts, fixture_room, fixture_use, hand, prepared, refuse, sign,
+    take_app_key)
 from treelog import entry
 
 NO_CARD = 20
@@ -54,6 +58,19 @@ def planted_app(use):
 def planted_app_key(use):
     """An app key."""
     use.plant("app-key", app="bds")
+
+
+@deviation("grants trust and was never signed")
+def planted_app_key_of_this_app(use):
+    """The very one that is signed, once more: this use makes none."""
+    use.plant("app-key")
+
+
+@deviation("too many unsigned entries that grant trust")
+def planted_more_than_are_looked_at(use):
+    """The room keeps 64 of them."""
+    for number in range(65):
+        use.plant("app", app=f"a{number}")
 
 
 @deviation("grants trust and was never signed")
@@ -164,6 +181,31 @@ def app_key_wrapped_badly(use):
     record = json.loads(seal_app_key(new_key(), [use.facts.card]))
     record["recipients"][0]["encrypted_key"] = b64(bytes(40))
     log_app_key(use, canonical(record))
+
+
+@deviation("the recipient's key is of another curve")
+def app_key_of_another_curve(use):
+    """This card's share names an ephemeral key that its own cannot agree with."""
+    numbers = ec.generate_private_key(ec.SECP384R1()).public_key().public_numbers()
+    record = json.loads(seal_app_key(new_key(), [use.facts.card]))
+    record["recipients"][0]["header"]["epk"] = {
+        "crv": "P-384", "kty": "EC",
+        **{name: b64(getattr(numbers, name).to_bytes(48, "big")) for name in "xy"}}
+    log_app_key(use, canonical(record))
+
+
+def test_a_content_key_of_another_size(programs):
+    """An RSA card decrypts whatever was encrypted to it: a content key has 32 bytes."""
+    with prepared(programs, "rsa:2048") as facts:
+        use = Use(facts)
+        card, algorithm = facts.card
+        record = json.loads(seal_app_key(new_key(), [facts.card]))
+        hashes = SHA256() if algorithm == "RSA-OAEP-256" else SHA1()
+        record["recipients"][0]["encrypted_key"] = b64(public_of(card).encrypt(
+            bytes(16), padding.OAEP(padding.MGF1(hashes), hashes, None)))
+        with Room(programs, "card", facts.environment) as room:
+            refuse(room, use, lambda use: log_app_key(use, canonical(record)),
+                   (CARD_FAILED, "the card unwraps to 16 bytes where a key has 32", ""))
 
 
 @deviation("this use is about an app already", FAULT)

@@ -221,6 +221,29 @@ def checkpoint_after_the_app(use):
     use.rewrite = lambda orders: orders.append(orders.pop(0))
 
 
+def extends(use, proof, at=1):
+    """A proof that the head contains an older one, which is told for the head on the card."""
+    use.rewrite = lambda orders: orders.insert(at, ["extends", proof])
+
+
+@deviation("malformed consistency proof")
+def consistency_proof_endless(use):
+    """More hashes than a tree can have."""
+    extends(use, bytes(32 * 65))
+
+
+@deviation("malformed consistency proof")
+def consistency_proof_cut(use):
+    """No whole hash."""
+    extends(use, bytes(33))
+
+
+@deviation("malformed consistency proof")
+def consistency_proof_before_the_checkpoint(use):
+    """Of which head?"""
+    extends(use, bytes(32), at=0)
+
+
 @deviation("nothing is known of the log", FAULT)
 def nothing_told(use):
     """`sign` is the first order."""

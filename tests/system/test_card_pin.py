@@ -38,6 +38,25 @@ def test_nothing_is_remembered_of_a_right_pin(ready_vault, exchange):
     assert not marks(ready_vault)
 
 
+def test_the_doctor_tells_of_a_rejected_pin(ready_vault, card, exchange):
+    """Of that one, and of none that was accepted."""
+    words = f"card {card.serial} has rejected the PIN of pin-source"
+    exchange()
+    assert words not in ready_vault.run("doctor").out
+    card.pin.write_text(WRONG_PIN)
+    refused(ready_vault.run("exchange", GRANT), 21)
+    assert words in ready_vault.run("doctor").out
+
+
+def test_a_person_vouches_for_what_went_wrong(ready_vault, card, exchange):
+    """A login at the terminal leaves the note of a PIN that was accepted as it is."""
+    exchange()
+    [note] = ready_vault.trust.parent.glob("pin-tried.*")
+    before = note.read_bytes()
+    exchange("--ask-pin", pty=[(PROMPT, card.pin.read_text())])
+    assert note.read_bytes() == before
+
+
 def test_what_is_remembered(ready_vault, card):
     """The source and its state; not the PIN, and nothing that depends on it."""
     notes = []

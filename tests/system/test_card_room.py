@@ -58,6 +58,12 @@ def test_a_log_signed_by_another_trusted_key(room, use):
     sign(room, use)
 
 
+def test_a_batch(room, use):
+    """What the deviations of batches rest upon."""
+    in_batch(use, "exchange 1 grants of ads")
+    assert sign(room, use)[1] == len(use.entries)
+
+
 # ---- what is refused ----
 
 @deviation("no intent in the log names this use")
@@ -138,13 +144,51 @@ def intent_answered(use):
     use.add("outcome", use=use.use, result="failed", code="retry")
 
 
+ONE = "c" * 32
+
+
+def in_batch(use, purpose, **changes):
+    """The intent is one of a batch, for which the person has typed the PIN."""
+    use.purpose = purpose
+    use.set_intent(use=ONE, batch=use.use, **changes)
+
+
 @deviation("this use has an outcome already")
 def one_of_a_batch_answered(use):
     """An intent of a batch is a use of its own, with an outcome of its own."""
-    use.purpose = "exchange 1 grants of ads"
-    one = "c" * 32
-    use.set_intent(use=one, batch=use.use)
-    use.add("outcome", use=one, result="failed", code="retry")
+    in_batch(use, "exchange 1 grants of ads")
+    use.add("outcome", use=ONE, result="failed", code="retry")
+
+
+@deviation("the intents in the log are not those the PIN was for")
+def fewer_intents_than_the_person_was_told(use):
+    """One is announced where the prompt said two."""
+    in_batch(use, "exchange 2 grants of ads")
+
+
+@deviation("the intents in the log are not those the PIN was for")
+def more_intents_than_the_person_was_told(use):
+    """Two are announced where the prompt said one."""
+    in_batch(use, "exchange 1 grants of ads")
+    use.add("intent", **use.intent(use="d" * 32, batch=use.use, name="ads/user/bob"))
+
+
+@deviation("the intents in the log are not those the PIN was for")
+def intents_of_another_app(use):
+    """The prompt named another app than the one whose key is opened."""
+    in_batch(use, "exchange 1 grants of bds")
+
+
+@deviation("no intent in the log names this use")
+def batch_for_another_verb(use):
+    """The person was told of an exchange."""
+    in_batch(use, "exchange 1 grants of ads", verb="call")
+
+
+@deviation("no intent in the log names this use")
+def batch_for_a_part_of_the_verb(use):
+    """What a verb begins with is no verb."""
+    in_batch(use, "exchange 1 grants of ads", verb="exch")
 
 
 @deviation("1 records where the use is for 2")

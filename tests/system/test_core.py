@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cards import Facts
 from fakeroom import CARD, EXCHANGE, FakeRoom
 from prepared import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
 from program import Program, ended
@@ -225,6 +226,40 @@ def test_a_card_room_that_is_honest(vault):
     with FakeRoom(vault.programs, "card", enrolling()) as directory:
         assert with_programs(vault, directory, "card", "enroll").code == 0
     vault.done("audit", "verify")
+
+
+RESEALING = CARD + """
+_, order = hear()
+serial = order[1].rpartition("=")[2].strip()
+say("trying", serial)
+hear()
+say("tried", 1)
+say("ready", serial, "vault", "")
+told = {}
+while "rewrap" not in told:
+    name, values = hear()
+    told[name] = values
+own = jwk(new_key().public_key()) if %r else json.loads(told["app"][3])["jwk"]
+cards = [json.loads(told["recipient"][1])["kid"]]
+say("rewrapped", "0" * 64, canonical(own), thumbprint(own), canonical(cards))
+while hear()[0] != "sign":
+    pass
+say("fail", 23, "far enough", "")
+"""
+
+
+@pytest.mark.parametrize("is_other, code, words", [
+    (True, FAULT, "the card room sealed another key than the app's"), (False, 23, "far enough")],
+    ids=["other", "honest"])
+def test_another_key_in_the_place_of_the_apps(ready_vault, is_other, code, words):
+    """With it no grant could be opened any more: it does not even come into the log."""
+    before = Facts(ready_vault).entries
+    with FakeRoom(ready_vault.programs, "card", RESEALING % is_other) as directory:
+        result = with_programs(ready_vault, directory, "app", "reseal", "ads")
+    assert (result.code, words in result.err) == (code, True), result
+    new = [entry["type"] for entry in Facts(ready_vault).entries[len(before):]]
+    assert ("app-key" in new) is not is_other, new
+    ready_vault.done("app", "reseal", "ads")
 
 
 @pytest.mark.parametrize("how", [(), ("--json",)], ids=["text", "json"])

@@ -49,6 +49,24 @@ def test_all_that_the_debugger_shows(flow):
     assert flow.steps() == ["debug_token"] * 2
 
 
+def test_another_version_answers(flow):
+    """A version that was retired is said: in words with what mends it, and in each JSON result."""
+    words = "meta answered with version v25.0 of its API: v26.0, which was asked for, is retired"
+    flow.graph.rules(served_version="v25.0")
+    flow.graph.clock(60)
+    try:
+        told = [flow.done("inspect", ALICE, "--json"), flow.done("exchange", ALICE, "--json"),
+                flow.done("issue", "ads/app/own", "--json")]
+    finally:
+        flow.graph.rules(served_version="")
+    for result in told:
+        assert json.loads(result.out)["api_version"] == "v25.0", result
+        assert result.err.count(words) == 1, result
+        assert "hint: set api-version in [meta] of the configuration" in result.err, result
+    result = flow.done("inspect", ALICE, "--json")
+    assert "api_version" not in json.loads(result.out) and "version" not in result.err, result
+
+
 def test_what_it_leaves_behind(flow):
     """The clear columns are brought up to date; nothing is sealed; one login to the card."""
     spy, before = SoftCard(flow.vault).spy(), flow.facts

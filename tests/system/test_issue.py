@@ -1,10 +1,12 @@
 """`issue`: grants made from the app itself or from a grant that is held."""
 
 import json
+import re
 
 import pytest
 
 from cards import GRANT, SoftCard, grant_untouched, refused, untouched
+from fixtures import ROOT
 from flows import ALICE, BUSINESS, CLIENT_BUSINESS, PAGE, PERSON, SYSTEM_USER, Flow
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
@@ -119,12 +121,30 @@ def test_system_user_for_ever(flow):
 
 
 def test_system_user_renewed(flow):
-    """By exchange and by refresh, which name the sixty days; never by a person."""
+    """By refresh, which names the sixty days, as the manual says; exchange leads there."""
     flow.done("issue", ROBOT, *ADMIN)
     flow.graph.clock(60)
+    with untouched(flow.vault):
+        refused(flow.run("exchange", ROBOT), USAGE, "cannot be exchanged",
+                f"p11vault refresh {ROBOT}")
     assert "(60 days)" in flow.done("refresh", ROBOT).out
     assert "set_token_expires_in_60_days" in flow.graph.requests("exchange")[-1]["form_names"]
     assert flow.columns(ROBOT)["subject"] == SYSTEM_USER
+    manual = (ROOT / "docs/man/p11vault.1").read_text()
+    verbs = re.findall(r"A system user's grant expires in 60 days.*?\n\.Cm (\w+)\nrenews it",
+                       manual, re.DOTALL)
+    assert verbs == ["refresh"]
+
+
+def test_what_confirms_a_system_users_grant(flow):
+    """One that could not be confirmed: `status` names the verb that does it."""
+    flow.done("issue", ROBOT, *ADMIN)
+    flow.graph.clock(60)
+    flow.graph.misbehave("debug_token", "html_503", 2)
+    assert flow.run("refresh", ROBOT).code == RETRY
+    [told] = [one for one in json.loads(flow.done("status", "--json").out) if one["name"] == ROBOT]
+    assert told["pending"] and told["command"] == f"p11vault refresh {ROBOT}", told
+    assert "that an interrupted run had been issued is confirmed" in flow.done("refresh", ROBOT).err
 
 
 def test_narrowed(flow):

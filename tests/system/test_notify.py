@@ -146,6 +146,19 @@ def test_a_hook(ready_vault, graph, canaries):
     assert canaries.leaks(texts=[kept.read_text(), result.err]) == []
 
 
+def test_a_name_that_turns_the_line_round(ready_vault, graph):
+    """The log has the hook's name as it is; what a terminal shows of it turns nothing round."""
+    path = ready_vault.write("conf/hook\u202etxt.sh", "#!/bin/sh\ncat\n", 0o755)
+    ready_vault.configure(f"[notify]\nhook = {path}\n")
+    die(ready_vault, graph)
+    ready_vault.done("notify")
+    [line] = [line for line in ready_vault.done("audit", "show").out.splitlines()
+              if " notice " in line]
+    assert line.endswith("conf/hook???txt.sh"), line
+    assert json.loads(ready_vault.done("audit", "show", "--json").out.splitlines()[-1])[
+        "entry"]["hook"] == str(path)
+
+
 @pytest.mark.parametrize("text, mode, code, words", [
     ("exit 3\n", 0o755, 10, "ended with code 3"),
     ("kill -9 $$\n", 0o755, 10, "was ended by signal 9"),

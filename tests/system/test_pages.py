@@ -1,5 +1,6 @@
 """`pages`: every page grant of a person's grant, over all pages of the list."""
 
+import base64
 import json
 import sqlite3
 from contextlib import closing
@@ -7,12 +8,12 @@ from contextlib import closing
 import pytest
 
 from cards import GRANT, SoftCard, refused, untouched
-from flows import ALICE, PERSON, Flow
+from flows import ALICE, BUSINESS, CLIENT_BUSINESS, PERSON, SYSTEM_USER, Flow
 from killing import kills
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
-USAGE, RETRY, WAIT, LOGIN, STOP, BUSY = 2, 10, 11, 12, 15, 31
+USAGE, RETRY, WAIT, LOGIN, PERMISSION, STOP, BUSY = 2, 10, 11, 12, 13, 15, 31
 IDS = [str(1353269864728879 + number) for number in range(7)]
 NAMES = [f"ads/page/{one}" for one in IDS]
 
@@ -89,11 +90,162 @@ def test_an_endless_list(flow):
     assert set(flow.facts.versions) == {GRANT, *NAMES}
 
 
+def test_the_same_cursor_again(flow):
+    """A list that leads back to where it was ends there, also when it brings nothing."""
+    cursor = base64.urlsafe_b64encode(f"cursor:{IDS[0]}".encode()).decode()
+    flow.person(pages=[{"id": one, "name": "P", "visible": False} for one in IDS])
+    flow.graph.misbehave("pages", "fields", "all", at="top", set={
+        "paging": {"cursors": {"after": cursor}, "next": "https://graph.example/"}})
+    result = flow.run("pages", ALICE)
+    assert result.code == STOP and "the provider's list of pages has no end" in result.err, result
+    assert flow.steps() == ["debug_token", "pages", "pages"]
+
+
+# ---- what is missing ----
+
+RERUN = f"then: p11vault pages {ALICE} --business"
+ASK_AGAIN = f"p11vault login {ALICE} --rerequest --scope pages_show_list,business_management"
+BOTH = ["public_profile", "pages_show_list", "business_management"]
+
+
 def test_no_pages(flow):
-    """Said on standard error; done all the same."""
+    """Done, where nothing says that there must be some; and where else there may be some."""
     flow.person(pages=[])
     result = flow.done("pages", ALICE)
-    assert (result.out, result.err.splitlines()[-1]) == ("", f"{ALICE}: no page")
+    assert (result.out, result.err.splitlines()[-2]) == ("", f"{ALICE}: no page")
+    assert ASK_AGAIN in result.err and RERUN in result.err, result
+
+
+def test_no_permission_to_list(flow):
+    """An empty list says nothing; that the permission is missing does."""
+    flow.give_long(scopes=["public_profile"])
+    result = flow.run("pages", ALICE)
+    refused(result, PERMISSION, "pages_show_list was not granted", "--scope pages_show_list")
+    assert flow.facts.outcome["result"] == "failed"
+
+
+def test_pages_that_must_be_there(flow):
+    """The person has chosen some, or the provider counts some, and none is listed."""
+    flow.person(pages=[])
+    flow.give_long(targets={"pages_show_list": IDS[:3]})
+    refused(flow.run("pages", ALICE), PERMISSION, "no page is listed, although the person chose 3",
+            ASK_AGAIN)
+    flow.give_long(scopes=BOTH, targets={"pages_show_list": IDS[:3]})
+    refused(flow.run("pages", ALICE), PERMISSION, "chose 3", f"p11vault pages {ALICE} --business")
+    flow.give_long(scopes=BOTH)
+    flow.graph.misbehave("pages", "fields", "all", at="top", set={"summary": {"total_count": 2}})
+    refused(flow.run("pages", ALICE), PERMISSION, "although the provider counts 2",
+            f"p11vault pages {ALICE} --business")
+
+
+def test_fewer_pages_than_there_must_be(flow):
+    """Those that came are kept; that some are missing is said."""
+    flow.person(pages=[{"id": IDS[0], "name": "P"}])
+    flow.graph.misbehave("pages", "fields", "all", at="top", set={"summary": {"total_count": 2}})
+    result = flow.done("pages", ALICE)
+    assert "1 page is listed, although the provider counts 2" in result.err, result
+    assert ASK_AGAIN in result.err and set(flow.facts.versions) == {GRANT, NAMES[0]}
+
+
+def test_pages_without_a_token(flow):
+    """Each is named with what may help; the others are kept, and the exit status says so."""
+    flow.person(pages=[{"id": one, "name": f"Page {one[-1]}", "token": number != 1}
+                       for number, one in enumerate(IDS[:3])])
+    result = flow.run("pages", ALICE, "--json")
+    words = f"{NAMES[1]} (Page {IDS[1][-1]}): the provider lists this page without a token"
+    assert result.code == PERMISSION and f"p11vault: error: {words}" in result.err, result
+    assert ASK_AGAIN in result.err and "1 of 3 pages are not kept" in result.err, result
+    told = {page["name"]: page for page in json.loads(result.out)}
+    assert (told[NAMES[1]]["error"], told[NAMES[1]]["code"]) == (words, "permission")
+    assert "error" not in told[NAMES[0]]
+    assert set(flow.facts.versions) == {GRANT, NAMES[0], NAMES[2]}
+    assert flow.facts.outcome["code"] == "permission"
+
+
+def test_no_page_has_a_token(flow):
+    """That is not "no page"."""
+    flow.person(pages=[{"id": one, "name": "P", "token": False} for one in IDS[:2]])
+    result = flow.run("pages", ALICE)
+    assert result.code == PERMISSION and "2 of 2 pages are not kept" in result.err, result
+    assert "no page" not in result.err and not result.out
+
+
+# ---- pages of businesses ----
+
+def give_businesses(flow, **pages):
+    """Alice has a role in two businesses, and a grant that may list them."""
+    flow.give_long(scopes=BOTH)
+    flow.person(pages=[{"id": IDS[0], "name": "Hers"}])
+    flow.graph.add_business(business_id=BUSINESS, admins=[PERSON], system_users=[SYSTEM_USER],
+                            **pages)
+    flow.graph.add_business(business_id=CLIENT_BUSINESS, admins=[PERSON])
+
+
+def test_pages_of_businesses(flow):
+    """Those of each business and of its clients, each once, judged as any page is."""
+    owned = [{"id": one, "name": "Owned", "token": number > 0}
+             for number, one in enumerate(IDS[:3])]
+    give_businesses(flow, owned_pages=owned, client_pages=[{"id": IDS[3], "name": "A client's"}])
+    result = flow.done("pages", ALICE, "--business")
+    assert [line.partition(" (")[0] for line in result.out.splitlines()] == [
+        f"{NAMES[0]}: Hers", f"{NAMES[1]}: Owned", f"{NAMES[2]}: Owned", f"{NAMES[3]}: A client's"]
+    assert flow.steps() == ["debug_token", "pages", "debug_token", "businesses",
+                            "pages", "debug_token", "debug_token", "pages", "debug_token",
+                            "pages", "pages"]
+    facts = flow.works(NAMES[3])
+    assert (facts["type"], facts["profile"], facts["subject"]) == ("PAGE", IDS[3], PERSON)
+    steps = [entry["step"] for entry in flow.facts.entries if entry["type"] == "step"]
+    assert steps.count("businesses") == 1
+
+
+def test_pages_of_businesses_are_optional(flow):
+    """Without the option nobody asks for them."""
+    give_businesses(flow, owned_pages=[{"id": IDS[1], "name": "Owned"}])
+    flow.done("pages", ALICE)
+    assert flow.steps() == ["debug_token", "pages", "debug_token"]
+
+
+def test_businesses_need_a_permission(flow):
+    """Said before anything is listed."""
+    refused(flow.run("pages", ALICE, "--business"), PERMISSION,
+            "business_management was not granted", ASK_AGAIN)
+    assert flow.steps() == ["debug_token"]
+
+
+def test_many_businesses(flow):
+    """Their list has cursors, too, and an end."""
+    give_businesses(flow, owned_pages=[{"id": IDS[1], "name": "Owned"}])
+    flow.graph.rules(page_limit_max=1)
+    try:
+        flow.done("pages", ALICE, "--business")
+        assert flow.steps().count("businesses") == 2
+        flow.graph.rules(endless_lists=True)
+        result = flow.run("pages", ALICE, "--business")
+    finally:
+        flow.graph.rules(page_limit_max=100, endless_lists=False)
+    assert result.code == STOP and "has no end" in result.err, result
+
+
+def test_a_business_that_may_not_be_seen(flow):
+    """Its list is named; the others are read, and the exit status says so."""
+    give_businesses(flow, owned_pages=[{"id": IDS[1], "name": "Owned"}],
+                    client_pages=[{"id": IDS[2], "name": "A client's"}])
+    flow.graph.misbehave("pages", "http_error", 2, code=200, status=403)
+    result = flow.run("pages", ALICE, "--business")
+    assert result.code == PERMISSION, result
+    assert f"error: business {BUSINESS}, owned_pages: pages: a permission" in result.err, result
+    assert "1 list of pages could not be read" in result.err, result
+    assert set(flow.facts.versions) == {GRANT, NAMES[0], NAMES[2]}
+
+
+@pytest.mark.parametrize("step, which", [("businesses", 1), ("pages", 2), ("pages", 3)])
+def test_a_list_of_businesses_fails(flow, step, which):
+    """What came before it is kept."""
+    give_businesses(flow, owned_pages=[{"id": IDS[1], "name": "Owned"}])
+    flow.graph.misbehave(step, "html_503", which)
+    result = flow.run("pages", ALICE, "--business")
+    assert result.code == RETRY, result
+    assert set(flow.facts.versions) == {GRANT, NAMES[0], *NAMES[1:which - 1]}
 
 
 def test_again(flow):

@@ -139,6 +139,36 @@ def test_what_can_be_revoked(graph, world):
     assert revoke(world, world.user()).body == b"true"
 
 
+OWNED, SHARED = {"id": "51", "name": "Ours"}, {"id": "52", "name": "Theirs", "token": False}
+
+
+def test_pages_of_a_business(graph, world):
+    """Listed to who has a role in it, with a token but where the person has no task."""
+    graph.add_business(business_id=BUSINESS, admins=[PERSON], owned_pages=[OWNED],
+                       client_pages=[SHARED])
+    graph.add_business(business_id=CLIENT_BUSINESS, admins=["77"])
+    user = world.user(scopes=["business_management"])
+    fields = "id,name,access_token,tasks"
+    assert world.caller.ask("me/businesses", user).data["data"] == [
+        {"id": BUSINESS, "name": "Stand-in business"}]
+    [owned] = world.caller.ask(f"{BUSINESS}/owned_pages", user, fields=fields).data["data"]
+    [shared] = world.caller.ask(f"{BUSINESS}/client_pages", user, fields=fields).data["data"]
+    assert (owned["id"], shared["id"], "access_token" in shared) == ("51", "52", False)
+    facts = world.caller.inspect(input_token=owned["access_token"]).data["data"]
+    assert (facts["type"], facts["profile_id"], facts["user_id"]) == ("PAGE", "51", PERSON)
+
+
+@pytest.mark.parametrize("path, scopes, error", [
+    ("me/businesses", ["pages_show_list"], (200, 0)), ("77/businesses", None, (100, 33)),
+    (f"{BUSINESS}/owned_pages", ["pages_show_list"], (200, 0)),
+    (f"{CLIENT_BUSINESS}/owned_pages", None, (100, 33)), ("78/client_pages", None, (100, 33))])
+def test_businesses_that_are_refused(graph, world, path, scopes, error):
+    """Without the permission; another person's; one without a role in it; none."""
+    graph.add_business(business_id=CLIENT_BUSINESS, admins=["77"])
+    user = world.user(scopes=scopes or ["business_management"])
+    assert world.caller.ask(path, user).error == error
+
+
 def narrow(world, bearer, **changes):
     """A token with less in it."""
     fields = {"scope": "ads_read", **world.proof(bearer), **changes}

@@ -401,6 +401,15 @@ static void shorten_a_key(json_t *recipients)
     json_object_set_new(json_array_get(recipients, 1), "encrypted_key", json_string(text));
 }
 
+/* A card agrees with a point: that of an RSA key is none. */
+static void name_an_rsa_key(json_t *recipients)
+{
+    struct error error = {0};
+    json_t *key = NULL;
+    assert_done(jwk_to_json(&sample.cards[CARD_RSA_256].key, &key, &error), &error);
+    json_object_set_new(json_object_get(json_array_get(recipients, CARD_EC), "header"), "epk", key);
+}
+
 static void make_sixteen(json_t *recipients)
 {
     make_seventeen(recipients);
@@ -416,6 +425,8 @@ static void test_lists_of_recipients(void **state)
     auto_free char *sixteen = with_recipients(make_sixteen);
     auto_free char *one = with_recipients(keep_the_last);
     auto_free char *shortened = with_recipients(shorten_a_key);
+    auto_free char *rsa = with_recipients(name_an_rsa_key);
+    assert_damaged(rsa, key);
     assert_damaged(shortened, key);
     assert_damaged(twice, key);
     assert_damaged(seventeen, key);

@@ -5,6 +5,19 @@
 #include "leave_out.h"
 #include "seal_samples.h"
 
+#include <openssl/rand.h>
+
+/* Where the library's random numbers come from: from libcrypto, unless it has none. */
+static bool has_no_randomness;
+
+int RAND_bytes(unsigned char *bytes, int size)
+{
+    if (!has_no_randomness)
+        return RAND_bytes_ex(NULL, bytes, (size_t)size, 0);
+    memset(bytes, 0, (size_t)size);
+    return 1;
+}
+
 /* RFC 7518, appendix C. */
 #define ALICE_D "0_NxaRPUMQoAJt50Gz8YiTr8gRTwyEaCumd-MToTmIo"
 #define ALICE_X "gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0"
@@ -75,6 +88,22 @@ static void test_generate_gives_matching_halves(void **state)
     assert_memory_equal(public.bytes, again.bytes, EC_POINT_SIZE);
     assert_done(ec_generate(&second, &other, &error), &error);
     assert_memory_not_equal(public.bytes, other.bytes, EC_POINT_SIZE);
+}
+
+/* No scalar is ever in range: that is said, and no key is made of it. */
+static void generate_ends_without_randomness(void **state)
+{
+    (void)state;
+    struct error error = {0};
+    struct ec_point public;
+    struct secret *private = NULL;
+    has_no_randomness = true;
+    int result = ec_generate(&private, &public, &error);
+    has_no_randomness = false;
+    assert_int_equal(result, -1);
+    assert_null(private);
+    assert_int_equal(error.code, CODE_FAULT);
+    assert_string_equal(error.text, "make a key pair: the random numbers are not random");
 }
 
 static void test_public_of_known_scalar(void **state)
@@ -277,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_generate_gives_matching_halves),
+        cmocka_unit_test(generate_ends_without_randomness),
         cmocka_unit_test(test_public_of_known_scalar),
         cmocka_unit_test(test_scalars_at_the_edges),
         cmocka_unit_test(test_points_refused),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -101,6 +102,37 @@ static void test_only_printable_utf8_stays(void **state)
     }
 }
 
+/*
+ * What shows nothing, and what turns the order of others round; and their neighbours, which stay.
+ */
+static void deceptive_characters_become_question_marks(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "\u00ad", "\u034f", "\u061c", "\u180e", "\u200b", "\u200c",     "\u200d",     "\u200e",
+        "\u200f", "\u2028", "\u2029", "\u202a", "\u202b", "\u202c",     "\u202d",     "\u202e",
+        "\u2060", "\u2066", "\u2067", "\u2068", "\u2069", "\ufeff",     "\ufff9",     "\u3164",
+        "\u115f", "\uffa0", "\u206f", "\u17b4", "\u2064", "\U000e0001", "\U000e007f", "\U0001d173",
+    };
+    static const char *const good[] = {"\u200a", "\u2010", "\u2027",    "\u202f",
+                                       "\u2070", "\ufe0f", "\u061b",    "\u05d0",
+                                       "\u00ae", "\ufefe", "\U0001f511"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char text[16], clean[16] = "a";
+        snprintf(text, sizeof(text), "a%sb", bad[i]);
+        memset(clean + 1, '?', strlen(bad[i]));
+        memcpy(clean + 1 + strlen(bad[i]), "b", 2);
+        error_clean(text);
+        assert_string_equal(text, clean);
+    }
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        char text[16];
+        snprintf(text, sizeof(text), "a%sb", good[i]);
+        error_clean(text);
+        assert_memory_equal(text + 1, good[i], strlen(good[i]));
+    }
+}
+
 static void test_long_texts_are_cut(void **state)
 {
     (void)state;
@@ -161,6 +193,7 @@ int main(void)
         cmocka_unit_test(test_errno_is_described),
         cmocka_unit_test(test_control_characters_become_question_marks),
         cmocka_unit_test(test_only_printable_utf8_stays),
+        cmocka_unit_test(deceptive_characters_become_question_marks),
         cmocka_unit_test(test_long_texts_are_cut),
         cmocka_unit_test(test_a_character_divided_by_the_cut_is_replaced),
         cmocka_unit_test(test_memory),

@@ -346,7 +346,8 @@ static void judges_by_the_status_what_is_no_json(void **state)
     } cases[] = {
         {200, "", CODE_STOP, "answer is empty (HTTP 200)"},
         {200, "<html>", CODE_STOP, "answer is not JSON (HTTP 200)"},
-        {200, "Service Unavailable", CODE_STOP, "answer is not JSON (HTTP 200)"},
+        {200, "Service Unavailable", CODE_RETRY,
+         "the server says that it is unavailable (HTTP 200)"},
         {200, "access_token=" SENTINEL "&expires=5184000&expires=1", CODE_STOP,
          "answer is not JSON (HTTP 200)"},
         {400, "access_token=" SENTINEL "&expires=5184000", CODE_STOP,

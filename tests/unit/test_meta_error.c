@@ -255,7 +255,7 @@ static void reads_errors_about_codes(void **state)
            CODE_CONFIG, "redirect address");
     judged(STEP_CODE, 400, "{\"code\":1,\"message\":\"Error validating client secret.\"}",
            CODE_CONFIG, "app secret is wrong");
-    judged(STEP_CODE, 500, "{\"code\":1,\"message\":\"An unknown error\"}", CODE_RETRY, "");
+    judged(STEP_CODE, 500, "{\"code\":1,\"message\":\"Invalid request.\"}", CODE_RETRY, "");
     judged(STEP_CODE, 400, "{\"error\":\"invalid_grant\"}", CODE_LOGIN, "code");
     judged(STEP_CODE, 401, "{\"error\":\"invalid_client\"}", CODE_CONFIG, "app secret");
     judged(STEP_REVOKE, 400,
@@ -293,6 +293,15 @@ static void reads_instagrams_errors(void **state)
         {"instagram", STEP_CODE,
          "{\"error_type\":\"OAuthException\",\"code\":400,\"error_message\":\"Invalid Client "
          "Secret\"}",
+         CODE_CONFIG},
+        {"instagram", STEP_CODE,
+         "{\"error_type\":\"OAuthForbiddenException\",\"code\":403,\"error_message\":\"You are not "
+         "a "
+         "developer of this app\"}",
+         CODE_CONFIG},
+        {"instagram", STEP_CODE,
+         "{\"error_type\":\"OAuthException\",\"code\":400,\"error_message\":\"Insufficient "
+         "Developer Role\"}",
          CODE_CONFIG},
         {"instagram", STEP_INSPECT_INPUT, "{\"code\":190,\"error_subcode\":0}", CODE_LOGIN},
         {"instagram", STEP_INSPECT_RESULT, "{\"code\":190}", CODE_STOP},
@@ -367,8 +376,8 @@ static void reads_the_text_of_codes_1_and_100(void **state)
            "the app secret is wrong");
     judged(STEP_EXCHANGE, 500, "{\"message\":\"Error validating client secret.\",\"code\":1}",
            CODE_CONFIG, "the app secret is wrong");
-    judged(STEP_EXCHANGE, 500, "{\"message\":\"An unknown error\",\"code\":1}", CODE_RETRY, "");
-    judged(STEP_EXCHANGE, 400, "{\"message\":\"An unknown error\",\"code\":1}", CODE_CONFIG,
+    judged(STEP_EXCHANGE, 500, "{\"message\":\"Invalid request.\",\"code\":1}", CODE_RETRY, "");
+    judged(STEP_EXCHANGE, 400, "{\"message\":\"Invalid request.\",\"code\":1}", CODE_CONFIG,
            "most likely");
 #define PROOF_TEXT                                                                                 \
     "{\"message\":\"Invalid appsecret_proof provided in the API argument\",\"code\":100}"
@@ -387,6 +396,89 @@ static void reads_the_text_of_codes_1_and_100(void **state)
            "most likely");
     judged(STEP_INSPECT_INPUT, 400, "{\"message\":[\"appsecret_proof\"],\"code\":100}", CODE_STOP,
            "");
+}
+
+static void an_unknown_error_at_the_token_endpoint_passes(void **state)
+{
+#define UNKNOWN_ERROR                                                                              \
+    "{\"message\":\"An unknown error has occurred.\",\"type\":\"OAuthException\",\"code\":1}"
+    (void)state;
+    judged(STEP_EXCHANGE, 400, UNKNOWN_ERROR, CODE_RETRY, "unknown fault");
+    judged(STEP_CODE, 400, UNKNOWN_ERROR, CODE_RETRY, "unknown fault");
+    judged(STEP_APP_TOKEN, 400, UNKNOWN_ERROR, CODE_RETRY, "unknown fault");
+}
+
+static void a_parameter_that_we_left_out_is_our_fault(void **state)
+{
+    (void)state;
+    judged(STEP_EXCHANGE, 400,
+           "{\"message\":\"fb_exchange_token parameter not specified\",\"code\":1}", CODE_FAULT,
+           "lacks a parameter");
+}
+
+static void a_deactivated_app_is_for_the_dashboard(void **state)
+{
+    static const enum oauth_step steps[] = {STEP_EXCHANGE, STEP_INSPECT_INPUT, STEP_CALL};
+    (void)state;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        judged(steps[i], 400,
+               "{\"message\":\"API access deactivated. To reactivate, go to the app dashboard.\","
+               "\"type\":\"OAuthException\",\"code\":200}",
+               CODE_CONFIG, "deactivated");
+        judged(steps[i], 400, "{\"message\":\"API access blocked.\",\"code\":200}", CODE_CONFIG,
+               "blocked");
+        judged(steps[i], 403, "{\"message\":\"(#200) Requires x permission\",\"code\":200}",
+               CODE_PERMISSION, "missing");
+    }
+}
+
+/* Whatever code it comes with, and without any. */
+static void the_subcode_decides_before_the_code(void **state)
+{
+    static const int subcodes[] = {458, 459, 460, 463, 464, 467, 483, 492, 493};
+    static const int codes[] = {0, 190, 102, 230, 4242};
+    (void)state;
+    for (size_t i = 0; i < sizeof(subcodes) / sizeof(subcodes[0]); i++)
+        for (size_t j = 0; j < sizeof(codes) / sizeof(codes[0]); j++) {
+            char json[128];
+            snprintf(json, sizeof(json), "{\"code\":%d,\"error_subcode\":%d}", codes[j],
+                     subcodes[i]);
+            judged(STEP_EXCHANGE, 400, json, CODE_LOGIN, "");
+            judged(STEP_CALL, 400, json, CODE_LOGIN, "");
+            snprintf(json, sizeof(json), "{\"code\":%d,\"subcode\":%d}", codes[j], subcodes[i]);
+            judged(STEP_INSPECT_INPUT, 200, json, CODE_LOGIN, "");
+        }
+    judged(STEP_CALL, 403, "{\"code\":230,\"error_subcode\":459}", CODE_LOGIN, "security check");
+    judged(STEP_CALL, 403, "{\"code\":230,\"error_subcode\":464}", CODE_LOGIN, "not confirmed");
+    judged(STEP_CALL, 400, "{\"code\":1,\"error_subcode\":1390008}", CODE_STOP, "too fast");
+    /* At debug_token itself they are about the app token, which 190 says. */
+    judged(STEP_INSPECT_INPUT, 400, "{\"code\":190,\"error_subcode\":463}", CODE_CONFIG, "");
+}
+
+/* The code decides before the type, and the type where there is no code. */
+static void the_type_decides_without_a_code(void **state)
+{
+#define NO_CODE "{\"message\":\"" SENTINEL "\",\"type\":\"OAuthException\"}"
+    (void)state;
+    judged(STEP_EXCHANGE, 400, NO_CODE, CODE_LOGIN, "does not accept the token");
+    judged(STEP_CALL, 400, NO_CODE, CODE_LOGIN, "does not accept the token");
+    judged(STEP_CODE, 400, NO_CODE, CODE_LOGIN, "code");
+    judged(STEP_INSPECT_INPUT, 400, NO_CODE, CODE_CONFIG, "app secret");
+    judged(STEP_EXCHANGE, 500, NO_CODE, CODE_RETRY, "HTTP 500");
+    judged(STEP_EXCHANGE, 400, "{\"type\":\"GraphMethodException\"}", CODE_STOP, "not known");
+    judged(STEP_EXCHANGE, 400, "{\"type\":\"OAuthException\",\"code\":4}", CODE_WAIT, "");
+    judged(STEP_EXCHANGE, 400, "{\"type\":\"OAuthException\",\"code\":4242}", CODE_STOP, "");
+    judged(STEP_EXCHANGE, 400, "{\"type\":\"OAuthException\",\"is_transient\":true}", CODE_RETRY,
+           "temporary");
+}
+
+static void an_address_that_is_not_allowed_is_for_the_dashboard(void **state)
+{
+#define ADDRESS "{\"message\":\"Unauthorized source IP address\",\"code\":5}"
+    (void)state;
+    judged(STEP_EXCHANGE, 400, ADDRESS, CODE_CONFIG, "this machine's address");
+    judged(STEP_INSPECT_INPUT, 400, ADDRESS, CODE_CONFIG, "this machine's address");
+    judged(STEP_INSPECT_RESULT, 400, ADDRESS, CODE_CONFIG, "this machine's address");
 }
 
 static void tries_again_what_is_transient(void **state)
@@ -491,6 +583,12 @@ int main(void)
         cmocka_unit_test(reads_errors_of_the_dialog),
         cmocka_unit_test(tells_the_deaths_apart),
         cmocka_unit_test(reads_the_text_of_codes_1_and_100),
+        cmocka_unit_test(an_unknown_error_at_the_token_endpoint_passes),
+        cmocka_unit_test(a_parameter_that_we_left_out_is_our_fault),
+        cmocka_unit_test(a_deactivated_app_is_for_the_dashboard),
+        cmocka_unit_test(the_subcode_decides_before_the_code),
+        cmocka_unit_test(the_type_decides_without_a_code),
+        cmocka_unit_test(an_address_that_is_not_allowed_is_for_the_dashboard),
         cmocka_unit_test(tries_again_what_is_transient),
         cmocka_unit_test(falls_back_on_the_status),
         cmocka_unit_test(notes_code_subcode_and_trace),

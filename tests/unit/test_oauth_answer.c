@@ -312,8 +312,10 @@ static void takes_pages(void **state)
     assert_string_equal(answer.pages[1].label, ""); /* a word as long as a secret */
     assert_true(secret_equals(answer.pages[1].grant, "EAApage2", 8));
     assert_string_equal(answer.pages[2].label, "no token");
+    assert_true(answer.pages[1].has_grant);
     assert_null(answer.pages[2].grant);
-    assert_null(answer.pages[2].grant);
+    assert_false(answer.pages[2].has_grant);
+    assert_int_equal(answer.total, 0);
     assert_string_equal(answer.cursor, "QVFIUk==");
 }
 
@@ -340,6 +342,52 @@ static void knows_the_end_of_the_list(void **state)
         assert_non_null(answer.pages);
         assert_int_equal(answer.page_count, cases[i].count);
         assert_string_equal(answer.cursor, cases[i].cursor);
+    }
+}
+
+/* Names and ids, and no grant, whatever the provider puts beside them. */
+static void takes_businesses(void **state)
+{
+    auto_answer struct oauth_answer answer;
+
+    (void)state;
+    read_text("meta", STEP_BUSINESSES,
+              "{\"data\":[{\"id\":\"33\",\"name\":\"One\",\"access_token\":\"" SENTINEL
+              "\"},{\"id\":34}],\"paging\":{\"cursors\":{\"after\":\"x\"}," NEXT "}}",
+              &answer);
+    assert_int_equal(answer.verdict.action, CODE_DONE);
+    assert_int_equal(answer.page_count, 2);
+    assert_string_equal(answer.pages[0].id, "33");
+    assert_string_equal(answer.pages[0].label, "One");
+    assert_string_equal(answer.pages[1].id, "34");
+    for (size_t i = 0; i < 2; i++) {
+        assert_null(answer.pages[i].grant);
+        assert_false(answer.pages[i].has_grant);
+    }
+    assert_string_equal(answer.cursor, "x");
+}
+
+static void reads_how_many_the_provider_counts(void **state)
+{
+    static const struct {
+        const char *summary;
+        int64_t total;
+    } cases[] = {{"{\"total_count\":7}", 7},
+                 {"{\"total_count\":\"7\"}", 7},
+                 {"{}", 0},
+                 {"{\"total_count\":-1}", 0},
+                 {"7", 0},
+                 {"{\"total_count\":[7]}", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        auto_answer struct oauth_answer answer;
+        char json[128];
+
+        snprintf(json, sizeof(json), "{\"data\":[],\"summary\":%s}", cases[i].summary);
+        read_text("meta", STEP_PAGES, json, &answer);
+        assert_int_equal(answer.verdict.action, CODE_DONE);
+        assert_int_equal(answer.total, cases[i].total);
     }
 }
 
@@ -548,6 +596,21 @@ static void notes_another_version(void **state)
     }
 }
 
+/* Status 200, and no JSON: what Meta's front door says when there is nobody behind it. */
+static void a_plain_outage_is_tried_again(void **state)
+{
+    static const enum oauth_step steps[] = {STEP_EXCHANGE, STEP_INSPECT_INPUT, STEP_PAGES,
+                                            STEP_CALL};
+    (void)state;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        gives("meta", steps[i], 200, "Service Unavailable", CODE_RETRY, "unavailable");
+        gives("meta", steps[i], 200, "<h1>Service Unavailable</h1>\n", CODE_RETRY, "unavailable");
+    }
+    gives("meta", STEP_EXCHANGE, 200, "Service", CODE_STOP, "not JSON");
+    /* Words of somebody's, inside an answer. */
+    gives("meta", STEP_CALL, 200, "{\"message\":\"Service Unavailable\"}", CODE_DONE, "");
+}
+
 /* Some errors have no body. */
 static void reads_www_authenticate(void **state)
 {
@@ -623,6 +686,8 @@ int main(void)
         cmocka_unit_test(polls_a_device),
         cmocka_unit_test(takes_pages),
         cmocka_unit_test(knows_the_end_of_the_list),
+        cmocka_unit_test(takes_businesses),
+        cmocka_unit_test(reads_how_many_the_provider_counts),
         cmocka_unit_test(refuses_other_lists),
         cmocka_unit_test(cuts_a_long_label),
         cmocka_unit_test(takes_permissions),
@@ -631,6 +696,7 @@ int main(void)
         cmocka_unit_test(bounds_the_granular_scopes),
         cmocka_unit_test(takes_a_profile),
         cmocka_unit_test(notes_another_version),
+        cmocka_unit_test(a_plain_outage_is_tried_again),
         cmocka_unit_test(reads_www_authenticate),
         cmocka_unit_test(begins_again_with_a_code),
         cmocka_unit_test(refuses_a_step_of_another_family),

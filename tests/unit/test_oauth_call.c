@@ -270,6 +270,33 @@ static const struct {
      GRANT,
      NULL},
     {"meta",
+     STEP_PAGES,
+     {.subject = "33", .edge = "owned_pages"},
+     NULL,
+     NULL,
+     "POST",
+     "/v26.0/33/owned_pages",
+     GRANT,
+     "method=get&fields=id%2Cname%2Caccess_token%2Ctasks&limit=25&" PROVED},
+    {"meta",
+     STEP_PAGES,
+     {.subject = "33", .edge = "client_pages", .cursor = "QVFI", .by_get = true},
+     NULL,
+     NULL,
+     "GET",
+     "/v26.0/33/client_pages?fields=id%2Cname%2Caccess_token%2Ctasks&limit=25&after=QVFI&" PROVED,
+     GRANT,
+     NULL},
+    {"meta",
+     STEP_BUSINESSES,
+     {.cursor = "QVFI"},
+     NULL,
+     NULL,
+     "POST",
+     "/v26.0/me/businesses",
+     GRANT,
+     "method=get&fields=id%2Cname&limit=25&after=QVFI&" PROVED},
+    {"meta",
      STEP_PERMISSIONS,
      {0},
      NULL,
@@ -502,6 +529,13 @@ static void refuses_what_leaves_its_place(void **state)
         refused("meta", STEP_PAGES, WITH(.cursor = cursors[i]), CODE_USAGE, "the cursor");
     for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++)
         refused("meta", STEP_CODE, WITH(.redirect_uri = uris[i]), CODE_USAGE, "redirect address");
+    refused("meta", STEP_PAGES, WITH(.subject = "1", .edge = "access_tokens"), CODE_USAGE,
+            "owned_pages and client_pages");
+    refused("meta", STEP_PAGES, WITH(.subject = "1", .edge = "owned_pages/x"), CODE_USAGE,
+            "owned_pages and client_pages");
+    refused("meta", STEP_PAGES, WITH(.edge = "owned_pages"), CODE_USAGE, "id of the business");
+    refused("meta", STEP_BUSINESSES, WITH(.subject = "me/x"), CODE_USAGE, "is a number");
+    refused("threads", STEP_BUSINESSES, WITH(.subject = "1"), CODE_USAGE, "no such step");
     refused("meta", STEP_TAKE_BACK, WITH(.permission = "a/b"), CODE_USAGE, "one word");
     refused("meta", STEP_TAKE_BACK, WITH(.permission = "a,b"), CODE_USAGE, "one word");
     refused("meta", STEP_REDEEM, WITH(.redirect_uri = REDIRECT, .machine_id = "a&b"), CODE_USAGE,

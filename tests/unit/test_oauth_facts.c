@@ -161,6 +161,30 @@ static void answers_come_over(void **state)
     assert_null(read.code);
 }
 
+/* Of a list, what brought no grant; what did was offered on its own. */
+static void lists_come_over(void **state)
+{
+    struct oauth_page pages[] = {{.id = "33", .label = "One", .has_grant = true},
+                                 {.id = "34", .label = "Caf\xc3\xa9"},
+                                 {.id = "35"}};
+    const struct oauth_answer answer = {
+        .facts = whole(), .pages = pages, .page_count = 3, .total = 7};
+    auto_json json_t *json = oauth_answer_to_json(&answer);
+    auto_answer struct oauth_answer read;
+    struct error error = {0};
+
+    (void)state;
+    memset(&read, 0x5a, sizeof(read));
+    assert_int_equal(oauth_answer_from_json(json, &read, &error), 0);
+    assert_int_equal(read.page_count, 2);
+    assert_string_equal(read.pages[0].id, "34");
+    assert_string_equal(read.pages[0].label, "Caf\xc3\xa9");
+    assert_string_equal(read.pages[1].id, "35");
+    assert_string_equal(read.pages[1].label, "");
+    assert_null(read.pages[0].grant);
+    assert_int_equal(read.total, 7);
+}
+
 static void an_empty_answer_comes_over(void **state)
 {
     struct oauth_answer answer = {.expires_in = FACT_UNKNOWN, .usage.percent = USAGE_UNKNOWN};
@@ -185,9 +209,8 @@ static void an_empty_answer_comes_over(void **state)
 static void the_largest_answer_fits(void **state)
 {
     static struct oauth_permission permissions[OAUTH_PERMISSIONS_MAX];
-    struct oauth_answer answer = {.facts = whole(),
-                                  .permissions = permissions,
-                                  .permission_count = OAUTH_PERMISSIONS_MAX};
+    struct oauth_answer answer = {
+        .facts = whole(), .permissions = permissions, .permission_count = OAUTH_PERMISSIONS_MAX};
     auto_free char *text = NULL;
     struct error error = {0};
 
@@ -238,6 +261,15 @@ static void no_other_answer_gets_through(void **state)
         "\"api_version\":\"latest\"",
         "\"interval\":-5",
         "\"pages\":[]",
+        "\"listed\":{}",
+        "\"listed\":[7]",
+        "\"listed\":[{}]",
+        "\"listed\":[{\"id\":\"\"}]",
+        "\"listed\":[{\"id\":\"a b\"}]",
+        "\"listed\":[{\"id\":\"1\",\"label\":\"a\\u202eb\"}]",
+        "\"listed\":[{\"id\":\"1\",\"tasks\":\"x\"}]",
+        "\"total\":-1",
+        "\"total\":\"7\"",
         "\"machine_id\":\"x\"",
         "\"permissions\":\"x\"",
         "\"permissions\":[{\"name\":\"a\"}]",
@@ -253,9 +285,13 @@ static void no_other_answer_gets_through(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(facts_come_over),         cmocka_unit_test(nothing_else_gets_through),
-        cmocka_unit_test(answers_come_over),       cmocka_unit_test(an_empty_answer_comes_over),
-        cmocka_unit_test(the_largest_answer_fits), cmocka_unit_test(no_other_answer_gets_through),
+        cmocka_unit_test(facts_come_over),
+        cmocka_unit_test(nothing_else_gets_through),
+        cmocka_unit_test(answers_come_over),
+        cmocka_unit_test(lists_come_over),
+        cmocka_unit_test(an_empty_answer_comes_over),
+        cmocka_unit_test(the_largest_answer_fits),
+        cmocka_unit_test(no_other_answer_gets_through),
     };
 
     return cmocka_run_group_tests_name("oauth_facts", tests, NULL, NULL);

@@ -29,13 +29,14 @@ static void test_whole(void **state)
                                                 .client_token = "c",
                                                 .assets = "1,2",
                                                 .kind = "user",
+                                                .edge = "owned_pages",
                                                 .sixty_days = true,
                                                 .fetch_only = true};
     auto_json json_t *json = oauth_parameters_to_json(&parameters);
     struct oauth_parameters read;
     struct error error;
     assert_non_null(json);
-    assert_int_equal(json_object_size(json), 15);
+    assert_int_equal(json_object_size(json), 16);
     assert_null(json_object_get(json, "now"));
     assert_int_equal(oauth_parameters_from_json(json, &read, &error), 0);
     assert_string_equal(read.client_id, parameters.client_id);
@@ -50,6 +51,7 @@ static void test_whole(void **state)
     assert_string_equal(read.client_token, parameters.client_token);
     assert_string_equal(read.assets, parameters.assets);
     assert_string_equal(read.kind, parameters.kind);
+    assert_string_equal(read.edge, parameters.edge);
     assert_true(read.by_get && read.sixty_days && read.fetch_only);
     assert_int_equal(read.now, 0);
 }

@@ -283,13 +283,13 @@ static void telling_shows_one_line(void **state)
     dialogue.child = forkpty(&dialogue.master, NULL, NULL, NULL);
     assert_true(dialogue.child >= 0);
     if (dialogue.child == 0) {
-        typed_tell("a\x1b[2J\nb");
+        typed_tell("a\x1b[2J\nb\u202e");
         typed_tell(endless);
         _exit(CHILD_RIGHT);
     }
     assert_int_equal(WEXITSTATUS(end(&dialogue)), CHILD_RIGHT);
-    assert_memory_equal(dialogue.screen, "a?[2J?b\r\nxxx", 12);
-    assert_int_equal(dialogue.shown, 9 + 255 + 2);
+    assert_memory_equal(dialogue.screen, "a?[2J?b???\r\nxxx", 15);
+    assert_int_equal(dialogue.shown, 12 + 255 + 2);
 }
 
 int main(void)

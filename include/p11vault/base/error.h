@@ -32,7 +32,7 @@ enum code {
 
 struct error {
     enum code code;
-    char text[ERROR_TEXT_MAX]; /* one line, no full stop; control characters are replaced by '?' */
+    char text[ERROR_TEXT_MAX]; /* one line, no full stop; cleaned by error_clean() */
     char hint[ERROR_HINT_MAX]; /* the command that mends it, or "" */
 };
 
@@ -81,7 +81,10 @@ int error_memory(struct error *error);
         -1;                                                                                        \
     })
 
-/* What must not reach a terminal or the log (control characters, what is no UTF-8) becomes '?'. */
+/*
+ * Each byte of what must not reach a terminal or the log becomes '?': control characters (C0, DEL,
+ * C1), what shows nothing or turns text round (U+200B, U+202E and the like), what is no UTF-8.
+ */
 void error_clean(char *text);
 
 /* The name of an exit code for logs and JSON: "done", "pin-wrong", ...; "unknown" for a number that is none. */

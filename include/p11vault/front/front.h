@@ -16,6 +16,12 @@
 #include "p11vault/vault/grants.h"
 #include "p11vault/vault/lost.h"
 
+/* The version of its API that a provider answered with in place of the one it was asked for. */
+struct front_version {
+    const char *provider;
+    char asked[16], served[16]; /* "" when no answer of this run had another version */
+};
+
 /* What every job needs. */
 struct front {
     const struct config *config;
@@ -25,6 +31,7 @@ struct front {
     bool ask_pin;     /* --ask-pin: do not take the PIN from the module's file */
     /* Tells the person what happens while it happens; NULL: nobody is told. */
     void (*say)(const char *text);
+    struct front_version version; /* what the jobs of this run have seen */
 };
 
 /* ---- cards ---- */
@@ -175,14 +182,22 @@ int front_issue(struct front *front, const struct name *name, const struct front
 
 /* One page's grant; valid during the call.  `failure` NULL: it is kept as `name`. */
 struct front_page {
-    const struct name *name;
+    const struct name *name; /* NULL: of a page without a grant, or of a list */
     const char *label, *tasks;
     const struct error *failure;
 };
-typedef void front_page_told(void *context, const struct front_page *page);
-/* Every page grant of a person's grant, each confirmed and kept; `error` is the gravest failure. */
-int front_pages(struct front *front, const struct name *from, front_page_told *told, void *context,
-                struct error *error);
+struct front_pages {
+    bool of_businesses; /* also those of the person's businesses, and of their clients */
+    void (*told)(void *context, const struct front_page *page);
+    void *context;
+};
+/*
+ * Every page grant of a person's grant, each confirmed and kept once; `error` is the gravest
+ * failure.  CODE_PERMISSION also when no page is listed and there must be some.  *ret_note has a
+ * text, and a hint, when there may be more pages.
+ */
+int front_pages(struct front *front, const struct name *from, const struct front_pages *what,
+                struct error *ret_note, struct error *error);
 
 /* What the provider says of a grant; the clear columns are brought up to date.  The facts are known also when it is dead. */
 int front_inspect(struct front *front, const struct name *name, struct oauth_facts *ret_facts,
@@ -213,11 +228,21 @@ int front_call(struct front *front, const struct name *name, const struct front_
                struct front_called *ret_called, struct error *error);
 
 /*
- * Takes one permission back, or (NULL) ends the grant at the provider: a person's by de-authorising the app.  A grant that is
- * ended is forgotten here.
+ * A grant that ends together with another; not `is_certain`: if it is of the same person, which
+ * nobody has asked.
+ */
+typedef void front_companion_told(void *context, const char *name, bool is_certain);
+/* Which grants end with this one when it is revoked; nobody is asked. */
+int front_companions(struct front *front, const struct name *name, front_companion_told *told,
+                     void *context, struct error *error);
+
+/*
+ * Takes one permission back, or (NULL) ends the grant at the provider: a person's by de-authorising
+ * the app.  A grant that is ended is forgotten here; those that are certain to have ended with it
+ * are told, and known to be dead.
  */
 int front_revoke(struct front *front, const struct name *name, const char *permission,
-                 struct error *error);
+                 front_companion_told *told, void *context, struct error *error);
 
 /*
  * Whether a signed request, as it is posted to a deauthorise or data-deletion callback, is signed with the app's secret, and

@@ -72,7 +72,8 @@ struct oauth_page {
     char id[FACT_TEXT_MAX];
     char label[FACT_TEXT_MAX];
     char tasks[256];      /* "ANALYZE,ADVERTISE,…" */
-    struct secret *grant; /* NULL: the provider gave none for this page */
+    bool has_grant;       /* false: the provider gave none for this page; businesses have none */
+    struct secret *grant; /* taken out once it is sealed */
 };
 #define OAUTH_PAGES_MAX 50 /* of one answer; see OAUTH_PAGES_LIMIT */
 
@@ -92,8 +93,9 @@ struct oauth_answer {
     struct secret *code;  /* YIELDS_CODE */
     int64_t
         expires_in; /* of grant or device code: seconds, FACT_UNKNOWN when the provider did not say */
-    struct oauth_page *pages; /* ISSUES_PAGES */
+    struct oauth_page *pages; /* ISSUES_PAGES, LISTS_BUSINESSES */
     size_t page_count;
+    int64_t total; /* items that the provider counts in the whole list; 0: none, or not said */
     char cursor
         [OAUTH_CURSOR_MAX]; /* of the list's next page, "" at its end; an empty page may have one */
     struct oauth_permission *permissions; /* STEP_PERMISSIONS */

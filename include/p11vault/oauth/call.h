@@ -26,10 +26,12 @@ struct oauth_parameters {
     const char *redirect_uri; /* as oauth_redirect_uri_check() (dialog.h) takes it */
     const char *scopes;       /* comma-separated */
     const char *cursor;       /* of a page of a list */
-    const char *subject;    /* digits: user, system user or business the step is about; none: me */
-    const char *page;       /* digits: STEP_PAGES asks for this page alone */
-    const char *permission; /* STEP_TAKE_BACK; none: all, which de-authorises the app */
-    const char *machine_id; /* STEP_REDEEM: what an earlier redemption gave */
+    const char *subject; /* digits: user, system user or business the step is about; none: me */
+    const char *page;    /* digits: STEP_PAGES asks for this page alone */
+    /* STEP_PAGES: "owned_pages" or "client_pages" of the business `subject`; none: a user's own. */
+    const char *edge;
+    const char *permission;   /* STEP_TAKE_BACK; none: all, which de-authorises the app */
+    const char *machine_id;   /* STEP_REDEEM: what an earlier redemption gave */
     const char *client_token; /* device login; not a secret */
     const char *assets;       /* comma-separated ids: STEP_NARROW */
     const char *kind;         /* of the grant that goes in; none: the family's person_kind */

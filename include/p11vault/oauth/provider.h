@@ -31,6 +31,7 @@ enum oauth_step {
     STEP_TAKE_BACK,    /* one permission is taken back, or (none named) the app is de-authorised */
     STEP_REVOKE,       /* the grant is ended (oauth/revoke) */
     STEP_CALL,         /* a call of the caller's own choice (graph.h); its answer is passed on */
+    STEP_BUSINESSES,   /* one page of the list of the businesses that a person has a role in */
     STEP_COUNT         /* how many there are; also: no step */
 };
 
@@ -44,7 +45,8 @@ enum {
     ISSUES_GRANT = 8,
     ISSUES_PAGES = 16,
     YIELDS_CODE = 32, /* a code or device code that stays in the room */
-    ONCE_ONLY = 64,   /* must never be sent a second time: what went in is used up */
+    LISTS_BUSINESSES = 128,
+    ONCE_ONLY = 64, /* must never be sent a second time: what went in is used up */
 };
 
 /* A family's own rules. */
@@ -85,6 +87,9 @@ const struct oauth_revival *oauth_revival(const struct provider *provider, const
 
 /* The step that ends a grant of this kind at the provider; STEP_COUNT: it has no call for that. */
 enum oauth_step oauth_end_step(const struct provider *provider, const char *kind);
+
+/* Whether such a step ends other grants of the same person, if they are of this kind. */
+bool oauth_ends_too(const struct provider *provider, enum oauth_step step, const char *kind);
 
 /* What a step needs and yields for this family (bits above).  0: the family has no such step. */
 unsigned oauth_step_needs(const struct provider *provider, enum oauth_step step);
