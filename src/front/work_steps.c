@@ -282,7 +282,7 @@ static int follow(struct work *work, struct order *order, json_t **ret_told, str
         }
         int result = 0;
         if (message.type == MESSAGE_WANT)
-            result = session_hand(&job->session, message_number(&message, 0), error);
+            result = session_hand(&job->session, &message, error);
         else if (message.type == MESSAGE_OFFER)
             result = take_offer(work, order, &message, error);
         else if (message.type == MESSAGE_CONTENT)
