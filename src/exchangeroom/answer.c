@@ -49,6 +49,23 @@ int exchangeroom_receive(struct exchangeroom *room, struct step *step, struct de
     return 0;
 }
 
+/*
+ * Who sends more than one answer to one request has lost count, so this one may be another's.  An end that the answer
+ * itself has announced is none of that.
+ */
+static int check_alone(struct exchangeroom *room, const struct step *step, struct error *error)
+{
+    enum connection_found found = http_response_is_followed(step->response)
+                                      ? CONNECTION_BYTES
+                                      : connection_look(room->connection);
+    if (found == CONNECTION_BYTES)
+        return error_set(error, CODE_STOP, "bytes stand behind the end of the answer");
+    if (found == CONNECTION_ENDED && http_response_keeps_connection(step->response))
+        return error_set(error, CODE_RETRY,
+                         "the server closed the connection right behind its answer");
+    return 0;
+}
+
 static const char *look_up(void *context, const char *name)
 {
     return http_response_header(context, name);
@@ -65,11 +82,11 @@ static int tell_outcome(struct exchangeroom *room, const struct step *step,
         return error_memory(error);
     if (json_canonical(told, &text, error) < 0)
         return -1;
-    return channel_send(room->inside.front, MESSAGE_OUTCOME, error, NUMBER(step->step),
-                        NUMBER(verdict->action), NUMBER(verdict->http),
-                        NUMBER(verdict->provider_code), NUMBER(verdict->subcode),
-                        TEXT(verdict->trace), TEXT(verdict->message), TEXT(verdict->hint),
-                        TEXT(text), NUMBER(step->request_us), NUMBER(answer_us), NUMBER(lives));
+    return channel_send(
+        room->inside.front, MESSAGE_OUTCOME, error, NUMBER(step->step), NUMBER(verdict->action),
+        NUMBER(verdict->http), NUMBER(verdict->provider_code), NUMBER(verdict->subcode),
+        TEXT(verdict->trace), TEXT(verdict->message), TEXT(verdict->hint), TEXT(text),
+        NUMBER(step->request_us), NUMBER(answer_us), NUMBER(lives), NUMBER(!step->is_unasked));
 }
 
 /* What a new grant is bound to: it may go where that may go which brought it about. */
@@ -164,7 +181,8 @@ static int take_pages(struct exchangeroom *room, const struct step *step,
 
 /* ---- the whole ---- */
 
-static int read_answer(struct exchangeroom *room, struct step *step,
+/* What passes through is told with its verdict; of an answer that is doubted no more than went before. */
+static int read_answer(struct exchangeroom *room, struct step *step, bool is_doubted,
                        struct oauth_answer *ret_answer, struct error *error)
 {
     struct oauth_reply reply = {.step = step->step,
@@ -177,7 +195,7 @@ static int read_answer(struct exchangeroom *room, struct step *step,
         return oauth_answer_read(step->provider, &reply, ret_answer, error);
     if (passage_end(room, step, error) < 0 || passage_judge(step, &reply, ret_answer, error) < 0)
         return -1;
-    return passage_tell(room, step, ret_answer->verdict.action, error);
+    return is_doubted ? 0 : passage_tell(room, step, ret_answer->verdict.action, error);
 }
 
 /* An answer that says nothing but why there is none to go by. */
@@ -189,6 +207,15 @@ static void answer_failed(const struct error *why, struct oauth_answer *ret_answ
     oauth_facts_init(&ret_answer->facts);
     (void)snprintf(verdict->message, sizeof(verdict->message), "%.255s", why->text);
     (void)snprintf(verdict->hint, sizeof(verdict->hint), "%.255s", why->hint);
+}
+
+/* Nothing of it is told; what it issued is sealed by now, and pending until the provider is asked about it elsewhere. */
+static void disbelieve(const struct error *why, struct oauth_answer *answer)
+{
+    int http = answer->verdict.http;
+    oauth_answer_clear(answer);
+    answer_failed(why, answer);
+    answer->verdict.http = http;
 }
 
 /* A code stays here, for the step that uses it; that of a device until something was issued for it. */
@@ -208,14 +235,18 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
 {
     auto_answer struct oauth_answer answer = {0};
     auto_sealed struct sealed sealed = {0};
-    bool lives = http_response_keeps_connection(step->response);
-    if (read_answer(room, step, &answer, error) < 0)
+    struct error doubt;
+    bool is_doubted = check_alone(room, step, &doubt) < 0;
+    bool lives = http_response_keeps_connection(step->response) && !is_doubted;
+    if (read_answer(room, step, is_doubted, &answer, error) < 0)
         return -1;
     wipe(step);
     if (seal_grant(room, step, &answer, &sealed, error) < 0)
         return -1;
     secret_free(TAKE(answer.grant));
     answer.machine_id[0] = '\0'; /* sealed with the grant, and for nobody else */
+    if (is_doubted)
+        disbelieve(&doubt, &answer);
     keep_code(room, step, &answer);
     if (take_pages(room, step, &answer, error) < 0)
         return -1;
@@ -226,12 +257,17 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
     return tell_outcome(room, step, &answer, answer_us, lives, error);
 }
 
-/* The provider could not be asked, or gave no answer: an outcome, too, since secrets stood in clear for it. */
+/*
+ * The provider could not be asked, or gave no answer: an outcome, too, since secrets stood in clear for it, or since it
+ * can be asked over another connection.
+ */
 int exchangeroom_tell_broken(struct exchangeroom *room, struct step *step, struct error *error)
 {
     auto_answer struct oauth_answer answer = {0};
+    bool was_sent =
+        step->request_us != 0 && (error->code == CODE_RETRY || error->code == CODE_STOP);
     wipe(step);
-    if (step->request_us == 0 || (error->code != CODE_RETRY && error->code != CODE_STOP))
+    if (!was_sent && !step->is_unasked)
         return error_prefix(error, "%s", oauth_step_name(step->step));
     int64_t answer_us = step->began == 0 ? 0 : clock_monotonic_us() - step->began;
     answer_failed(error, &answer);

@@ -63,6 +63,7 @@ struct exchangeroom {
     struct secret *code, *verifier;
 
     struct connection *connection;
+    bool has_asked; /* something was sent over it */
     struct origin origin;
     int64_t step_ms;
 
@@ -151,6 +152,7 @@ struct step {
 
     struct http_response *response;
     struct passage passage;
+    bool is_unasked; /* something had come before the request, which was not sent */
     int64_t
         began; /* since when the request or, later, the answer has stood in clear; 0: it has not */
     int64_t request_us; /* how long the request did; 0: nothing was opened */

@@ -64,14 +64,36 @@ static int build(struct exchangeroom *room, struct step *step, struct secret **r
     return http_request_write(&room->origin, &request, ret_request, error);
 }
 
+/* What has come before it was asked for is no answer to what is asked next; so nothing is asked. */
+static int check_quiet(struct exchangeroom *room, struct step *step, struct error *error)
+{
+    enum connection_found found = connection_look(room->connection);
+    if (found == CONNECTION_QUIET)
+        return 0;
+    step->is_unasked = true;
+    if (found == CONNECTION_ENDED)
+        return error_set(error, CODE_RETRY, "the server closed the connection before it was asked");
+    if (!room->has_asked)
+        return error_set(error, CODE_RETRY, "the server answered before it was asked");
+    error_set(error, CODE_STOP,
+              "the server sent more than it was asked for: what it said before "
+              "may have been meant for somebody else");
+    return error_hint(error, "p11vault inspect NAME");
+}
+
 int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,
                       struct error *error)
 {
     auto_of(secret_free) struct secret *request = NULL;
-    if (build(room, step, &request, error) < 0)
+    if (check_quiet(room, step, error) < 0 || build(room, step, &request, error) < 0)
         return -1;
-    int result = connection_send(room->connection, secret_data(request), secret_size(request),
+    /* Once more, as late as can be: the keys took a while to come. */
+    int result = check_quiet(room, step, error);
+    if (result == 0) {
+        room->has_asked = true;
+        result = connection_send(room->connection, secret_data(request), secret_size(request),
                                  deadline, error);
+    }
     secret_free(TAKE(request));
     /* What can be sent once only is of no use afterwards, whatever the answer is. */
     if ((step->needs & ONCE_ONLY) != 0) {

@@ -90,7 +90,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_RESEALED,  "resealed",  EXCHANGE_TO_FRONT, IN(EXCHANGE_MOVING),     EXCHANGE_SHUT,   "u"},
     {MESSAGE_CHECKED,   "checked",   EXCHANGE_TO_FRONT, IN(EXCHANGE_MOVING),     EXCHANGE_SHUT,   "su"},
     {MESSAGE_CONTENT,   "content",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   STATE_SAME,      "ub"},
-    {MESSAGE_OUTCOME,   "outcome",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "uuuuussssuuu"},
+    {MESSAGE_OUTCOME,   "outcome",   EXCHANGE_TO_FRONT, IN(EXCHANGE_STEPPING),   EXCHANGE_LOCKED, "uuuuussssuuuu"},
     {MESSAGE_EXCHANGE_FAIL, "fail",  EXCHANGE_TO_FRONT, EXCHANGE_BUSY,           STATE_OVER,      "uss"},
 };
 /* clang-format on */

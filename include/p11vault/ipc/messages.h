@@ -130,7 +130,7 @@ enum message_type {
     MESSAGE_RESEALED,   /* us in clear */
     MESSAGE_CHECKED,    /* what the signed request says (JSON), us in clear */
     MESSAGE_CONTENT,    /* whether the call succeeded, scrubbed bytes of its answer */
-    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives */
+    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives, the request was sent */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES
 };
