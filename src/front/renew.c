@@ -91,6 +91,9 @@ static int renew(struct work *work, bool *ret_resolved, struct error *error)
         return only_checked(work, error);
     if (work_step(work, &order, NULL, error) < 0 || work_check_issued(work, order.slot, error) < 0)
         return -1;
+    /* Where its answer is in doubt, so is what the provider said before over the same connection. */
+    if (work->verdict.action != CODE_DONE && work_check_input(work, error) < 0)
+        return -1;
     if (work_confirm(work, order.slot, work_row(work, work->grant), &taken, error) < 0)
         return -1;
     return taken ? 0 : -1;

@@ -337,12 +337,15 @@ int work_step(struct work *work, const struct order *order, json_t **ret_told, s
     work->has_stepped = true;
     if (try_step(work, order, &told, error) < 0)
         return -1;
-    if (!work->job->was_asked && needs_room(work, order)) {
+    bool was_asked = work->job->was_asked;
+    if (!was_asked && needs_room(work, order)) {
         (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", HINT_CODE);
-    } else if (!work->job->was_asked && verdict->action == CODE_RETRY) {
+    } else if (!was_asked && verdict->action == CODE_RETRY) {
         json_decref(TAKE(told));
         if (try_step(work, order, &told, error) < 0)
             return -1;
+    } else if (!was_asked) { /* what was told before, over the same connection, is in doubt */
+        oauth_facts_init(&work->input);
     }
     if (ret_told)
         *ret_told = TAKE(told);

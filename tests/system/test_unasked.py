@@ -132,15 +132,27 @@ def test_another_connection_is_tried_once(ready_vault, times, code):
     assert code == 0 or "inspect-input: the server closed the connection" in result.err, result
 
 
+def test_what_is_in_doubt_is_not_kept(ready_vault):
+    """More came behind an inspection, when the next step was to be asked: its facts are not written down."""
+    script = """
+def exchange(step, slot):
+    say("outcome", step[1], 15, 0, 0, 0, "", "the server sent more", "", canonical({"facts": {}}), 0, 0, 0, 0)
+follow()
+"""
+    with grant_untouched(ready_vault):
+        refused(with_room(ready_vault, script, "exchange", GRANT), STOP, "exchange: the server sent")
+    assert "subject" not in json.loads(ready_vault.done("grant", "show", GRANT, "--json").out)
+
+
 # ---- what was issued is not thrown away ----
 
 @pytest.mark.parametrize("kind", CRLF)
 def test_crlf_behind_an_issuing_answer(ready_vault, graph, kind):
-    """The provider is asked about it over another connection, and then it counts."""
+    """The provider is asked about both over another connection, and then it counts."""
     graph.misbehave("exchange", kind, 1, **CRLF[kind])
     before = len(graph.requests())
     ready_vault.done("exchange", GRANT)
-    assert asked(graph, before) == (["debug_token", "exchange", "debug_token"], 2)
+    assert asked(graph, before) == (["debug_token", "exchange", "debug_token", "debug_token"], 2)
     assert Facts(ready_vault).versions == {GRANT: (2, False)}
 
 
@@ -148,7 +160,7 @@ def test_crlf_behind_an_issuing_answer(ready_vault, graph, kind):
 def test_it_waits_when_nobody_can_be_asked(ready_vault, graph, kind):
     """Pending, and the next run asks about it instead of asking for one more."""
     graph.misbehave("exchange", kind, 1, **CRLF[kind])
-    graph.misbehave("debug_token", kind, 2, **CRLF[kind])
+    graph.misbehave("debug_token", kind, 3, **CRLF[kind])
     refused(ready_vault.run("exchange", GRANT), STOP, f"{GRANT}: inspect-result: {BEHIND}")
     assert Facts(ready_vault).versions == {GRANT: (1, True)}
     before = len(graph.requests())
