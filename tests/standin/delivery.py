@@ -164,8 +164,9 @@ class Silent:
     The beginning is `interim` answers, and so many bytes of the head, or of the body.
     """
 
-    def __init__(self, seconds, release, interim=b"", **begins):
-        self.seconds, self.release, self.interim, self.begins = seconds, release, interim, begins
+    def __init__(self, case, interim=b"", **begins):
+        self.seconds, self.release = case.option("seconds", None), case.release
+        self.state, self.interim, self.begins = case.state, interim, begins
 
     def send(self, link, head, body):
         """Wait, then put the answer, or the rest of it, on the connection."""
@@ -175,6 +176,7 @@ class Silent:
             before = len(head) + self.begins["body"]
         if before or self.interim:
             link.send(self.interim + data[:before])
+            self.state.announce("begun")
         link.pause(self.seconds, self.release)
         link.send(data[before:])
 

@@ -199,9 +199,8 @@ def slow(case):
 
 def silent(case):
     """No answer until released, for some seconds, or until the client goes."""
-    case.answer.delivery = Silent(
-        case.option("seconds", None), case.release, INTERIM * int(case.option("interim", 0)),
-        head=case.option("head", None), body=case.option("after", None))
+    case.answer.delivery = Silent(case, INTERIM * int(case.option("interim", 0)),
+                                  head=case.option("head", None), body=case.option("after", None))
 
 
 def cut(case):
