@@ -9,6 +9,7 @@ from exchanging import EXCHANGE, INSPECT_INPUT, SLOT, Work, running_graph
 from rooms import Room
 
 RETRY, STOP = 10, 15
+HINT = "look what is true now: p11vault inspect NAME"
 STRAY = {"data": {"app_id": "1", "user_id": "666", "is_valid": True, "expires_at": 0}}
 
 
@@ -118,7 +119,7 @@ def test_before_the_next_request(room, work, stray):
     released(work.graph, "answer:debug_token")
     outcome, wanted, issued = stepped(work, room, EXCHANGE)
     is_unasked(outcome, STOP, "the server sent more than it was asked for")
-    assert (wanted, issued, outcome.hint) == ([], [], "p11vault inspect NAME")
+    assert (wanted, issued, outcome.hint) == ([], [], HINT)
     assert work.graph.requests()[work.asked_before:][1:] == []
 
 
