@@ -78,7 +78,7 @@ bool entry_is_choice(const char *text, const char *choices)
 
 static bool is_texts(const json_t *value)
 {
-    if (!json_is_array(value) || json_array_size(value) > ENTRY_ELEMENTS_MAX)
+    if (!json_is_array(value) || json_array_size(value) > ENTRY_TEXTS_MAX)
         return false;
     for (size_t i = 0; i < json_array_size(value); i++) {
         if (!is_text(json_array_get(value, i), ENTRY_TEXT_MAX))

@@ -21,7 +21,7 @@ enum form {
     INTEGER, /* any */
     COUNT,   /* one that is not negative */
     TRUTH,   /* true or false */
-    TEXTS,   /* an array of at most 64 texts */
+    TEXTS,   /* an array of at most 128 texts */
     OBJECT,  /* an object with exactly these `members` */
     OBJECTS, /* an array of at most 64 of them */
 };

@@ -157,13 +157,13 @@ static bool scan_element(struct cursor *cursor, const struct member *member)
 
 static bool scan_list(struct cursor *cursor, const struct member *member)
 {
-    size_t count = 0;
+    size_t count = 0, most = member->form == TEXTS ? ENTRY_TEXTS_MAX : ENTRY_ELEMENTS_MAX;
     if (!take(cursor, '['))
         return false;
     if (take(cursor, ']'))
         return true;
     do {
-        if (count++ == ENTRY_ELEMENTS_MAX || !scan_element(cursor, member))
+        if (count++ == most || !scan_element(cursor, member))
             return false;
     } while (take(cursor, ','));
     return take(cursor, ']');

@@ -47,31 +47,56 @@ static int make_slot(struct slot *slot, struct error *error)
     return 0;
 }
 
-/* hand: n; records first, then slots */
-static int hand(struct cardroom *room, const struct message *order, struct error *error)
-{
-    uint64_t n = message_number(order, 0);
+/* A key that is handed, and what its record or slot is sealed with. */
+struct handed {
     const struct ec_point *epk;
-    auto_of(secret_free) struct secret *content_key = NULL;
+    struct secret *key; /* NULL: none */
+};
+
+static void handed_clear(struct handed (*handed)[2])
+{
+    secret_free(TAKE((*handed)[0].key));
+    secret_free(TAKE((*handed)[1].key));
+}
+
+/* Records are numbered first, then slots. */
+static int derive_key(struct cardroom *room, uint64_t n, struct handed *ret_handed,
+                      struct error *error)
+{
     if (!room->app_private || !room->inside.keys || n >= room->count + room->slot_count)
         return error_set(error, CODE_FAULT, "there is no key %llu to hand", (unsigned long long)n);
     if (n < room->count) {
-        epk = &room->records[n].epk;
+        ret_handed->epk = &room->records[n].epk;
     } else {
         struct slot *slot = &room->slots[n - room->count];
         if (make_slot(slot, error) < 0)
             return -1;
-        epk = &slot->epk;
+        ret_handed->epk = &slot->epk;
     }
     const struct secret *private =
         n >= room->count && room->app_rekeyed ? room->next_private : room->app_private;
-    if (jwe_content_key(private, epk, &content_key, error) < 0 ||
-        channel_send(room->inside.keys, MESSAGE_KEY, error, NUMBER(n),
-                     BYTES(epk->bytes, EC_POINT_SIZE), SECRET(content_key)) < 0)
+    return jwe_content_key(private, ret_handed->epk, &ret_handed->key, error);
+}
+
+/* hand: n, n of a second or none: both in one packet, so that the first does not wait for the second */
+static int hand(struct cardroom *room, const struct message *order, struct error *error)
+{
+    static const struct ec_point no_point;
+    uint64_t first = message_number(order, 0), second = message_number(order, 1);
+    __attribute__((cleanup(handed_clear))) struct handed handed[2] = {{&no_point, NULL},
+                                                                      {&no_point, NULL}};
+    if (derive_key(room, first, &handed[0], error) < 0 ||
+        (second != MESSAGE_NO_RECORD && derive_key(room, second, &handed[1], error) < 0))
         return -1;
-    secret_free(TAKE(content_key));
+    const struct field none = {.kind = 'k', .bytes = ""};
+    if (channel_send(room->inside.keys, MESSAGE_KEY, error, NUMBER(first),
+                     BYTES(handed[0].epk->bytes, EC_POINT_SIZE), SECRET(handed[0].key),
+                     NUMBER(second), BYTES(handed[1].epk->bytes, handed[1].key ? EC_POINT_SIZE : 0),
+                     handed[1].key ? SECRET(handed[1].key) : none) < 0)
+        return -1;
+    handed_clear(&handed);
     scrub_stack_and_registers();
-    return channel_send(room->inside.front, MESSAGE_HANDED, error, NUMBER(n));
+    return channel_send(room->inside.front, MESSAGE_HANDED, error, NUMBER(first), NUMBER(second));
 }
 
 /* again: the way to a new exchange room, which learns the app key first */

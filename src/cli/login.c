@@ -57,7 +57,7 @@ static void scopes_text(const struct oauth_facts *facts, char *ret_text, size_t 
 static bool agrees(void *context, const struct oauth_facts *facts)
 {
     struct login *login = context;
-    char scopes[2048], question[256];
+    char scopes[FACT_SCOPES_MAX * (FACT_TEXT_MAX + 2)], question[256];
     bool is_other = *login->earlier && strcmp(login->earlier, facts->subject) != 0;
     login->facts = *facts;
     scopes_text(facts, scopes, sizeof(scopes));

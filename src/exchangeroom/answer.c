@@ -1,5 +1,5 @@
 /*
- * The answer of a step: received into locked memory, judged, what was issued sealed, all of it wiped, and then told.
+ * The answer of a step: received into locked memory, judged, wiped, what was issued sealed, and then told.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,6 @@
 static void wipe(struct step *step)
 {
     http_response_free(TAKE(step->response));
-    secret_free(TAKE(step->key.secret));
     passage_clear(&step->passage);
     scrub_stack_and_registers();
 }
@@ -32,33 +31,38 @@ static int receive_some(struct exchangeroom *room, struct step *step, struct err
         return http_response_end(step->response, error);
     if (step->began == 0 && size > 0)
         step->began = now;
-    if (step->began == 0)
-        secret_free(TAKE(step->key.secret));
-    else if (http_response_read(step->response, error) < 0 ||
-             (step->passage.sieve && passage_take(room, step, error) < 0))
+    if (http_response_read(step->response, error) < 0 ||
+        (step->passage.sieve && passage_take(room, step, error) < 0))
         return -1;
     /* What has come stands in locked memory, and nowhere else while the rest is awaited. */
     scrub_stack_and_registers();
     return 0;
 }
 
-/*
- * Begins when something has come: the key that seals what is issued is asked for then, before anything is decrypted, so that
- * neither it nor an answer waits for the other.  It goes when what came was no part of an answer.
- */
 int exchangeroom_receive(struct exchangeroom *room, struct step *step, struct deadline deadline,
                          struct error *error)
 {
-    bool issues = (step->needs & ISSUES_GRANT) != 0;
-    while (!http_response_complete(step->response)) {
-        if (connection_wait(room->connection, deadline, error) < 0)
+    while (!http_response_complete(step->response))
+        if (connection_wait(room->connection, deadline, error) < 0 ||
+            receive_some(room, step, error) < 0)
             return -1;
-        if (issues && !step->key.secret &&
-            exchangeroom_want_slot(room, step->slot, &step->key, error) < 0)
-            return -1;
-        if (receive_some(room, step, error) < 0)
-            return -1;
-    }
+    return 0;
+}
+
+/*
+ * Who sends more than one answer to one request has lost count, so this one may be another's.  An end that the answer
+ * itself has announced is none of that.
+ */
+static int check_alone(struct exchangeroom *room, const struct step *step, struct error *error)
+{
+    enum connection_found found = http_response_is_followed(step->response)
+                                      ? CONNECTION_BYTES
+                                      : connection_look(room->connection);
+    if (found == CONNECTION_BYTES)
+        return error_set(error, CODE_STOP, "bytes stand behind the end of the answer");
+    if (found == CONNECTION_ENDED && http_response_keeps_connection(step->response))
+        return error_set(error, CODE_RETRY,
+                         "the server closed the connection right behind its answer");
     return 0;
 }
 
@@ -78,11 +82,11 @@ static int tell_outcome(struct exchangeroom *room, const struct step *step,
         return error_memory(error);
     if (json_canonical(told, &text, error) < 0)
         return -1;
-    return channel_send(room->inside.front, MESSAGE_OUTCOME, error, NUMBER(step->step),
-                        NUMBER(verdict->action), NUMBER(verdict->http),
-                        NUMBER(verdict->provider_code), NUMBER(verdict->subcode),
-                        TEXT(verdict->trace), TEXT(verdict->message), TEXT(verdict->hint),
-                        TEXT(text), NUMBER(step->request_us), NUMBER(answer_us), NUMBER(lives));
+    return channel_send(
+        room->inside.front, MESSAGE_OUTCOME, error, NUMBER(step->step), NUMBER(verdict->action),
+        NUMBER(verdict->http), NUMBER(verdict->provider_code), NUMBER(verdict->subcode),
+        TEXT(verdict->trace), TEXT(verdict->message), TEXT(verdict->hint), TEXT(text),
+        NUMBER(step->request_us), NUMBER(answer_us), NUMBER(lives), NUMBER(!step->is_unasked));
 }
 
 /* What a new grant is bound to: it may go where that may go which brought it about. */
@@ -91,16 +95,22 @@ static uint64_t source_of(const struct step *step)
     return step->grant != MESSAGE_NO_RECORD ? step->grant : step->secret;
 }
 
-/* Seals what was issued; *ret_sealed stays empty when nothing was. */
+/*
+ * Seals what was issued; *ret_sealed stays empty when nothing was.  Its key is asked for now that it can be used: with a
+ * part of an answer, or interim ones, a server could have it stand here for as long as it likes.
+ */
 static int seal_grant(struct exchangeroom *room, const struct step *step,
                       const struct oauth_answer *answer, struct sealed *ret_sealed,
                       struct error *error)
 {
+    auto_wanted struct wanted_key key = {.n = step->slot, .is_slot = true};
     if (answer->verdict.action != CODE_DONE || !answer->grant)
         return 0;
+    if (exchangeroom_want(room, &key, 1, error) < 0)
+        return -1;
     const struct issue issue = {.slot = step->slot,
                                 .from = source_of(step),
-                                .key = &step->key,
+                                .key = &key,
                                 .value = answer->grant,
                                 .expires = answer->expires_in == FACT_UNKNOWN
                                                ? EXPIRES_UNKNOWN
@@ -137,24 +147,23 @@ static int offer(struct exchangeroom *room, const struct oauth_page *page, uint6
 static int take_page(struct exchangeroom *room, const struct step *step, struct oauth_page *page,
                      struct error *error)
 {
-    struct slot_key key = {0};
+    auto_wanted struct wanted_key key = {.is_slot = true};
     auto_sealed struct sealed sealed = {0};
-    uint64_t slot = 0;
     bool taken;
-    if (offer(room, page, &slot, &taken, error) < 0)
+    if (offer(room, page, &key.n, &taken, error) < 0)
         return -1;
     if (!taken)
         return 0;
-    if (exchangeroom_want_slot(room, slot, &key, error) < 0)
+    if (exchangeroom_want(room, &key, 1, error) < 0)
         return -1;
-    const struct issue issue = {.slot = slot,
+    const struct issue issue = {.slot = key.n,
                                 .from = source_of(step),
                                 .key = &key,
                                 .value = page->grant,
                                 .expires = EXPIRES_UNKNOWN,
                                 .machine_id = ""};
     int result = exchangeroom_seal_slot(room, &issue, &sealed, error);
-    secret_free(key.secret);
+    wanted_key_clear(&key);
     return result < 0 ? -1 : exchangeroom_tell_issued(room, &sealed, error);
 }
 
@@ -172,8 +181,9 @@ static int take_pages(struct exchangeroom *room, const struct step *step,
 
 /* ---- the whole ---- */
 
-static int read_answer(const struct step *step, struct oauth_answer *ret_answer,
-                       struct error *error)
+/* What passes through is told with its verdict; of an answer that is doubted no more than went before. */
+static int read_answer(struct exchangeroom *room, struct step *step, bool is_doubted,
+                       struct oauth_answer *ret_answer, struct error *error)
 {
     struct oauth_reply reply = {.step = step->step,
                                 .status = http_response_status(step->response),
@@ -181,9 +191,31 @@ static int read_answer(const struct step *step, struct oauth_answer *ret_answer,
                                 .context = step->response,
                                 .body = http_response_body(step->response),
                                 .api_version = step->parameters.api_version};
-    if (step->passage.sieve)
-        return passage_judge(step, &reply, ret_answer, error);
-    return oauth_answer_read(step->provider, &reply, ret_answer, error);
+    if (!step->passage.sieve)
+        return oauth_answer_read(step->provider, &reply, ret_answer, error);
+    if (passage_end(room, step, error) < 0 || passage_judge(step, &reply, ret_answer, error) < 0)
+        return -1;
+    return is_doubted ? 0 : passage_tell(room, step, ret_answer->verdict.action, error);
+}
+
+/* An answer that says nothing but why there is none to go by. */
+static void answer_failed(const struct error *why, struct oauth_answer *ret_answer)
+{
+    struct oauth_verdict *verdict = &ret_answer->verdict;
+    *ret_answer = (struct oauth_answer){
+        .expires_in = FACT_UNKNOWN, .usage.percent = USAGE_UNKNOWN, .verdict.action = why->code};
+    oauth_facts_init(&ret_answer->facts);
+    (void)snprintf(verdict->message, sizeof(verdict->message), "%.255s", why->text);
+    (void)snprintf(verdict->hint, sizeof(verdict->hint), "%.255s", why->hint);
+}
+
+/* Nothing of it is told; what it issued is sealed by now, and pending until the provider is asked about it elsewhere. */
+static void disbelieve(const struct error *why, struct oauth_answer *answer)
+{
+    int http = answer->verdict.http;
+    oauth_answer_clear(answer);
+    answer_failed(why, answer);
+    answer->verdict.http = http;
 }
 
 /* A code stays here, for the step that uses it; that of a device until something was issued for it. */
@@ -198,21 +230,24 @@ static void keep_code(struct exchangeroom *room, const struct step *step,
     room->code = TAKE(answer->code);
 }
 
-/* What was issued is told before the outcome, so that the front has kept it by then; and after all is wiped. */
+/* What was issued is told before the outcome, so that the front has kept it by then. */
 int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struct error *error)
 {
     auto_answer struct oauth_answer answer = {0};
     auto_sealed struct sealed sealed = {0};
-    bool lives = http_response_keeps_connection(step->response);
-    if ((step->passage.sieve && passage_end(room, step, error) < 0) ||
-        read_answer(step, &answer, error) < 0 ||
-        (step->passage.sieve && passage_tell(room, step, answer.verdict.action, error) < 0) ||
-        seal_grant(room, step, &answer, &sealed, error) < 0)
+    struct error doubt;
+    bool is_doubted = check_alone(room, step, &doubt) < 0;
+    bool lives = http_response_keeps_connection(step->response) && !is_doubted;
+    if (read_answer(room, step, is_doubted, &answer, error) < 0)
+        return -1;
+    wipe(step);
+    if (seal_grant(room, step, &answer, &sealed, error) < 0)
         return -1;
     secret_free(TAKE(answer.grant));
     answer.machine_id[0] = '\0'; /* sealed with the grant, and for nobody else */
+    if (is_doubted)
+        disbelieve(&doubt, &answer);
     keep_code(room, step, &answer);
-    wipe(step);
     if (take_pages(room, step, &answer, error) < 0)
         return -1;
     scrub_stack_and_registers();
@@ -222,17 +257,19 @@ int exchangeroom_take_answer(struct exchangeroom *room, struct step *step, struc
     return tell_outcome(room, step, &answer, answer_us, lives, error);
 }
 
-/* The provider could not be asked, or gave no answer: an outcome, too, since secrets stood in clear for it. */
+/*
+ * The provider could not be asked, or gave no answer: an outcome, too, since secrets stood in clear for it, or since it
+ * can be asked over another connection.
+ */
 int exchangeroom_tell_broken(struct exchangeroom *room, struct step *step, struct error *error)
 {
-    auto_answer struct oauth_answer answer = {
-        .expires_in = FACT_UNKNOWN, .usage.percent = USAGE_UNKNOWN, .verdict.action = error->code};
-    oauth_facts_init(&answer.facts);
+    auto_answer struct oauth_answer answer = {0};
+    bool was_sent =
+        step->request_us != 0 && (error->code == CODE_RETRY || error->code == CODE_STOP);
     wipe(step);
-    if (step->request_us == 0 || (error->code != CODE_RETRY && error->code != CODE_STOP))
+    if (!was_sent && !step->is_unasked)
         return error_prefix(error, "%s", oauth_step_name(step->step));
     int64_t answer_us = step->began == 0 ? 0 : clock_monotonic_us() - step->began;
-    (void)snprintf(answer.verdict.message, sizeof(answer.verdict.message), "%.255s", error->text);
-    (void)snprintf(answer.verdict.hint, sizeof(answer.verdict.hint), "%.255s", error->hint);
+    answer_failed(error, &answer);
     return tell_outcome(room, step, &answer, answer_us, false, error);
 }

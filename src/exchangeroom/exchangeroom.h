@@ -2,7 +2,7 @@
  * exchangeroom.h: inside p11vault-exchange, the only program that sees an opened secret.
  *
  * It reads and seals what a person typed; or it connects, locks itself for good, and then carries out steps: ask for a key,
- * open, build, send, wipe, wait with nothing in memory, read, seal, wipe; or it locks itself without a connection (`shut`), and
+ * open, build, send, wipe, wait with nothing in memory, read, wipe, seal; or it locks itself without a connection (`shut`), and
  * seals records anew or checks what is signed with an app secret.
  */
 #ifndef P11VAULT_SRC_EXCHANGEROOM_EXCHANGEROOM_H
@@ -35,11 +35,16 @@ struct ordered {
     json_t *facts; /* of a slot; of a record once it was opened */
 };
 
-/* What a slot is sealed with. */
-struct slot_key {
+/* A key of the card room: of a record that is to be opened, or of a slot that is to be sealed into. */
+struct wanted_key {
+    uint64_t n;
+    bool is_slot;
     struct ec_point epk;
-    struct secret *secret;
+    struct secret *secret; /* NULL until it is there */
 };
+#define WANTED_MAX 2 /* at once */
+void wanted_key_clear(struct wanted_key *key);
+#define auto_wanted __attribute__((cleanup(wanted_key_clear)))
 
 /* What was issued, as the front is to keep it. */
 struct sealed {
@@ -58,6 +63,7 @@ struct exchangeroom {
     struct secret *code, *verifier;
 
     struct connection *connection;
+    bool has_asked; /* something was sent over it */
     struct origin origin;
     int64_t step_ms;
 
@@ -95,22 +101,22 @@ void exchangeroom_forget_records(struct exchangeroom *room);
 int exchangeroom_check_slot(struct exchangeroom *room, uint64_t n, struct error *error);
 /* Waits for the card room's app key when it is not known yet. */
 int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error);
-/* Asks for the key of record n. */
-int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secret **ret_key,
-                             struct error *error);
+/*
+ * Asks for the keys that are needed now, at most WANTED_MAX, and takes them once all of them are there: none stands here
+ * while the other rooms work.  The caller clears them, also after a failure.
+ */
+int exchangeroom_want(struct exchangeroom *room, struct wanted_key *keys, size_t count,
+                      struct error *error);
 /* Opens record n and checks that it is the one ordered: its value. */
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
                              struct secret **ret_value, struct error *error);
 /* A text among the facts of record n once it was opened; NULL: there is none. */
 const char *exchangeroom_fact(const struct exchangeroom *room, uint64_t n, const char *key);
-/* Asks for the key of slot n. */
-int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_key *ret_key,
-                           struct error *error);
 
 /* What is sealed into a slot. */
 struct issue {
     uint64_t slot, from; /* it may go where record `from` may go */
-    const struct slot_key *key;
+    const struct wanted_key *key;
     const struct secret *value;
     int64_t expires;        /* EXPIRES_UNKNOWN */
     const char *machine_id; /* "" */
@@ -146,7 +152,7 @@ struct step {
 
     struct http_response *response;
     struct passage passage;
-    struct slot_key key; /* for what is issued: asked for when an answer begins to come */
+    bool is_unasked; /* something had come before the request, which was not sent */
     int64_t
         began; /* since when the request or, later, the answer has stood in clear; 0: it has not */
     int64_t request_us; /* how long the request did; 0: nothing was opened */

@@ -132,37 +132,47 @@ int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error)
     return exchangeroom_take_app_key(room, message_text(&message, 0), error);
 }
 
-/* Asks for key n and takes it off the one-way channel. */
-static int want(struct exchangeroom *room, uint64_t n, struct ec_point *ret_epk,
-                struct secret **ret_key, struct error *error)
+void wanted_key_clear(struct wanted_key *key)
 {
-    auto_of(secret_free) struct secret *key = NULL;
-    struct message message;
-    if (exchangeroom_wait_app_key(room, error) < 0 ||
-        channel_send(room->inside.front, MESSAGE_WANT, error, NUMBER(n)) < 0 ||
-        channel_expect(room->inside.keys, MESSAGE_KEY, deadline_in(KEY_MS), &message, error) < 0)
-        return -1;
-    if (message_number(&message, 0) != n || message.fields[1].size != EC_POINT_SIZE ||
-        message.fields[2].size != CEK_SIZE)
-        return error_set(error, CODE_FAULT, "key %llu is not the one that was asked for",
-                         (unsigned long long)message_number(&message, 0));
-    if (secret_new(CEK_SIZE, &key, error) < 0 ||
-        secret_append(key, message.fields[2].bytes, CEK_SIZE, error) < 0)
-        return -1;
-    memcpy(ret_epk->bytes, message.fields[1].bytes, EC_POINT_SIZE);
-    *ret_key = TAKE(key);
-    channel_forget(room->inside.keys);
-    return 0;
+    secret_free(TAKE(key->secret));
 }
 
-int exchangeroom_want_record(struct exchangeroom *room, uint64_t n, struct secret **ret_key,
-                             struct error *error)
+/* One of the keys of a packet: its three fields begin at `at`. */
+static int take_key(const struct message *message, size_t at, struct wanted_key *key,
+                    struct error *error)
+{
+    const struct field *epk = &message->fields[at + 1], *secret = &message->fields[at + 2];
+    if (message_number(message, at) != key->n || epk->size != EC_POINT_SIZE ||
+        secret->size != CEK_SIZE)
+        return error_set(error, CODE_FAULT, "key %llu is not the one that was asked for",
+                         (unsigned long long)message_number(message, at));
+    if (secret_new(CEK_SIZE, &key->secret, error) < 0)
+        return -1;
+    memcpy(key->epk.bytes, epk->bytes, EC_POINT_SIZE);
+    return secret_append(key->secret, secret->bytes, CEK_SIZE, error);
+}
+
+int exchangeroom_want(struct exchangeroom *room, struct wanted_key *keys, size_t count,
+                      struct error *error)
 {
     const struct ordered *ordered;
-    struct ec_point epk;
-    if (find_ordered(room, n, false, &ordered, error) < 0)
+    struct message message;
+    for (size_t i = 0; i < count; i++)
+        if (find_ordered(room, keys[i].n, keys[i].is_slot, &ordered, error) < 0)
+            return -1;
+    if (count == 0)
+        return 0;
+    uint64_t second = count > 1 ? keys[1].n : MESSAGE_NO_RECORD;
+    if (exchangeroom_wait_app_key(room, error) < 0 ||
+        channel_send(room->inside.front, MESSAGE_WANT, error, NUMBER(keys[0].n), NUMBER(second)) <
+            0 ||
+        channel_expect(room->inside.keys, MESSAGE_KEY, deadline_in(KEY_MS), &message, error) < 0)
         return -1;
-    return want(room, n, &epk, ret_key, error);
+    for (size_t i = 0; i < count; i++)
+        if (take_key(&message, 3 * i, &keys[i], error) < 0)
+            return -1;
+    channel_forget(room->inside.keys);
+    return 0;
 }
 
 int exchangeroom_open_record(struct exchangeroom *room, uint64_t n, const struct secret *key,
@@ -216,14 +226,6 @@ static int check_origins(const struct exchangeroom *room, const json_t *slot, ui
                              "it would be allowed to go where the old one is not");
     }
     return 0;
-}
-
-int exchangeroom_want_slot(struct exchangeroom *room, uint64_t n, struct slot_key *ret_key,
-                           struct error *error)
-{
-    if (exchangeroom_check_slot(room, n, error) < 0)
-        return -1;
-    return want(room, n, &ret_key->epk, &ret_key->secret, error);
 }
 
 /* What is known of a value and does not depend on what it is called or sealed to. */

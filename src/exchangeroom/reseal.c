@@ -16,21 +16,21 @@ int exchangeroom_shut(struct exchangeroom *room, struct error *error)
     return 0;
 }
 
+enum { OPENS, SEALS };
+
 /* Both keys first, so that nothing stands in clear while they come. */
-static int reseal(struct exchangeroom *room, uint64_t n, uint64_t slot, struct slot_key *slot_key,
-                  struct sealed *ret_sealed, int64_t *ret_us, struct error *error)
+static int reseal(struct exchangeroom *room, struct wanted_key *keys, struct sealed *ret_sealed,
+                  int64_t *ret_us, struct error *error)
 {
-    auto_of(secret_free) struct secret *key = NULL;
     auto_of(secret_free) struct secret *value = NULL;
-    if (exchangeroom_want_record(room, n, &key, error) < 0 ||
-        exchangeroom_want_slot(room, slot, slot_key, error) < 0)
+    if (exchangeroom_want(room, keys, WANTED_MAX, error) < 0)
         return -1;
     int64_t began = clock_monotonic_us();
-    if (exchangeroom_open_record(room, n, key, &value, error) < 0)
+    if (exchangeroom_open_record(room, keys[OPENS].n, keys[OPENS].secret, &value, error) < 0)
         return -1;
-    const struct issue issue = {.slot = slot,
-                                .from = n,
-                                .key = slot_key,
+    const struct issue issue = {.slot = keys[SEALS].n,
+                                .from = keys[OPENS].n,
+                                .key = &keys[SEALS],
                                 .value = value,
                                 .expires = EXPIRES_UNKNOWN,
                                 .machine_id = "",
@@ -38,7 +38,8 @@ static int reseal(struct exchangeroom *room, uint64_t n, uint64_t slot, struct s
     if (exchangeroom_seal_slot(room, &issue, ret_sealed, error) < 0)
         return -1;
     secret_free(TAKE(value));
-    secret_free(TAKE(slot_key->secret));
+    wanted_key_clear(&keys[OPENS]);
+    wanted_key_clear(&keys[SEALS]);
     scrub_stack_and_registers();
     *ret_us = clock_monotonic_us() - began;
     return 0;
@@ -48,11 +49,13 @@ static int reseal(struct exchangeroom *room, uint64_t n, uint64_t slot, struct s
 int exchangeroom_reseal(struct exchangeroom *room, const struct message *order, struct error *error)
 {
     auto_sealed struct sealed sealed = {0};
-    struct slot_key slot_key = {0};
+    struct wanted_key keys[WANTED_MAX] = {
+        [OPENS] = {.n = message_number(order, 0)},
+        [SEALS] = {.n = message_number(order, 1), .is_slot = true}};
     int64_t us = 0;
-    int result = reseal(room, message_number(order, 0), message_number(order, 1), &slot_key,
-                        &sealed, &us, error);
-    secret_free(slot_key.secret);
+    int result = reseal(room, keys, &sealed, &us, error);
+    wanted_key_clear(&keys[OPENS]);
+    wanted_key_clear(&keys[SEALS]);
     if (result < 0 || exchangeroom_tell_issued(room, &sealed, error) < 0)
         return -1;
     exchangeroom_forget_records(room);

@@ -6,37 +6,38 @@
 #include "p11vault/http/request.h"
 #include "p11vault/oauth/call.h"
 
-/* What a step opens; wiped when the request is made. */
+/* What a step opens, and with which keys; wiped when the request is made. */
 struct opened {
-    struct secret *secret_key, *grant_key, *app_secret, *grant;
+    struct wanted_key keys[WANTED_MAX];
+    struct secret *app_secret, *grant;
 };
 
 static void opened_clear(struct opened *opened)
 {
-    secret_free(TAKE(opened->secret_key));
-    secret_free(TAKE(opened->grant_key));
+    for (size_t i = 0; i < WANTED_MAX; i++)
+        wanted_key_clear(&opened->keys[i]);
     secret_free(TAKE(opened->app_secret));
     secret_free(TAKE(opened->grant));
 }
 #define auto_opened __attribute__((cleanup(opened_clear)))
 
-/* Both keys are asked for before either record is opened: nothing stands in clear while the other rooms work. */
 static int open_records(struct exchangeroom *room, struct step *step, struct opened *opened,
                         struct error *error)
 {
-    bool has_secret = step->secret != MESSAGE_NO_RECORD,
-         has_grant = step->grant != MESSAGE_NO_RECORD;
-    if (has_secret && exchangeroom_want_record(room, step->secret, &opened->secret_key, error) < 0)
-        return -1;
-    if (has_grant && exchangeroom_want_record(room, step->grant, &opened->grant_key, error) < 0)
+    struct secret **const values[] = {&opened->app_secret, &opened->grant};
+    const uint64_t records[] = {step->secret, step->grant};
+    size_t count = 0;
+    for (size_t i = 0; i < WANTED_MAX; i++)
+        if (records[i] != MESSAGE_NO_RECORD)
+            opened->keys[count++].n = records[i];
+    if (exchangeroom_want(room, opened->keys, count, error) < 0)
         return -1;
     step->began = clock_monotonic_us();
-    if (has_secret && exchangeroom_open_record(room, step->secret, opened->secret_key,
-                                               &opened->app_secret, error) < 0)
-        return -1;
-    if (has_grant &&
-        exchangeroom_open_record(room, step->grant, opened->grant_key, &opened->grant, error) < 0)
-        return -1;
+    for (size_t i = 0, key = 0; i < WANTED_MAX; i++)
+        if (records[i] != MESSAGE_NO_RECORD &&
+            exchangeroom_open_record(room, records[i], opened->keys[key++].secret, values[i],
+                                     error) < 0)
+            return -1;
     return 0;
 }
 
@@ -63,14 +64,36 @@ static int build(struct exchangeroom *room, struct step *step, struct secret **r
     return http_request_write(&room->origin, &request, ret_request, error);
 }
 
+/* What has come before it was asked for is no answer to what is asked next; so nothing is asked. */
+static int check_quiet(struct exchangeroom *room, struct step *step, struct error *error)
+{
+    enum connection_found found = connection_look(room->connection);
+    if (found == CONNECTION_QUIET)
+        return 0;
+    step->is_unasked = true;
+    if (found == CONNECTION_ENDED)
+        return error_set(error, CODE_RETRY, "the server closed the connection before it was asked");
+    if (!room->has_asked)
+        return error_set(error, CODE_RETRY, "the server answered before it was asked");
+    error_set(error, CODE_STOP,
+              "the server sent more than it was asked for: what it said before "
+              "may have been meant for somebody else");
+    return error_hint(error, "look what is true now: p11vault inspect NAME");
+}
+
 int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,
                       struct error *error)
 {
     auto_of(secret_free) struct secret *request = NULL;
-    if (build(room, step, &request, error) < 0)
+    if (check_quiet(room, step, error) < 0 || build(room, step, &request, error) < 0)
         return -1;
-    int result = connection_send(room->connection, secret_data(request), secret_size(request),
+    /* Once more, as late as can be: the keys took a while to come. */
+    int result = check_quiet(room, step, error);
+    if (result == 0) {
+        room->has_asked = true;
+        result = connection_send(room->connection, secret_data(request), secret_size(request),
                                  deadline, error);
+    }
     secret_free(TAKE(request));
     /* What can be sent once only is of no use afterwards, whatever the answer is. */
     if ((step->needs & ONCE_ONLY) != 0) {

@@ -9,12 +9,12 @@
 static int check(struct exchangeroom *room, uint64_t n, const struct secret *text,
                  struct signed_request *ret_request, int64_t *ret_us, struct error *error)
 {
-    auto_of(secret_free) struct secret *key = NULL;
+    auto_wanted struct wanted_key key = {.n = n};
     auto_of(secret_free) struct secret *app_secret = NULL;
-    if (exchangeroom_want_record(room, n, &key, error) < 0)
+    if (exchangeroom_want(room, &key, 1, error) < 0)
         return -1;
     int64_t began = clock_monotonic_us();
-    if (exchangeroom_open_record(room, n, key, &app_secret, error) < 0)
+    if (exchangeroom_open_record(room, n, key.secret, &app_secret, error) < 0)
         return -1;
     int result = signed_request_check(app_secret, text, ret_request, error);
     secret_free(TAKE(app_secret));

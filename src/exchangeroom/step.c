@@ -1,5 +1,5 @@
 /*
- * One step: its order, then open, build, send, wipe (send.c), wait with nothing in memory, read, judge, seal, wipe (answer.c).
+ * One step: its order, then open, build, send, wipe (send.c), wait with nothing in memory, read, judge, wipe, seal (answer.c).
  */
 #include <string.h>
 
@@ -12,7 +12,6 @@ void step_clear(struct step *step)
 {
     json_decref(step->held);
     http_response_free(step->response);
-    secret_free(step->key.secret);
     passage_clear(&step->passage);
     *step = (struct step){0};
 }

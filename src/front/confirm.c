@@ -91,6 +91,9 @@ static int inspect_result(struct work *work, size_t number, struct error *error)
     const struct store_record *row = work_row(work, number);
     oauth_facts_init(&work->result);
     if (!work_is_told_of(work, row->kind)) {
+        /* The answer that issued it is all there is: when it is not believed, neither is the grant. */
+        if (work->verdict.action != CODE_DONE)
+            return work_verdict(work, error);
         complete(work, row, &work->result);
         return 0;
     }

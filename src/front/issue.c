@@ -129,7 +129,7 @@ static int step(struct work *work, struct order *order, struct error *error)
 {
     if (work_step(work, order, NULL, error) < 0)
         return -1;
-    return work->verdict.action == CODE_DONE ? 0 : work_verdict(work, error);
+    return work_check_issued(work, order->slot, error);
 }
 
 /* A client's code stays in the exchange room: it is redeemed there, as that client would. */

@@ -216,7 +216,10 @@ int job_tell_record(struct job *job, size_t n, const struct store_record *row, s
     return session_tell(job->exchange, sent, error);
 }
 
-/* Login, connection and lock, then the signature over the intents: only after it can keys flow. */
+/*
+ * Login, connection and lock, then the signature over the intents: only after it can keys flow.  A room that waits with a
+ * login's code connects last: it can do so once only, and servers soon close a connection on which nothing is asked.
+ */
 static int open_rooms(struct job *job, struct work *works, size_t count, struct room *exchange,
                       struct error *error)
 {
@@ -232,12 +235,12 @@ static int open_rooms(struct job *job, struct work *works, size_t count, struct 
         (!exchange && session_make_way(session, error) < 0) ||
         session_open(session, &cards, json_object_get(job->app.key_entry, "cards"), purpose,
                      job->record_count, job->slot_count, error) < 0 ||
-        job_connect(job, exchange, job->origin, error) < 0 ||
+        (!exchange && job_connect(job, NULL, job->origin, error) < 0) ||
         renew_head(job, works, count, error) < 0 ||
         session_tell_head(session, &job->head, error) < 0 || job_tell_records(job, error) < 0 ||
-        session_tell_tail(session, &job->head, error) < 0)
+        session_tell_tail(session, &job->head, error) < 0 || session_sign(session, error) < 0)
         return -1;
-    return session_sign(session, error);
+    return exchange ? job_connect(job, exchange, job->origin, error) : 0;
 }
 
 int job_open(struct job *job, struct work *works, size_t count, struct room *exchange,

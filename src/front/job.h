@@ -36,6 +36,7 @@ struct job {
     struct room *exchange;
     const char *origin; /* that it is connected to */
     bool connection_lives;
+    bool was_asked; /* by the last step: its request was sent */
 };
 
 /* A grant that was issued into a slot: its row, "pending" once kept. */
@@ -165,9 +166,15 @@ struct order {
 
 /*
  * Carries out one step.  0 when the provider answered, whatever it said: work->verdict; *ret_told (caller drops, NULL: not
- * wanted) is what it told.  What is issued is kept as pending before this returns.
+ * wanted) is what it told.  What is issued is kept as pending before this returns.  Where the connection turned out to be
+ * over before anything was asked, it is asked once more over another one.
  */
 int work_step(struct work *work, const struct order *order, json_t **ret_told, struct error *error);
+/*
+ * 0 when the last step, which was to issue into `slot`, went well; and when it was not believed, but issued something: that is
+ * pending, and work_confirm() asks about it over another connection.  Else the verdict as the person's error.
+ */
+int work_check_issued(struct work *work, size_t slot, struct error *error);
 /* The same for an inspection: what was told as facts. */
 int work_inspect(struct work *work, enum oauth_step step, size_t grant,
                  struct oauth_facts *ret_facts, struct error *error);

@@ -115,7 +115,7 @@ static int step(struct login *login, struct order *order, json_t **ret_told, str
 {
     if (work_step(&login->work, order, ret_told, error) < 0)
         return -1;
-    return login->work.verdict.action == CODE_DONE ? 0 : work_verdict(&login->work, error);
+    return work_check_issued(&login->work, order->slot, error);
 }
 
 static void say_short_lived(const struct login *login)
@@ -137,7 +137,7 @@ static int issued_nothing(struct error *error)
 
 /*
  * From the first grant to the one that is kept.  When the provider does not lengthen it now, the short-lived one is kept,
- * so that the login was not in vain.
+ * so that the login was not in vain; and so it is when its own answer is not believed: then it must be confirmed first.
  */
 static int lengthen(struct login *login, size_t *ret_number, struct error *error)
 {
@@ -150,7 +150,7 @@ static int lengthen(struct login *login, size_t *ret_number, struct error *error
         return issued_nothing(error);
     if (order.step == STEP_COUNT)
         return 0;
-    if (step(login, &order, NULL, error) < 0) {
+    if (work->verdict.action != CODE_DONE || step(login, &order, NULL, error) < 0) {
         if (!login->front->say || work->verdict.action == CODE_DONE)
             return -1;
         say_short_lived(login);
@@ -159,6 +159,9 @@ static int lengthen(struct login *login, size_t *ret_number, struct error *error
     if (!work_row(work, order.slot))
         return issued_nothing(error);
     *ret_number = order.slot;
+    /* One that is not believed yet may still be rejected: then there must be the other. */
+    if (work->verdict.action != CODE_DONE)
+        return 0;
     return work_retire(work, work_row(work, order.grant), "previous", error);
 }
 
@@ -218,7 +221,7 @@ static int poll_device(struct login *login, int64_t interval, struct deadline de
         if (deadline_passed(deadline))
             return error_set(error, CODE_LOGIN, "the device login was not confirmed in time");
     }
-    return verdict->action == CODE_DONE ? 0 : work_verdict(&login->work, error);
+    return work_check_issued(&login->work, order.slot, error);
 }
 
 static int log_in_by_device(struct login *login, struct error *error)

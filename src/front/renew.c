@@ -91,10 +91,11 @@ static int renew(struct work *work, bool *ret_resolved, struct error *error)
         return 0;
     if (work->issuing == STEP_COUNT)
         return only_checked(work, error);
-    if (work_step(work, &order, NULL, error) < 0)
+    if (work_step(work, &order, NULL, error) < 0 || work_check_issued(work, order.slot, error) < 0)
         return -1;
-    if (work->verdict.action != CODE_DONE)
-        return work_verdict(work, error);
+    /* Where its answer is in doubt, so is what the provider said before over the same connection. */
+    if (work->verdict.action != CODE_DONE && work_check_input(work, error) < 0)
+        return -1;
     if (work_confirm(work, order.slot, work_row(work, work->grant), &taken, error) < 0)
         return -1;
     return taken ? 0 : -1;

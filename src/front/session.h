@@ -141,7 +141,7 @@ int session_rewrap(struct session *session, const char *app, struct made *ret_ma
 int session_sign(struct session *session, struct error *error);
 int session_sign_sealed(struct session *session, struct made *made, struct error *error);
 
-/* Has key n handed to the exchange room. */
-int session_hand(struct session *session, uint64_t n, struct error *error);
+/* Has the keys handed to the exchange room that it wants. */
+int session_hand(struct session *session, const struct message *want, struct error *error);
 
 #endif

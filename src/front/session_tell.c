@@ -74,15 +74,17 @@ int session_tell_tail(struct session *session, const struct signed_head *head, s
                : -1;
 }
 
-int session_hand(struct session *session, uint64_t n, struct error *error)
+int session_hand(struct session *session, const struct message *want, struct error *error)
 {
+    uint64_t first = message_number(want, 0), second = message_number(want, 1);
     struct message message;
-    int sent = channel_send(room_channel(session->card), MESSAGE_HAND, error, NUMBER(n));
+    int sent = channel_send(room_channel(session->card), MESSAGE_HAND, error, NUMBER(first),
+                            NUMBER(second));
     if (session_tell(session->card, sent, error) < 0 ||
         session_expect(session->card, MESSAGE_HANDED, session_deadline(session->front->module),
                        &message, error) < 0)
         return -1;
-    if (message_number(&message, 0) != n)
+    if (message_number(&message, 0) != first || message_number(&message, 1) != second)
         return error_set(error, CODE_FAULT, "the card room handed another key");
     return 0;
 }

@@ -135,7 +135,7 @@ int transfer_expect(struct transfer *transfer, enum message_type type, struct de
             return 0;
         if (ret_message->type != MESSAGE_WANT)
             return error_set(error, CODE_FAULT, "the exchange room does what nobody asked for");
-        if (session_hand(&job->session, message_number(ret_message, 0), error) < 0)
+        if (session_hand(&job->session, ret_message, error) < 0)
             return -1;
         if (deadline_passed(deadline))
             return error_set(error, CODE_FAULT, "the exchange room did not answer in time");

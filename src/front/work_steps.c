@@ -16,6 +16,8 @@
 #define STATUS_TOO_MANY 429
 #define CLEAR_US_MAX (UINT64_C(3600) * 1000000)
 
+#define HINT_CODE "its code is lost with the connection: run the same command again"
+
 /* ---- connecting ---- */
 
 int job_connect(struct job *job, struct room *exchange, const char *origin, struct error *error)
@@ -248,8 +250,8 @@ static int take_outcome(struct work *work, const struct message *outcome, json_t
     work->scrubbed = json_number(told, "scrubbed", 0);
     work_note_step(work, (int64_t)message_number(outcome, 9), (int64_t)message_number(outcome, 10));
     work->job->connection_lives = message_number(outcome, 11) != 0;
-    if (ret_told)
-        *ret_told = TAKE(told);
+    work->job->was_asked = message_number(outcome, 12) != 0;
+    *ret_told = TAKE(told);
     return 0;
 }
 
@@ -302,7 +304,7 @@ static int follow(struct work *work, struct order *order, json_t **ret_told, str
         }
         int result = 0;
         if (message.type == MESSAGE_WANT)
-            result = session_hand(&job->session, message_number(&message, 0), error);
+            result = session_hand(&job->session, &message, error);
         else if (message.type == MESSAGE_OFFER)
             result = take_offer(work, order, &message, error);
         else if (message.type == MESSAGE_CONTENT)
@@ -319,22 +321,61 @@ static int follow(struct work *work, struct order *order, json_t **ret_told, str
     }
 }
 
-int work_step(struct work *work, const struct order *order, json_t **ret_told, struct error *error)
+/* A code stands in the room that got it, and ends with it. */
+static bool needs_code(const struct work *work, const struct order *order)
+{
+    return (oauth_step_needs(work->job->provider, order->step) & NEEDS_CODE) != 0;
+}
+
+static int try_step(struct work *work, const struct order *order, json_t **ret_told,
+                    struct error *error)
 {
     struct job *job = work->job;
     struct order mine = *order;
     const char *origin = oauth_step_at_code_origin(job->provider, order->step)
                              ? vault_app_code_origin(&job->app)
                              : vault_app_origin(&job->app);
-    work->step = order->step;
-    work->has_stepped = true;
-    if ((!job->connection_lives || strcmp(origin, job->origin) != 0) &&
-        reconnect(job, origin, error) < 0)
+    bool is_over = !job->connection_lives || strcmp(origin, job->origin) != 0;
+    if (is_over && needs_code(work, order)) {
+        error_set(error, CODE_RETRY, "%s: the server has closed the connection",
+                  oauth_step_name(order->step));
+        return error_hint(error, HINT_CODE);
+    }
+    if (is_over && reconnect(job, origin, error) < 0)
         return -1;
     if (tell_step(work, order, error) == 0 && follow(work, &mine, ret_told, error) == 0)
         return 0;
     job->connection_lives = false; /* the next grant gets a room that nothing has befallen */
     return -1;
+}
+
+int work_step(struct work *work, const struct order *order, json_t **ret_told, struct error *error)
+{
+    struct oauth_verdict *verdict = &work->verdict;
+    auto_json json_t *told = NULL;
+    work->step = order->step;
+    work->has_stepped = true;
+    if (try_step(work, order, &told, error) < 0)
+        return -1;
+    bool was_asked = work->job->was_asked;
+    if (!was_asked && needs_code(work, order)) {
+        (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", HINT_CODE);
+    } else if (!was_asked && verdict->action == CODE_RETRY) {
+        json_decref(TAKE(told));
+        if (try_step(work, order, &told, error) < 0)
+            return -1;
+    } else if (!was_asked) { /* what was told before, over the same connection, is in doubt */
+        oauth_facts_init(&work->input);
+    }
+    if (ret_told)
+        *ret_told = TAKE(told);
+    return 0;
+}
+
+int work_check_issued(struct work *work, size_t slot, struct error *error)
+{
+    return work->verdict.action == CODE_DONE || work_row(work, slot) ? 0
+                                                                     : work_verdict(work, error);
 }
 
 int work_inspect(struct work *work, enum oauth_step step, size_t grant,

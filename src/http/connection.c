@@ -44,6 +44,7 @@ void connection_free(struct connection *connection)
     if (connection == NULL)
         return;
     curl_easy_cleanup(connection->easy);
+    secret_free(connection->glimpse);
     free(connection);
 }
 
@@ -56,7 +57,8 @@ int connection_open(const struct origin *origin, const char *ca_file, struct dea
     auto_of(connection_free) struct connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL)
         return error_memory(error);
-    if (connection_set_up(connection, origin, ca_file, left, error) < 0)
+    if (secret_new(1, &connection->glimpse, error) < 0 ||
+        connection_set_up(connection, origin, ca_file, left, error) < 0)
         return error_prefix(error, "connect to %s", origin->text);
     CURLcode result = curl_easy_perform(connection->easy);
     if (result != CURLE_OK) {
@@ -81,6 +83,20 @@ const char *connection_address(const struct connection *connection)
 const char *connection_tls(const struct connection *connection)
 {
     return connection->tls;
+}
+
+enum connection_found connection_look(struct connection *connection)
+{
+    size_t room, received = 0;
+    if (connection->found != CONNECTION_QUIET)
+        return connection->found;
+    uint8_t *place = secret_room(connection->glimpse, &room);
+    CURLcode result = curl_easy_recv(connection->easy, place, room, &received);
+    secret_clear(connection->glimpse);
+    if (result != CURLE_AGAIN)
+        connection->found =
+            result == CURLE_OK && received > 0 ? CONNECTION_BYTES : CONNECTION_ENDED;
+    return connection->found;
 }
 
 /* Waits for what TLS needs next, which need not be the direction that we want to move bytes in. */

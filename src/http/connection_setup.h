@@ -15,6 +15,8 @@ struct connection {
     CURL *easy;
     SSL *ssl; /* belongs to libcurl; known once TLS stands */
     int descriptor;
+    struct secret *glimpse; /* the one byte that a look may read */
+    enum connection_found found;
     unsigned long reason;  /* OpenSSL's, why the handshake failed, or 0 */
     bool is_chain_trusted; /* up to the CA; says nothing about the name */
     char address[72];

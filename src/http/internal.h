@@ -43,7 +43,7 @@ struct http_response {
     int minor;      /* of HTTP/1.minor */
     int status;     /* 0 until the status line is read */
     int skipped;    /* 1xx answers */
-    bool has_length, is_chunked, keeps_connection, is_stream;
+    bool has_length, is_chunked, keeps_connection, is_stream, is_followed;
 };
 
 /* How much of the body has come. */

@@ -86,9 +86,6 @@ static int read_some(struct http_response *response, struct http_span *input, st
     switch (response->state) {
     case HTTP_HEAD:
         return http_head_read(response, input, error);
-    case HTTP_DONE:
-        return error_set(error, CODE_STOP, "%zu bytes stand behind the end of the answer",
-                         input->size);
     case HTTP_BROKEN:
         return error_set(error, CODE_STOP, "the answer is broken off already");
     default:
@@ -103,8 +100,9 @@ int http_response_read(struct http_response *response, struct error *error)
         .size = secret_size(response->inbox),
     };
     int result = 0;
-    while (result == 0 && input.size > 0)
+    while (result == 0 && input.size > 0 && response->state != HTTP_DONE)
         result = read_some(response, &input, error);
+    response->is_followed = response->is_followed || (result == 0 && input.size > 0);
     secret_clear(response->inbox);
     if (result < 0)
         response->state = HTTP_BROKEN;
@@ -141,6 +139,11 @@ bool http_response_complete(const struct http_response *response)
     return response->state == HTTP_DONE;
 }
 
+bool http_response_is_followed(const struct http_response *response)
+{
+    return response->is_followed;
+}
+
 int http_response_status(const struct http_response *response)
 {
     return http_response_complete(response) ? response->status : 0;
@@ -165,5 +168,5 @@ const struct secret *http_response_body(const struct http_response *response)
 
 bool http_response_keeps_connection(const struct http_response *response)
 {
-    return http_response_complete(response) && response->keeps_connection;
+    return http_response_complete(response) && response->keeps_connection && !response->is_followed;
 }

@@ -10,6 +10,9 @@
 /* A peer that reads nothing any more, because its module hangs or it was stopped, must not hold us for good. */
 #define SEND_SECONDS 20
 
+/* Packets with keys are small, and a secret of this size is hidden where the kernel can hide it, not only locked. */
+#define KEYS_PACKET_MAX ((size_t)4096)
+
 const char *channel_party(enum party party)
 {
     static const char *const names[] = {"front", "card room", "exchange room"};
@@ -31,8 +34,9 @@ int channel_new(int descriptor, enum party self, enum party peer, enum state sta
     channel->self = self;
     channel->peer = peer;
     channel->state = state;
-    if (secret_new(MESSAGE_MAX, &channel->out, error) < 0 ||
-        secret_new(MESSAGE_MAX, &channel->in, error) < 0)
+    size_t packet_max = state == KEYS_FLOW ? KEYS_PACKET_MAX : MESSAGE_MAX;
+    if (secret_new(packet_max, &channel->out, error) < 0 ||
+        secret_new(packet_max, &channel->in, error) < 0)
         return -1;
     *ret_channel = TAKE(channel);
     return 0;

@@ -87,7 +87,7 @@ static bool read_facts(const json_t *data, struct oauth_facts *facts, struct oau
     if (!member_time(data, "issued_at", &facts->issued))
         return answer_wrong(verdict, "debug_token's issued_at is not a time");
     if (json_is_string(json_object_get(data, "scopes")) || !member_scopes(data, "scopes", facts))
-        return answer_wrong(verdict, "debug_token's scopes are not a list of at most 64 words");
+        return answer_wrong(verdict, "debug_token's scopes are not a list of at most 128 words");
     if (!read_granular(data, facts))
         return answer_wrong(verdict, "debug_token's granular_scopes are not a list of scopes");
     member_label(data, "application", facts->application);

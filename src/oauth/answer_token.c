@@ -58,7 +58,7 @@ static const char *read_around(const json_t *root, struct oauth_answer *answer)
     if (!member_id(root, "user_id", facts->subject))
         return "the answer's user_id is not an id";
     if (!member_scopes(root, "permissions", facts))
-        return "the answer's permissions are not a list of at most 64 words";
+        return "the answer's permissions are not a list of at most 128 words";
     if (!member_word(root, "machine_id", MACHINE_ID_ALPHABET, sizeof(answer->machine_id),
                      answer->machine_id))
         return "the answer's machine_id is not a word";

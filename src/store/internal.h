@@ -22,7 +22,7 @@
     ((size_t)128) /* serial, kid, kind, state, digest, type, app, provider, vault id */
 #define STORE_NAME_MAX ((size_t)256) /* name, subject, label, client id */
 #define STORE_NOTE_MAX ((size_t)16384)
-#define STORE_SCOPES_MAX ((size_t)16384)
+#define STORE_SCOPES_MAX ((size_t)20480) /* 128 scopes of 127 characters, as JSON */
 #define STORE_JWE_MAX ((size_t)65536)
 #define STORE_VALUE_MAX ((int)262144) /* what SQLite itself may build as one value */
 

@@ -8,6 +8,8 @@ from cards import GRANT, WRONG_PIN
 from keys import Keys, has_app
 from modules import SoftHsm
 from stage import ANY_LOCKED, APP_KEY, AWAITED, CARD, EC, EXCHANGE, SHORT, a_secret, waits
+from waiting import wait_until
+from watching import clients_have_read
 
 
 @pytest.fixture(scope="module", params=[("ec:P-256", EC), ("rsa:2048", "SoftHSM, RSA")],
@@ -129,6 +131,25 @@ def test_half_an_answer(stage):
     stage.graph.tell("release")
     stage.judge(scene, 0, waits(moment),
                 {(EXCHANGE, moment): ANY_LOCKED, (CARD, moment): APP_KEY})
+
+
+@pytest.mark.parametrize("what, options", [("interim answers", {"interim": 3}),
+                                           ("half a head", {"head": 60})])
+def test_beginnings(stage, what, options):
+    """A server that begins an answer and goes no further has nothing stand anywhere."""
+    stage.case = what
+    stage.hold(1)
+    stage.graph.misbehave("exchange", "silent", 1, **options)
+    begun = stage.graph.tell("wait", event="begun", count=0)["count"]
+    scene = stage.start("exchange", GRANT)
+    stage.at_each_answer(scene, 1)
+    stage.graph.wait("begun", begun + 1)
+    wait_until(lambda: clients_have_read(stage.graph.port), "the beginning is not read")
+    stage.learn()
+    moment = f"wait for answer 2, {what}"
+    scene.look(moment)
+    stage.graph.tell("release")
+    stage.judge(scene, 0, waits(moment))
 
 
 def test_connecting(stage):

@@ -34,7 +34,7 @@ from cryptography.exceptions import InvalidTag
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 
 from program import adopt_orphans  # noqa: E402
-from rooms import Room, has_walls, parse  # noqa: E402
+from rooms import NONE, Room, has_walls, parse  # noqa: E402
 from sealing import digest, unseal  # noqa: E402
 from telling import Use, prepared, tell  # noqa: E402
 from treelog import checkpoint, verify_note  # noqa: E402
@@ -266,7 +266,7 @@ class Open(Task):
         opened = json.loads(use.entries[-1])["opens"]
         parse(room.keys.recv(65536))
         for number, name, _, jwe in use.unlocks:
-            room.send("hand", number)
+            room.send("hand", number, NONE)
             self.hear(room, "handed")
             got, values = parse(room.keys.recv(65536))
             require(got == "key" and unseal(jwe, values[2])["name"] == name, "another key")
@@ -330,7 +330,7 @@ class Rekey(Task):
 
     def take_key(self, room, number):
         """A key that is handed over when asked for."""
-        room.send("hand", number)
+        room.send("hand", number, NONE)
         self.hear(room, "handed")
         got, values = parse(room.keys.recv(65536))
         require(got == "key" and values[0] == number, "another key")

@@ -4,14 +4,16 @@
  *
  *     P11FAULT_MODULE    the real module
  *     P11FAULT_COUNTS    a file that gets one line for each call: its name and, after it, what it returned,
- *                        or `hang` or `die` for one that never will
+ *                        or `hang`, `held` or `die` before it does
  *     P11FAULT_DELAY_MS  how long each operation of the card takes (login, keys, not the reading of attributes)
  *     P11FAULT_PAD       a file: its first line is what a person types at the reader's pad
+ *     P11FAULT_GATE      a FIFO, for `held`
  *     P11FAULT_PLAN      CALL:N:KIND, for the Nth time CALL is called ("0": every time)
  *
  *     rv=0x…   returns that, and the real module never hears of it
  *     late=0x… returns that, after the real module has done it
  *     hang     never returns
+ *     held     goes on when somebody has opened the FIFO to write
  *     die      the process is killed
  *     short    what was written is one shorter than it is, or nothing
  *     long     what was written is said to be longer than there was room for
@@ -42,6 +44,7 @@ enum kind {
     RV,
     LATE,
     HANG,
+    HELD,
     DIE,
     SHORT,
     LONG,
@@ -72,10 +75,11 @@ static long called; /* how often the planned call was */
 static enum kind kind_of(const char *word)
 {
     static const char *const words[] = {
-        [RV] = "rv=",        [LATE] = "late=",  [HANG] = "hang",       [DIE] = "die",
-        [SHORT] = "short",   [LONG] = "long",   [ENDLESS] = "endless", [STALE_HANDLE] = "stale",
-        [VANISH] = "vanish", [MOVED] = "moved", [GARBAGE] = "garbage", [FLAGS] = "flags=",
-        [LOOSE] = "loose",
+        [RV] = "rv=",        [LATE] = "late=",      [HANG] = "hang",
+        [HELD] = "held",     [DIE] = "die",         [SHORT] = "short",
+        [LONG] = "long",     [ENDLESS] = "endless", [STALE_HANDLE] = "stale",
+        [VANISH] = "vanish", [MOVED] = "moved",     [GARBAGE] = "garbage",
+        [FLAGS] = "flags=",  [LOOSE] = "loose",
     };
     for (enum kind kind = RV; kind <= LOOSE; kind++)
         if (strncmp(word, words[kind], strlen(words[kind])) == 0)
@@ -139,10 +143,12 @@ static enum kind begin(const char *call)
     called++;
     if (plan.at != 0 && plan.at != called)
         return NONE;
-    if (plan.kind == HANG || plan.kind == DIE)
-        note_word(call, plan.kind == HANG ? "hang" : "die");
+    if (plan.kind == HANG || plan.kind == HELD || plan.kind == DIE)
+        note_word(call, plan.kind == HANG ? "hang" : plan.kind == HELD ? "held" : "die");
     while (plan.kind == HANG)
         pause();
+    if (plan.kind == HELD && close(open(getenv("P11FAULT_GATE"), O_RDONLY | O_CLOEXEC)) < 0)
+        abort();
     if (plan.kind == DIE)
         raise(SIGKILL);
     vanished = vanished || plan.kind == VANISH;

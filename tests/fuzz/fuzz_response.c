@@ -48,7 +48,9 @@ static struct http_response *read_pieces(const uint8_t *data, size_t size, size_
         *ret_code = error.code;
         return NULL;
     }
-    must(complete || !http_response_keeps_connection(response));
+    bool is_followed = http_response_is_followed(response);
+    must((complete && !is_followed) || !http_response_keeps_connection(response));
+    must(complete || !is_followed);
     *ret_code = CODE_DONE;
     return TAKE(response);
 }
@@ -76,6 +78,7 @@ static void check_same(const struct http_response *a, const struct http_response
     const char *type_b = http_response_header(b, "content-type");
     must(http_response_status(a) == http_response_status(b));
     must(http_response_keeps_connection(a) == http_response_keeps_connection(b));
+    must(http_response_is_followed(a) == http_response_is_followed(b));
     must(secret_equals(http_response_body(a), secret_data(body), secret_size(body)));
     must((type_a == NULL) == (type_b == NULL));
     must(type_a == NULL || strcmp(type_a, type_b) == 0);

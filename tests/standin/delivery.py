@@ -59,17 +59,24 @@ class Link:
         except OSError as error:
             raise Gone from error
 
-    def pause(self, seconds=None, release=None):
-        """Wait until released (True) or until the time is over (False); Gone when the peer is."""
+    def cork(self, corked):
+        """Keep what is sent, until it may leave in one packet."""
+        self.tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, corked)
+
+    def pause(self, seconds=None, release=None, or_asked=False):
+        """Wait until released (True) or until the time is over (False); Gone when the peer is.
+
+        With `or_asked` a request ends it, too (False).
+        """
         poll = select.poll()
-        poll.register(self.tcp, select.POLLRDHUP)
+        poll.register(self.tcp, select.POLLRDHUP | (select.POLLIN if or_asked else 0))
         poll.register(self.stop.descriptor, select.POLLIN)
         if release:
             poll.register(release.descriptor, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(None if seconds is None else seconds * 1000)}
-        if ready & {self.tcp.fileno(), self.stop.descriptor}:
+        ready = dict(poll.poll(None if seconds is None else seconds * 1000))
+        if ready.get(self.tcp.fileno(), 0) & ~select.POLLIN or self.stop.descriptor in ready:
             raise Gone
-        return bool(ready)
+        return bool(release and release.descriptor in ready)
 
     def abort(self):
         """End the TCP connection from another thread: its own thread then finds it gone."""
@@ -106,6 +113,35 @@ class Plain:
         link.send(head + body)
 
 
+class Followed:
+    """Head and body, and behind them what nobody asked for: each text in a TLS record of its own.
+
+    All of it is in one packet; or what nobody asked for comes later, when it is released.
+    """
+
+    def __init__(self, texts, held, release):
+        self.texts, self.held, self.release = texts, held, release
+
+    def send(self, link, head, body):
+        """Put all of it on the connection."""
+        if self.held:
+            link.send(head + body)
+            link.pause(None, self.release)
+        link.cork(True)
+        for text in self.texts if self.held else [head + body, *self.texts]:
+            link.send(text)
+        link.cork(False)
+
+
+class Last:
+    """Head and body in the same packet as the end of the connection."""
+
+    def send(self, link, head, body):
+        """Put the answer on the connection; what ends it lets it go."""
+        link.cork(True)
+        link.send(head + body)
+
+
 class Trickle:
     """One byte after the other, an interval apart."""
 
@@ -123,17 +159,24 @@ class Trickle:
 
 
 class Silent:
-    """Nothing, or no more than some bytes of the body, until released, until the time is over, or until the client goes."""
+    """Nothing, or no more than the beginning, until released, until the time is over, or until the client goes.
 
-    def __init__(self, seconds, release, after=None):
-        self.seconds, self.release, self.after = seconds, release, after
+    The beginning is `interim` answers, and so many bytes of the head, or of the body.
+    """
+
+    def __init__(self, case, interim=b"", **begins):
+        self.seconds, self.release = case.option("seconds", None), case.release
+        self.state, self.interim, self.begins = case.state, interim, begins
 
     def send(self, link, head, body):
         """Wait, then put the answer, or the rest of it, on the connection."""
         data = head + body
-        before = 0 if self.after is None else len(head) + self.after
-        if before:
-            link.send(data[:before])
+        before = self.begins.get("head") or 0
+        if self.begins.get("body") is not None:
+            before = len(head) + self.begins["body"]
+        if before or self.interim:
+            link.send(self.interim + data[:before])
+            self.state.announce("begun")
         link.pause(self.seconds, self.release)
         link.send(data[before:])
 

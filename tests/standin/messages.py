@@ -110,6 +110,7 @@ class Answer:
     raw: bytes = None      # overrides everything
     delivery: object = None
     farewell: str = "notify"  # how a closed connection ends: notify, fin or reset
+    hangs_up: bool = False    # it ends, and the answer does not say so
 
     def payload(self):
         """The body: given bytes, else the data as JSON."""

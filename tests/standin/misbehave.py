@@ -20,7 +20,7 @@ HTTP_STEPS = ISSUING_STEPS + (
     "debug_token", "pages", "client_code", "device_start", "permissions", "take_back", "revoke",
     "businesses", "me", "call", "dialog", "other")
 CONNECT_KINDS = ("untrusted", "other_name", "old_tls", "reset", "silent", "cut", "garbage",
-                 "close")
+                 "close", "early")
 
 
 @dataclass
@@ -68,7 +68,7 @@ NAMES = {
         "garbage", "html_503", "empty_200", "query_string", "duplicate_keys", "deep", "trailing",
         "huge", "huge_header", "headers", "redirect", "close", "until_close", "chunked",
         "chunked_bad", "both_lengths", "two_content_lengths", "content_encoding", "early_hints",
-        "extra_bytes", "bad_head", "raw", "slow", "silent", "cut"),
+        "extra_bytes", "stray", "hang_up", "bad_head", "raw", "slow", "silent", "cut"),
 }
 KINDS = {name: getattr(module, name) for module, names in NAMES.items() for name in names}
 SOME_STEPS = {

@@ -63,7 +63,7 @@ class Conversation(BaseHTTPRequestHandler):
         self.link.farewell = answer.farewell
         head, body = answer.wire()
         (answer.delivery or Plain()).send(self.link, head, body)
-        self.close_connection = answer.close
+        self.close_connection = answer.close or answer.hangs_up
 
 
 class Connection:
@@ -101,9 +101,24 @@ class Connection:
                 return False
             if order.kind == "silent":
                 self.link.pause(order.options.get("seconds"), release)
-            elif order.kind != "close":
+            elif order.kind not in ("close", "early"):
                 certificate = order.kind
         self.link.handshake(self.house.certificates.context(certificate))
         self.link.farewell = "notify"
         self.house.state.announce("handshake")
-        return all(order.kind != "close" for order in orders)
+        return all(self._goes_on(order, release) for order in orders)
+
+    def _goes_on(self, order, release):
+        """What was ordered to come before any request; false when the connection ends with it."""
+        options = order.options
+        if order.kind == "close":
+            self.link.farewell = options.get("how", "notify")
+            return False
+        if order.kind != "early":
+            return True
+        if options.get("held") and not self.link.pause(None, release, or_asked=True):
+            return True
+        said = Answer(data=options["body"]) if "body" in options else Answer(408, close=True)
+        self.link.send(b"".join(said.wire()))
+        self.house.state.announce("early")
+        return not said.close

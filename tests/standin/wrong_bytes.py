@@ -3,7 +3,10 @@
 import json
 import re
 
-from delivery import Cut, Silent, Trickle
+from delivery import Cut, Followed, Last, Silent, Trickle
+from messages import Answer
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"
 
 # The body.
 
@@ -145,14 +148,27 @@ def content_encoding(case):
 def early_hints(case):
     """Interim answers before the real one."""
     head, body = case.answer.wire()
-    case.answer.raw = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" * int(
-        case.option("count", 1)) + head + body
+    case.answer.raw = INTERIM * int(case.option("count", 1)) + head + body
 
 
 def extra_bytes(case):
     """Bytes behind the end of the body."""
     head, body = case.answer.wire()
     case.answer.raw = head + body + bytes(case.option("text", "HTTP/1.1 200 OK\r\n\r\n"), "utf-8")
+
+
+def stray(case):
+    """What nobody asked for, behind the answer: `texts`, and answers with `bodies`, each a TLS record of its own."""
+    texts = [text.encode() for text in case.option("texts", [])]
+    texts += [b"".join(Answer(data=data).wire()) for data in case.option("bodies", [])]
+    case.answer.delivery = Followed(texts, case.option("held", False), case.release)
+
+
+def hang_up(case):
+    """The connection ends with an answer that does not say so, or (`held`) later (`how`: notify, fin, reset)."""
+    case.answer.hangs_up = True
+    case.answer.delivery = Followed([], True, case.release) if case.option("held", False) else Last()
+    case.answer.farewell = case.option("how", "notify")
 
 
 def bad_head(case):
@@ -183,8 +199,8 @@ def slow(case):
 
 def silent(case):
     """No answer until released, for some seconds, or until the client goes."""
-    case.answer.delivery = Silent(case.option("seconds", None), case.release,
-                                  case.option("after", None))
+    case.answer.delivery = Silent(case, INTERIM * int(case.option("interim", 0)),
+                                  head=case.option("head", None), body=case.option("after", None))
 
 
 def cut(case):

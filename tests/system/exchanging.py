@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from program import Processes
-from rooms import packet, rule
+from rooms import NONE, packet, rule
 from sealing import (agree, canonical, digest, epk, jwk, new_key, point, seal, thumbprint,
                      unb64, unseal)
 from standin import Standin
@@ -15,7 +15,6 @@ from standin import Standin
 INSPECT_INPUT, EXCHANGE, INSPECT_RESULT = range(3)
 MILLISECONDS = 20000
 SLOT = 2
-NONE = 2 ** 64 - 1
 
 
 @contextlib.contextmanager
@@ -103,8 +102,15 @@ class Work:
 
     # ---- the card room's part ----
 
-    def key(self, number):
-        """The packet with key `number`."""
+    def key(self, *numbers):
+        """The packet with these one or two keys."""
+        return packet(rule("card", "exchange", "key"),
+                      *[field for number in numbers for field in self.key_fields(number)])
+
+    def key_fields(self, number):
+        """The three fields of key `number`."""
+        if number == NONE:
+            return [NONE, b"", b""]
         if number < len(self.sealed):
             public = epk(self.jwe(number))
             key = agree(self.app_key, public, "A256GCM")
@@ -112,7 +118,7 @@ class Work:
             ephemeral = new_key()
             public = ephemeral.public_key()
             key = agree(ephemeral, self.app_key.public_key(), "A256GCM")
-        return packet(rule("card", "exchange", "key"), number, point(public), key)
+        return [number, point(public), key]
 
     def follow(self, room):
         """Hand what is wanted until the step is over: numbers wanted, what was issued, the end."""
@@ -120,8 +126,8 @@ class Work:
         while answer := room.receive():
             name, values = answer
             if name == "want":
-                wanted.append(values[0])
-                given = self.give(values[0])
+                wanted += [number for number in values if number != NONE]
+                given = self.give(*values)
                 if given is not None:
                     room.keys.send(given)
             elif name == "issued":

@@ -40,10 +40,10 @@ def hear_room(name):
 keys = socket.socket(fileno=4)
 facts = {"type": "USER", "subject": "10153848", "valid": 1, "expires": 4102444800, "scopes": []}
 
-def tell(step, client, lives=1, **changes):
+def tell(step, client, lives=1, asked=1, **changes):
     what = {"http": 200, "trace": "", "us": 5, **changes}
     say("outcome", step, 0, what["http"], 0, 0, what["trace"], "", "",
-        canonical({"facts": {**facts, "app_id": client}}), what["us"], what["us"], lives)
+        canonical({"facts": {**facts, "app_id": client}}), what["us"], what["us"], lives, asked)
 
 def issue(slot, **changes):
     told = {**json.loads(slot[1]), "issued": 1700000000, **changes}

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 SOURCES = Path(__file__).resolve().parents[2]
-VERSION = 5
+VERSION = 6
 PACKET_MAX = 64 * 1024
 DEADLINE = 20
+NONE = 2 ** 64 - 1  # no record, no second key
 PROGRAMS = {"card": "p11vault-card", "exchange": "p11vault-exchange"}
 FAULT, CARD_FAILED, REFUSED = 1, 23, 30
 

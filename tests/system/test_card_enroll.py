@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rooms import FAULT, REFUSED
+from rooms import FAULT, NONE, REFUSED
 from sealing import canonical, digest, thumbprint
 from telling import (  # noqa: F401
     begin, fixture_facts, fixture_room, fixture_use, log_in, take_app_key, tell)
@@ -99,7 +99,7 @@ def test_making_an_app_key(room, use):
     log_made(use, made)
     tell(room, [*use.tail(), ["sign"]])
     assert room.expect("signed")[1] == len(use.entries)
-    room.send("hand", 0)
+    room.send("hand", 0, NONE)
     room.refuses(FAULT, "there is no key 0 to hand")
 
 

@@ -4,6 +4,7 @@ What the card room alone does with every return value is tests/faults/campaign.p
 """
 
 import json
+import os
 import time
 
 import pytest
@@ -11,10 +12,13 @@ import pytest
 from cards import GRANT, Facts, SoftCard, exchange_again, grant_untouched, refused
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+from waiting import wait_until
 
 
 class Shim:
     """The module between p11vault and SoftHSM."""
+
+    gate = None
 
     def __init__(self, vault):
         self.vault, self.card = vault, SoftCard(vault)
@@ -35,6 +39,22 @@ class Shim:
     def plan(self, plan):
         """The one fault."""
         self.write(**{"env.P11FAULT_PLAN": plan})
+
+    def hold(self, call):
+        """This call waits, the first time, until it is let go."""
+        self.gate = self.card.directory / "gate"
+        os.mkfifo(self.gate, 0o600)
+        self.write(**{"env.P11FAULT_PLAN": f"{call}:1:held", "env.P11FAULT_GATE": self.gate})
+
+    def wait_until_held(self):
+        """The call has come."""
+        wait_until(lambda: self.counts.exists() and " held\n" in self.counts.read_text(),
+                   "the card is not held")
+
+    def let_go(self):
+        """It goes on."""
+        with self.gate.open("wb"):
+            pass
 
     def calls(self, *names):
         """How often each was called, and the counts are forgotten."""

@@ -5,7 +5,7 @@ Each deviation changes one thing of what a front tells for an exchange that woul
 
 import pytest
 
-from rooms import FAULT, Room, key_way
+from rooms import FAULT, NONE, Room, key_way, parse, receive
 from sealing import b64, new_key, public_of, seal, thumbprint, unb64, unseal
 from telling import (  # noqa: F401
     Deviations, fixture_facts, fixture_room, fixture_use, hand, refuse, sign, take_app_key)
@@ -28,12 +28,23 @@ def test_keys_for_what_an_intent_names(room, use):
         _, _, key = hand(room, number)
         payload = unseal(jwe, key)
         assert (payload["name"], payload["version"]) == (name, version)
+    number, *both = hand_both(room, 0, 1)
+    assert (number, both) == (0, [*hand(room, 0)[1:], *hand(room, 1)])
     slot = hand(room, len(use.unlocks))
     assert hand(room, len(use.unlocks)) == slot
     assert public_of(slot[1]) and slot[2] != key
     room.send("end")
     assert room.wait() == 0
     assert room.on_keys() == []
+
+
+def hand_both(room, first, second):
+    """The fields of two keys that were asked for at once: they come in one packet."""
+    room.send("hand", first, second)
+    assert room.expect("handed") == [first, second]
+    name, values = parse(receive(room.keys))
+    assert (name, len(values)) == ("key", 6)
+    return values
 
 
 def test_a_new_exchange_room(room, use):
@@ -241,11 +252,13 @@ def test_no_key_when(room, use, change, code, part, hint):
     refuse(room, use, change, (code, part, hint))
 
 
-@pytest.mark.parametrize("number", [3, 4, 1 << 32, (1 << 64) - 1])
-def test_keys_that_were_not_counted(room, use, number):
-    """Two records and a slot are three keys."""
+@pytest.mark.parametrize("number, asked", [
+    (3, [3, NONE]), (4, [4, NONE]), (1 << 32, [1 << 32, NONE]), (NONE, [NONE, NONE]),
+    (NONE, [NONE, 0]), (3, [0, 3]), (1 << 32, [0, 1 << 32])])
+def test_keys_that_were_not_counted(room, use, number, asked):
+    """Two records and a slot are three keys; where one of two is none, the other is not sent either."""
     sign(room, use)
-    room.send("hand", number)
+    room.send("hand", *asked)
     room.refuses(FAULT, f"there is no key {number} to hand", keys=["appkey"])
 
 
@@ -253,5 +266,5 @@ def test_no_exchange_room(programs, facts, use):
     """Without a way for it there is no key at all."""
     with Room(programs, "card", facts.environment, keys=False) as room:
         sign(room, use)
-        room.send("hand", 0)
+        room.send("hand", 0, NONE)
         room.refuses(FAULT, "there is no key 0 to hand")

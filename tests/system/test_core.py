@@ -142,7 +142,7 @@ while True:
     if name == "slot":
         slot = values
     elif name == "reseal":
-        say("want", values[0])
+        say("want", *values)
         hear(keys)
         app_key = jwk(new_key().public_key())
         issue(slot)
@@ -166,7 +166,7 @@ def test_an_exchange_room_that_only_wants(ready_vault):
     change = """
 def inspect(step, slot):
     while True:
-        say("want", 0)
+        say("want", 0, 2**64 - 1)
         hear(keys)
 """
     with FakeRoom(ready_vault.programs, "exchange", exchange_room(change)) as directory:

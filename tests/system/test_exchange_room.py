@@ -8,11 +8,12 @@ import hashlib
 import pytest
 
 from exchanging import EXCHANGE, INSPECT_INPUT, SLOT, Work, running_graph
-from rooms import FAULT, REFUSED, Room, packet, rule
+from rooms import FAULT, NONE, REFUSED, Room, packet, rule
 from sealing import b64, canonical, digest, jwk, new_key, point, seal, unb64
 
 STOP = 15
 KEY = rule("card", "exchange", "key")
+POINT = point(new_key().public_key())
 
 
 @pytest.fixture(scope="module", name="graph")
@@ -156,56 +157,68 @@ def record_of_another_app_key(work):
 @deviation("open 'ads/secret': record cannot be opened", wanted=[0, 1])
 def wrong_key(work):
     """Of the right size."""
-    work.give = lambda n: packet(KEY, n, point(new_key().public_key()), bytes(32))
+    work.give = lambda n, m: packet(KEY, n, POINT, bytes(32), m, POINT, bytes(32))
 
 
-@deviation("key 1 is not the one that was asked for", FAULT, [0])
-def key_of_another_number(work):
+@deviation("key 1 is not the one that was asked for", FAULT, [0, 1])
+def keys_in_another_order(work):
     """The second for the first."""
-    work.give = lambda n: work.key(n + 1)
+    work.give = lambda n, m: work.key(m, n)
 
 
-@deviation("key 0 is not the one that was asked for", FAULT, [0])
+@deviation(f"key {NONE} is not the one that was asked for", FAULT, [0, 1])
+def one_key_of_two(work):
+    """The second is missing."""
+    work.give = lambda n, m: work.key(n, NONE)
+
+
+@deviation("key 0 is not the one that was asked for", FAULT, [0, 1])
 def key_too_short(work):
     """By one byte."""
-    work.give = lambda n: packet(KEY, n, point(new_key().public_key()), bytes(31))
+    work.give = lambda n, m: packet(KEY, n, POINT, bytes(31), *work.key_fields(m))
 
 
-@deviation("key 0 is not the one that was asked for", FAULT, [0])
-def key_too_long(work):
+@deviation("key 1 is not the one that was asked for", FAULT, [0, 1])
+def second_key_too_long(work):
     """By one byte."""
-    work.give = lambda n: packet(KEY, n, point(new_key().public_key()), bytes(33))
+    work.give = lambda n, m: packet(KEY, *work.key_fields(n), m, POINT, bytes(33))
 
 
-@deviation("key 0 is not the one that was asked for", FAULT, [0])
+@deviation("key 0 is not the one that was asked for", FAULT, [0, 1])
 def key_for_a_short_point(work):
     """No point."""
-    work.give = lambda n: packet(KEY, n, bytes(64), bytes(32))
+    work.give = lambda n, m: packet(KEY, n, bytes(64), bytes(32), *work.key_fields(m))
 
 
-@deviation("message 'key' from the card room is malformed", FAULT, [0])
+@deviation("message 'key' from the card room is malformed", FAULT, [0, 1])
 def key_cut(work):
     """The packet ends in the middle."""
-    work.give = lambda n: work.key(n)[:-1]
+    work.give = lambda n, m: work.key(n, m)[:-1]
 
 
-@deviation("message 'appkey' from the card room where 'key' belongs", FAULT, [0])
+@deviation("the card room sent a packet that is no message", FAULT, [0, 1])
+def key_beyond_its_packet(work):
+    """Packets with keys are small ones."""
+    work.give = lambda n, m: work.key(n, m).ljust(4097, b"\0")
+
+
+@deviation("message 'appkey' from the card room where 'key' belongs", FAULT, [0, 1])
 def app_key_again(work):
     """It is named once."""
-    work.give = lambda n: packet(rule("card", "exchange", "appkey"), work.named)
+    work.give = lambda n, m: packet(rule("card", "exchange", "appkey"), work.named)
 
 
-@deviation("message 'handed' from the card room is not allowed now", FAULT, [0])
+@deviation("message 'handed' from the card room is not allowed now", FAULT, [0, 1])
 def message_for_the_front(work):
     """What belongs on the other channel."""
-    work.give = lambda n: packet(rule("card", "front", "handed"), n)
+    work.give = lambda n, m: packet(rule("card", "front", "handed"), n, m)
 
 
 @deviation("message 'key' from the card room where 'appkey' belongs", FAULT)
 def key_before_the_app_key(work):
     """Nothing is sealed to a key that nobody named."""
     work.named = None
-    work.first = work.key(0)
+    work.first = work.key(0, 1)
 
 
 @deviation("the app key is no P-256 key")
@@ -227,13 +240,13 @@ def no_records(work):
     work.orders = lambda: []
 
 
-@deviation("record 1 was not ordered", FAULT, [0])
+@deviation("record 1 was not ordered", FAULT)
 def one_record_of_two(work):
     """The second is missing."""
     work.orders = lambda: [work.record(0)]
 
 
-@deviation("record 2 was not ordered", FAULT, [0], grant=2)
+@deviation("record 2 was not ordered", FAULT, grant=2)
 def slot_as_record(work):
     """Nothing has been issued into the slot yet."""
     del work

@@ -67,6 +67,17 @@ def test_another_version_answers(flow):
     assert "api_version" not in json.loads(result.out) and "version" not in result.err, result
 
 
+@pytest.mark.parametrize("count, code", [(128, 0), (129, STOP)])
+def test_many_scopes(flow, count, code):
+    """As many as fit into the log, each as long as can be; one more is said to be too many."""
+    scopes = [f"{number:03}".ljust(127, "s") for number in range(count)]
+    flow.graph.misbehave("debug_token", "fields", set={"scopes": scopes})
+    result = flow.run("inspect", ALICE, "--json")
+    assert result.code == code, result
+    assert "scopes are not a list of at most 128 words" in result.err or json.loads(
+        result.out)["scopes"] == flow.columns()["scopes"] == scopes
+
+
 def test_what_it_leaves_behind(flow):
     """The clear columns are brought up to date; nothing is sealed; one login to the card."""
     spy, before = SoftCard(flow.vault).spy(), flow.facts

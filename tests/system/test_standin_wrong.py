@@ -286,6 +286,55 @@ def test_silent(graph, caller):
     assert time.monotonic() - before >= 0.2
 
 
+@pytest.mark.parametrize("options, begin", [
+    ({"interim": 2}, b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" * 2),
+    ({"head": 8}, b"HTTP/1.1"), ({"after": 1}, None)])
+def test_silent_after_the_beginning(graph, caller, options, begin):
+    """Interim answers, a part of the head, or of the body; the rest when released."""
+    graph.misbehave("exchange", "silent", **options)
+    stream = caller.send("POST", VERSION + "/oauth/access_token", caller.exchange_fields(),
+                         Connection="close").sock
+    found = b""
+    while len(found) < len(begin) if begin else not found.endswith(b"\r\n\r\n{"):
+        found += stream.recv(1)
+    assert begin in (None, found)
+    stream.settimeout(0.05)
+    with pytest.raises(TimeoutError):
+        stream.recv(1)
+    stream.settimeout(30)
+    graph.tell("release")
+    while data := stream.recv(65536):
+        found += data
+    assert found.endswith(b"}") and found.count(b"HTTP/1.1") == 1 + options.get("interim", 0)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_stray(graph, caller, held):
+    """Behind the answer, each in a record of its own; at once, or later; the connection goes on."""
+    graph.misbehave("debug_token", "stray", 1, texts=["\r\n"], bodies=[{"a": 1}], held=held)
+    assert caller.inspect().status == 200
+    if held:
+        caller.connection.sock.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            caller.connection.sock.recv(1)
+        caller.connection.sock.settimeout(30)
+        graph.tell("release")
+    found = [caller.connection.sock.recv(65536) for _ in range(2)]
+    assert found[0] == b"\r\n" and found[1].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert found[1].endswith(b'\r\n\r\n{"a":1}')
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("how, error", [("notify", None), ("fin", ssl.SSLError)])
+def test_hang_up(graph, caller, how, error, held):
+    """The answer says that the connection stays, and it does not."""
+    graph.misbehave("debug_token", "hang_up", 1, how=how, held=held)
+    assert caller.inspect().headers["Connection"] == "keep-alive"
+    graph.tell("release")
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        assert caller.connection.sock.recv(1) == b""
+
+
 @pytest.mark.parametrize("kind, options", [("silent", {}), ("slow", {"interval": 1000})])
 def test_held_back_answers_end_with_the_client(graph, caller, kind, options):
     """The stand-in notices at once that nobody waits any more."""
@@ -356,6 +405,40 @@ def test_connect_silent_and_close(graph, caller):
     with pytest.raises(CUT):
         caller.inspect()
     graph.wait("handshake", 2)
+
+
+@pytest.mark.parametrize("how, error", [("notify", None), ("fin", ssl.SSLError)])
+def test_connect_close(graph, caller, how, error):
+    """In each way to say goodbye."""
+    graph.misbehave("connect", "close", which=1, how=how)
+    with pytest.raises(error) if error else contextlib.nullcontext():
+        assert caller.connect().sock.recv(1) == b""
+
+
+def test_connect_early(graph, caller):
+    """A time-out before any request, or an answer, which the next request is then given."""
+    graph.misbehave("connect", "early", which=1)
+    stream = caller.connect().sock
+    graph.wait("early")
+    assert stream.recv(65536).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert stream.recv(1) == b""
+    caller.close()
+    graph.misbehave("connect", "early", which=1, body={"a": 1})
+    caller.connect()
+    graph.wait("early", 2)
+    assert caller.inspect().data == {"a": 1}
+
+
+def test_connect_early_held(graph, caller):
+    """Only who does not ask in time gets it."""
+    graph.misbehave("connect", "early", held=True)
+    assert caller.inspect().status == 200
+    caller.close()
+    caller.connect()
+    graph.wait("handshake", 2)
+    graph.tell("release")
+    graph.wait("early")
+    assert caller.inspect().status == 408
 
 
 def test_orders_that_make_no_sense(graph):

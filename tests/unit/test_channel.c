@@ -10,6 +10,9 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "../../src/ipc/internal.h"
+#include "leave_out.h"
+#include "p11vault/confine/kernel.h"
 #include "p11vault/ipc/channel.h"
 
 static struct error error;
@@ -86,9 +89,9 @@ static void wrong_sends_are_refused(void **state)
     (void)state;
     struct pair pair = open_pair(CARD_READY);
     /* Not allowed now, not ours to send, too few fields, another kind of field. */
-    assert_int_equal(channel_send(pair.front, MESSAGE_HAND, &error, NUMBER(0)), -1);
+    assert_int_equal(channel_send(pair.front, MESSAGE_HAND, &error, NUMBER(0), NUMBER(1)), -1);
     assert_int_equal(error.code, CODE_FAULT);
-    assert_int_equal(channel_send(pair.front, MESSAGE_HANDED, &error, NUMBER(0)), -1);
+    assert_int_equal(channel_send(pair.front, MESSAGE_HANDED, &error, NUMBER(0), NUMBER(1)), -1);
     assert_int_equal(channel_send_empty(pair.front, MESSAGE_MAKE, &error), -1);
     assert_int_equal(channel_send(pair.front, MESSAGE_MAKE, &error, NUMBER(1)), -1);
     static char long_text[MESSAGE_MAX + 1];
@@ -215,27 +218,50 @@ static void descriptors_travel(void **state)
     close_pair(&pair);
 }
 
+static void open_key_way(struct channel **ret_from, struct channel **ret_to)
+{
+    int ends[2];
+    assert_int_equal(channel_pair(ends, true, &error), 0);
+    assert_int_equal(
+        channel_new(ends[0], PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, ret_from, &error), 0);
+    assert_int_equal(channel_new(ends[1], PARTY_EXCHANGE, PARTY_CARD, KEYS_FLOW, ret_to, &error),
+                     0);
+}
+
+/* Where the kernel can hide them, from root, too; anywhere else they are locked, as all secrets. */
+static void keys_travel_in_hidden_memory(void **state)
+{
+    (void)state;
+    struct channel *from, *to;
+    if (!kernel_has_hidden())
+        leave_out("this kernel has no memfd_secret");
+    open_key_way(&from, &to);
+    assert_int_equal(secret_kind(from->out), SECRET_HIDDEN);
+    assert_int_equal(secret_kind(to->in), SECRET_HIDDEN);
+    channel_free(from);
+    channel_free(to);
+}
+
 static void keys_are_forgotten(void **state)
 {
     (void)state;
     struct secret *key;
     struct message message;
     struct channel *from, *to;
-    int ends[2];
     uint8_t point[65] = {4};
-    assert_int_equal(channel_pair(ends, true, &error), 0);
-    assert_int_equal(channel_new(ends[0], PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, &from, &error), 0);
-    assert_int_equal(channel_new(ends[1], PARTY_EXCHANGE, PARTY_CARD, KEYS_FLOW, &to, &error), 0);
+    open_key_way(&from, &to);
     assert_int_equal(secret_new(32, &key, &error), 0);
     assert_int_equal(secret_append(key, "0123456789abcdef0123456789abcdef", 32, &error), 0);
     assert_int_equal(
-        channel_send(from, MESSAGE_KEY, &error, NUMBER(1), BYTES(point, 65), SECRET(key)), 0);
+        channel_send(from, MESSAGE_KEY, &error, NUMBER(1), BYTES(point, 65), SECRET(key), NUMBER(2),
+                     BYTES(point, 65), SECRET(key)),
+        0);
     assert_int_equal(channel_receive(to, deadline_in(1000), &message, &error), 0);
-    const uint8_t *received = message.fields[2].bytes;
-    assert_memory_equal(received, "0123456789abcdef", 16);
+    const uint8_t *received[] = {message.fields[2].bytes, message.fields[5].bytes};
+    assert_memory_equal(received[1], "0123456789abcdef", 16);
     channel_forget(to);
     for (size_t i = 0; i < 32; i++)
-        assert_int_equal(received[i], 0);
+        assert_true(received[0][i] == 0 && received[1][i] == 0);
     secret_free(key);
     channel_free(from);
     channel_free(to);
@@ -252,6 +278,7 @@ int main(void)
         cmocka_unit_test(last_words_survive_unread_orders),
         cmocka_unit_test(waits_end),
         cmocka_unit_test(descriptors_travel),
+        cmocka_unit_test(keys_travel_in_hidden_memory),
         cmocka_unit_test(keys_are_forgotten),
     };
     return cmocka_run_group_tests_name("channel", tests, NULL, NULL);

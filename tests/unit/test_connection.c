@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -427,6 +428,14 @@ static void handshakes_that_fail(void **state)
     refused_by(&plain, ca_file, CODE_CONFIG, "TLS handshake failed: wrong version number");
 }
 
+static void serve_and_reset(SSL *tls, int descriptor)
+{
+    (void)tls;
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    must(setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "linger");
+    close(descriptor);
+}
+
 #define HALF_AN_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"
 
 static void close_half_way(SSL *tls, int descriptor)
@@ -482,6 +491,108 @@ static void an_end_half_way_is_told_from_a_break(void **state)
             assert_string_equal(error.text, "answer cut off after 5 of 10 bytes");
         }
         assert_true(server_ended_well(server));
+    }
+}
+
+/* ---- looks ---- */
+
+/* What the server sends for one byte that it is asked with; a NULL ends it. */
+static const char *const *sent_when_asked;
+
+static void serve_when_asked(SSL *tls, int descriptor)
+{
+    (void)descriptor;
+    for (const char *const *text = sent_when_asked; *text != NULL; text++) {
+        char byte;
+        must(SSL_read(tls, &byte, 1) == 1, "the client asks");
+        if (strcmp(*text, "ticket") == 0)
+            must(SSL_new_session_ticket(tls) == 1 && SSL_do_handshake(tls) == 1, "send a ticket");
+        else
+            tls_write(tls, *text);
+    }
+    tls_wait_for_end(tls);
+}
+
+/* Has the server do the next thing, and waits until something of it has come. */
+static void ask_for_the_next(struct connection *connection)
+{
+    struct deadline deadline = deadline_in(LONG_ENOUGH);
+    struct pollfd ready = {.fd = connection->descriptor, .events = POLLIN};
+    struct error error = {0};
+    assert_int_equal(connection_send(connection, (const uint8_t *)"?", 1, deadline, &error), 0);
+    assert_int_equal(poll(&ready, 1, deadline_left(deadline)), 1);
+}
+
+static void only_a_ticket_is_quiet(void **state)
+{
+    static const char *const sent[] = {"ticket", "ticket", "x", NULL};
+    struct server server = {.identity = &good, .serve = serve_when_asked, .without_tickets = true};
+    (void)state;
+    sent_when_asked = sent;
+    auto_of(connection_free) struct connection *connection = connect_to(&server);
+    assert_int_equal(connection_look(connection), CONNECTION_QUIET);
+    for (int times = 0; times < 2; times++) {
+        ask_for_the_next(connection);
+        assert_int_equal(connection_look(connection), CONNECTION_QUIET);
+    }
+    ask_for_the_next(connection);
+    assert_int_equal(connection_look(connection), CONNECTION_BYTES);
+    /* The byte is gone; what was found is not. */
+    assert_int_equal(connection_look(connection), CONNECTION_BYTES);
+    assert_int_equal(secret_size(connection->glimpse), 0);
+    connection_free(TAKE(connection));
+    assert_true(server_ended_well(&server));
+}
+
+static void what_was_received_in_part_is_found(void **state)
+{
+    static const char *const sent[] = {"an answer and more", NULL};
+    struct server server = {.identity = &good, .serve = serve_when_asked, .without_tickets = true};
+    struct error error = {0};
+    size_t size = 0;
+    (void)state;
+    sent_when_asked = sent;
+    auto_of(connection_free) struct connection *connection = connect_to(&server);
+    auto_of(secret_free) struct secret *secret = secret_text("123456789");
+    secret_clear(secret);
+    ask_for_the_next(connection);
+    assert_int_equal(receive(connection, secret, &size, deadline_in(LONG_ENOUGH), &error), 0);
+    assert_true(secret_equals(secret, "an answer", 9));
+    /* The rest is in OpenSSL's hands, where no poll(2) sees it. */
+    assert_int_equal(connection_look(connection), CONNECTION_BYTES);
+    connection_free(TAKE(connection));
+    assert_true(server_ended_well(&server));
+}
+
+static void say_goodbye(SSL *tls, int descriptor)
+{
+    (void)descriptor;
+    must(SSL_shutdown(tls) >= 0, "SSL_shutdown");
+    tls_wait_for_end(tls);
+}
+
+static void end_without_a_word(SSL *tls, int descriptor)
+{
+    (void)tls;
+    close(descriptor);
+}
+
+static void each_end_is_found(void **state)
+{
+    serve_function *const ends[] = {say_goodbye, end_without_a_word, serve_and_reset};
+    (void)state;
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        struct server server = {.identity = &good, .serve = ends[i]};
+        auto_of(connection_free) struct connection *connection = connect_to(&server);
+        struct deadline deadline = deadline_in(LONG_ENOUGH);
+        /* Tickets come first, and each look takes what has come. */
+        while (connection_look(connection) == CONNECTION_QUIET) {
+            struct pollfd ready = {.fd = connection->descriptor, .events = POLLIN};
+            assert_int_equal(poll(&ready, 1, deadline_left(deadline)), 1);
+        }
+        assert_int_equal(connection_look(connection), CONNECTION_ENDED);
+        connection_free(TAKE(connection));
+        assert_true(server_ended_well(&server));
     }
 }
 
@@ -546,14 +657,6 @@ static void sending_has_a_deadline(void **state)
     assert_non_null(strstr(error.text, "deadline"));
     kill(server.pid, SIGKILL);
     assert_false(server_ended_well(&server));
-}
-
-static void serve_and_reset(SSL *tls, int descriptor)
-{
-    (void)tls;
-    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    must(setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0, "linger");
-    close(descriptor);
 }
 
 static void sending_to_the_departed_is_no_signal(void **state)
@@ -630,6 +733,9 @@ int main(void)
         cmocka_unit_test(nobody_answers),
         cmocka_unit_test(handshakes_that_fail),
         cmocka_unit_test(an_end_half_way_is_told_from_a_break),
+        cmocka_unit_test(only_a_ticket_is_quiet),
+        cmocka_unit_test(what_was_received_in_part_is_found),
+        cmocka_unit_test(each_end_is_found),
         cmocka_unit_test(receiving_keeps_to_the_room),
         cmocka_unit_test(sending_has_a_deadline),
         cmocka_unit_test(sending_to_the_departed_is_no_signal),

@@ -521,11 +521,11 @@ static void test_numbers_of_elements(void **state)
     (void)state;
     auto_json json_t *text = json_string("x");
     auto_json json_t *object = loaded("{\"name\":\"n\",\"version\":1,\"digest\":" HASH "}");
-    static const size_t counts[] = {0, 64, 65};
-    for (size_t i = 0; i < 3; i++) {
+    static const size_t counts[] = {0, 64, 65, 128, 129};
+    for (size_t i = 0; i < 5; i++) {
         auto_json json_t *members = members_of(ENTRY_INTENT);
         json_object_set_new(members, "seals", list_of(text, counts[i]));
-        if (counts[i] <= 64)
+        if (counts[i] <= 128)
             accept(ENTRY_INTENT, members);
         else
             refuse(ENTRY_INTENT, members, "member 'seals' has the wrong type or value");

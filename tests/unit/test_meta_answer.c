@@ -163,11 +163,11 @@ static void refuses_wrong_facts(void **state)
         {"\"expires_at\":253402300800", "debug_token's expires_at is not a time"},
         {"\"data_access_expires_at\":\"-1\"", "debug_token's data_access_expires_at is not a time"},
         {"\"issued_at\":{}", "debug_token's issued_at is not a time"},
-        {"\"scopes\":\"ads_read\"", "debug_token's scopes are not a list of at most 64 words"},
-        {"\"scopes\":[1]", "debug_token's scopes are not a list of at most 64 words"},
-        {"\"scopes\":[\"\"]", "debug_token's scopes are not a list of at most 64 words"},
-        {"\"scopes\":[\"a b\"]", "debug_token's scopes are not a list of at most 64 words"},
-        {"\"scopes\":[\"\\u001b[31m\"]", "debug_token's scopes are not a list of at most 64 words"},
+        {"\"scopes\":\"ads_read\"", "debug_token's scopes are not a list of at most 128 words"},
+        {"\"scopes\":[1]", "debug_token's scopes are not a list of at most 128 words"},
+        {"\"scopes\":[\"\"]", "debug_token's scopes are not a list of at most 128 words"},
+        {"\"scopes\":[\"a b\"]", "debug_token's scopes are not a list of at most 128 words"},
+        {"\"scopes\":[\"\\u001b[31m\"]", "debug_token's scopes are not a list of at most 128 words"},
         {"\"error\":\"none\"", "debug_token's data has an error that is not an object"},
     };
 

@@ -335,7 +335,7 @@ static void test_record_columns(void **state)
         {"entry = -1", "record.entry is out of range"},
         {"entry = 'x'", "record.entry is not an integer"},
         {"subject = x'41'", "record.subject is not a text"},
-        {"scopes = printf('%016385d', 1)", "record.scopes is longer than 16384 bytes"},
+        {"scopes = printf('%020481d', 1)", "record.scopes is longer than 20480 bytes"},
         {"expires = 'never'", "record.expires is not an integer"},
         {"expires = -1", "record.expires is out of range"},
         {"data_expires = 'x'", "record.data_expires is not an integer"},

@@ -35,10 +35,11 @@ typedef void serve_function(SSL *tls, int descriptor);
 struct server {
     const struct identity *identity;
     serve_function *serve;
-    int max_version;     /* 0: any */
-    bool without_tls;    /* `serve` gets the bare connection */
-    const char *address; /* NULL: 127.0.0.1 */
-    int port;            /* chosen by the kernel */
+    int max_version;      /* 0: any */
+    bool without_tls;     /* `serve` gets the bare connection */
+    bool without_tickets; /* none goes with the handshake */
+    const char *address;  /* NULL: 127.0.0.1 */
+    int port;             /* chosen by the kernel */
     pid_t pid;
 };
 
@@ -144,6 +145,8 @@ static SSL_CTX *server_context(const struct server *server)
         SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
         SSL_CTX_set_max_proto_version(context, server->max_version);
     }
+    if (server->without_tickets)
+        SSL_CTX_set_num_tickets(context, 0);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
     must(SSL_CTX_use_certificate(context, server->identity->certificate) == 1 &&
              SSL_CTX_use_PrivateKey(context, server->identity->key) == 1,

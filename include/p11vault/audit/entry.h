@@ -16,7 +16,8 @@
 
 #include "p11vault/base/error.h"
 
-#define ENTRY_ELEMENTS_MAX 64         /* of a list in an entry */
+#define ENTRY_ELEMENTS_MAX 64         /* of a list of objects in an entry */
+#define ENTRY_TEXTS_MAX 128           /* of a list of texts, such as a grant's scopes */
 #define ENTRY_MAX ((size_t)32 * 1024) /* below the 65,535 bytes of a tile entry */
 
 enum entry_type {

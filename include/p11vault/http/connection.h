@@ -36,6 +36,19 @@ DEFINE_CLEANUP(struct connection, connection_free);
 const char *connection_address(const struct connection *connection);
 const char *connection_tls(const struct connection *connection);
 
+/* What a look finds: nothing, application data, or close_notify, an end of the stream without it, a reset. */
+enum connection_found { CONNECTION_QUIET, CONNECTION_BYTES, CONNECTION_ENDED };
+
+/*
+ * Looks, without waiting, for what nobody has asked for: to be done before each request and behind each whole answer.
+ * Readable is not yet data: what is TLS's own, such as a session ticket (RFC 8446, section 4.6.1), is read and dropped,
+ * and the connection is quiet.  Whatever else is found ends the connection: one byte of it is lost, each further look
+ * finds the same, and nothing is to be sent or received any more.
+ *
+ * It cannot see what comes later, nor a TLS record of which only a part has come.
+ */
+enum connection_found connection_look(struct connection *connection);
+
 /* Sends all bytes before the deadline.  CODE_RETRY when the connection is gone or too slow. */
 int connection_send(struct connection *connection, const uint8_t *bytes, size_t size,
                     struct deadline deadline, struct error *error);

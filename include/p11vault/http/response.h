@@ -4,7 +4,7 @@
  * Accepted: HTTP/1.1 or 1.0 status line, header fields by the grammar, a body by Content-Length, by chunked coding, or
  * by the end of the connection.  1xx answers are skipped (at most 8).  Refused with CODE_STOP: both lengths at once,
  * two different Content-Length, other transfer codings, any content coding, obs-fold, bare CR or NUL, a header block
- * over 16 KiB, more than 100 fields, a body over the limit, bytes behind the end of the body.
+ * over 16 KiB, more than 100 fields, a body over the limit.
  */
 #ifndef P11VAULT_HTTP_RESPONSE_H
 #define P11VAULT_HTTP_RESPONSE_H
@@ -47,6 +47,9 @@ int http_response_read(struct http_response *response, struct error *error);
 int http_response_end(struct http_response *response, struct error *error);
 
 bool http_response_complete(const struct http_response *response);
+
+/* Bytes stood behind its end in what was read last: it may be another's answer.  They are dropped. */
+bool http_response_is_followed(const struct http_response *response);
 
 /* The status once the head has been read, before that 0; and the fields of the head: name, NUL, value, NUL, and so on. */
 int http_response_head_status(const struct http_response *response);

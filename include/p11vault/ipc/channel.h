@@ -1,6 +1,7 @@
 /*
  * channel.h: one end of a conversation.  Every message sent or received is checked against the table of messages.h and
- * moves the state on; every wait has a deadline.  Packets are built and received in locked memory.
+ * moves the state on; every wait has a deadline.  Packets are built and received in locked memory, those of the one-way
+ * channel, which carries keys, in hidden memory where there is such (secret.h).
  */
 #ifndef P11VAULT_IPC_CHANNEL_H
 #define P11VAULT_IPC_CHANNEL_H
@@ -24,7 +25,7 @@ enum state channel_state(const struct channel *channel);
 int channel_descriptor(const struct channel *channel);
 
 /*
- * Sends a message: channel_send(channel, MESSAGE_HAND, &error, NUMBER(n)).  CODE_FAULT when the fields do not fit the
+ * Sends a message: channel_send(channel, MESSAGE_HAND, &error, NUMBER(n), NUMBER(m)).  CODE_FAULT when the fields do not fit the
  * rule or the message is not allowed now; CODE_CARD or CODE_RETRY ("the card room has ended") when the peer is gone.
  */
 int channel_send_fields(struct channel *channel, enum message_type type, const struct field *fields,

@@ -26,10 +26,12 @@
  *   checkpoint extends entry… app unlock… sign ▶ checks, signs, unwraps, finalises the module
  *        ◀─────────────────────────── signed
  *   record… slot… step ────────────────────────────────────────────▶
- *        ◀────────────────────────────────────────────────────────── want n
- *   hand n ─────────────────────────▶ key n ─────────────────────────▶ opens, sends, wipes, waits, reads, seals
- *        ◀─────────────────────────── handed n
- *        ◀────────────────────────────────────────────────────────── issued, outcome      (then the next step)
+ *        ◀────────────────────────────────────────────────────────── want n m
+ *   hand n m ───────────────────────▶ key n m ───────────────────────▶ opens, sends, wipes, waits, reads
+ *        ◀─────────────────────────── handed n m
+ *        ◀────────────────────────────────────────────────────────── want slot          (when something was issued)
+ *   hand slot ──────────────────────▶ key slot ──────────────────────▶ seals, wipes
+ *        ◀────────────────────────────────────────────────────────── issued, outcome    (then the next step)
  *   end ────────────────────────────▶ wipes the app key
  *
  * An app key that is sealed anew is unwrapped before the signature, because the digest of what comes of it must stand in the log; so the
@@ -41,6 +43,8 @@
  *        ◀─────────────────────────── signed, sealed
  *
  * A call of the caller's own choice (STEP_CALL) has content before its outcome: what the server answered, scrubbed.
+ *
+ * All keys that are needed at once are asked for at once and come in one packet, so that none of them waits for another.
  *
  * Records and slots are told for one step and forgotten at its outcome.  A step that lists grants offers each of them;
  * the front names a slot for it (take) or lets it go (pass).  A login comes before connecting: the room makes the dialog's
@@ -55,9 +59,9 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 #define MESSAGE_FIELDS_MAX 13
-#define MESSAGE_VERSION 5
+#define MESSAGE_VERSION 6
 
-#define MESSAGE_NO_RECORD UINT64_MAX /* in `step`: it needs none */
+#define MESSAGE_NO_RECORD UINT64_MAX /* in `step`, and as the second key: there is none */
 
 enum party { PARTY_FRONT, PARTY_CARD, PARTY_EXCHANGE };
 
@@ -79,7 +83,7 @@ enum message_type {
     MESSAGE_REKEY,      /* make a new key for that app, for the recipients named: what is sealed in this use is sealed to it */
     MESSAGE_UNLOCK,     /* n, name, version, JWE: a record this use is to open */
     MESSAGE_SIGN,       /* everything is said: check, sign, unwrap */
-    MESSAGE_HAND,       /* n: send key n to the exchange room */
+    MESSAGE_HAND,       /* n, n of a second or none: send these keys to the exchange room */
     MESSAGE_AGAIN,      /* with a descriptor: the channel to a new exchange room */
     MESSAGE_TRY,        /* go on: the PIN may be tried */
     MESSAGE_CARD_END,
@@ -94,13 +98,13 @@ enum message_type {
     MESSAGE_REWRAPPED,  /* SHA-256 of the app key record (hex), public JWK, kid, kids of its cards (JSON array) */
     MESSAGE_SIGNED,     /* note, tree size; the head on the card: card, weak or none, its size, why it could not be written */
     MESSAGE_SEALED,     /* the app key record, once its digest is signed for */
-    MESSAGE_HANDED,     /* n */
+    MESSAGE_HANDED,     /* n, n of the second */
     MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be tried */
     MESSAGE_TRIED,      /* what the card said of it: enum pin_verdict */
     MESSAGE_CARD_FAIL,  /* code, text, hint */
     /* card → exchange */
     MESSAGE_APPKEY,     /* public JWK of the app key */
-    MESSAGE_KEY,        /* n, epk (65 bytes), content key (32 bytes) */
+    MESSAGE_KEY,        /* n, epk (65 bytes), content key (32 bytes); the same of the second, empty where there is none */
     /* front → exchange */
     MESSAGE_READ,       /* file ("": terminal or standard input), prompt, what it is, seconds */
     MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
@@ -120,13 +124,13 @@ enum message_type {
     MESSAGE_DIALOG,     /* the address that a browser is to open */
     MESSAGE_CAME,       /* (nothing) */
     MESSAGE_CONNECTED,  /* address, TLS version and cipher */
-    MESSAGE_WANT,       /* n */
+    MESSAGE_WANT,       /* n, n of a second or none: the keys that are needed now */
     MESSAGE_OFFER,      /* a grant of a list: id, label, tasks (JSON) */
     MESSAGE_ISSUED,     /* n, JWE, facts */
     MESSAGE_RESEALED,   /* us in clear */
     MESSAGE_CHECKED,    /* what the signed request says (JSON), us in clear */
     MESSAGE_CONTENT,    /* whether the call succeeded, scrubbed bytes of its answer */
-    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives */
+    MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives, the request was sent */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */
     MESSAGE_TYPES
 };

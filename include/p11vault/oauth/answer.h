@@ -14,7 +14,7 @@
 
 /* What a provider says of a grant.  Texts "" and numbers FACT_UNKNOWN when it did not say. */
 #define FACT_UNKNOWN (-1)
-#define FACT_SCOPES_MAX 64
+#define FACT_SCOPES_MAX 128 /* ENTRY_TEXTS_MAX: all of them stand in the log */
 #define FACT_TEXT_MAX 128
 #define FACT_GRANULAR_MAX 4096
 
