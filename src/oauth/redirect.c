@@ -1,9 +1,8 @@
 /*
  * redirect.c: what comes back from the login dialog.
  *
- * Anybody can send a browser to a redirect address, so nothing is believed before the state has been compared.  The
- * one exception is an error without a state, as Meta documents it for a person who cancels: it can end a login, which
- * whoever reaches the address can do anyway.
+ * Anybody can send a browser to a redirect address, so nothing is believed before the state has been compared: no code,
+ * and no error either, which would end the login for a reason that anybody can make up.
  */
 #include <stdio.h>
 #include <string.h>
@@ -204,23 +203,18 @@ static int read_code(struct span span, struct oauth_redirect *redirect, struct e
     return 0;
 }
 
-/* *ret_ours: the state says that it is about this login, or it is an error that says nothing of a state. */
+/* *ret_ours: the state says that it is about this login. */
 static int check_state(const struct span fields[FIELD_COUNT], const char *state, bool *ret_ours,
                        struct oauth_verdict *verdict, struct error *error)
 {
-    bool failed = fields[FIELD_ERROR].text != NULL || fields[FIELD_ERROR_CODE].text != NULL;
-    bool same;
     *ret_ours = false;
     if (fields[FIELD_STATE].text == NULL) {
-        *ret_ours = failed;
-        if (!failed)
-            (void)stray(verdict, "what came back has no state: it does not belong to this login");
+        (void)stray(verdict, "what came back has no state: it does not belong to this login");
         return 0;
     }
-    if (state_is(fields[FIELD_STATE], state, &same, error) < 0)
+    if (state_is(fields[FIELD_STATE], state, ret_ours, error) < 0)
         return -1;
-    *ret_ours = same;
-    if (!same)
+    if (!*ret_ours)
         (void)stray(verdict, "what came back has another state: it does not belong to this login");
     return 0;
 }

@@ -172,7 +172,9 @@ def test_the_redirect_comes_twice(flow):
 def test_visits_that_are_no_answer(flow):
     """Another state, none, another path: shown to be strange, and the login goes on."""
     strays = [f"{flow.redirect}?code=AQmine&state=wrong", f"{flow.redirect}?code=AQmine",
-              f"{flow.redirect}favicon.ico?x", f"{flow.redirect}?"]
+              f"{flow.redirect}favicon.ico?x", f"{flow.redirect}?",
+              f"{flow.redirect}?error=access_denied&error_reason=user_denied",
+              f"{flow.redirect}?error_code=2&error_message=x"]
     assert flow.login(BOB, strays=strays).code == 0
     statuses = [status for status, _ in flow.seen["answers"]]
     assert statuses[-1] == 200 and all(status >= 400 for status in statuses[:-1])

@@ -226,6 +226,10 @@ static void leaves_what_is_not_its_own(void **state)
         {"code=x&state=" STATE "x", "another state"},
         {"code=x&state=%", "another state"},
         {"error=access_denied&state=wrong", "another state"},
+        {"error=access_denied", "no state"},
+        {"error_code=2&error_message=x", "no state"},
+        {"error_reason=user_denied&error=access_denied&error_description=Permissions+error.",
+         "no state"},
         {"state=" STATE, "neither a code nor an error"},
         {"code=&state=" STATE, "is none"},
         {"code&state=" STATE, "is none"},
@@ -265,24 +269,25 @@ static void judges_the_errors(void **state)
         enum code code;
         int64_t provider_code;
     } cases[] = {
-        {"error_reason=user_denied&error=access_denied&error_description=Permissions+error.",
+        {"error_reason=user_denied&error=access_denied&error_description=Permissions+error.&"
+         "state=" STATE,
          CODE_LOGIN, 0},
         {"error=access_denied&error_code=200&error_description=Permissions+error&error_reason=user_"
          "denied&state=" STATE "#_=_",
          CODE_LOGIN, 200},
         {"error_code=1349048&error_message=Can%27t+load+URL&state=" STATE, CODE_CONFIG, 1349048},
-        {"error_code=100&error_message=Invalid+Scopes", CODE_CONFIG, 100},
-        {"error_code=191", CODE_CONFIG, 191},
-        {"error_code=2&error_message=x", CODE_RETRY, 2},
-        {"error_code=4", CODE_WAIT, 4},
-        {"error_code=200", CODE_PERMISSION, 200},
-        {"error_code=x", CODE_CONFIG, 0},
-        {"error_code=99999999999", CODE_CONFIG, 0},
-        {"error=server_error", CODE_RETRY, 0},
+        {"error_code=100&error_message=Invalid+Scopes&state=" STATE, CODE_CONFIG, 100},
+        {"error_code=191&state=" STATE, CODE_CONFIG, 191},
+        {"error_code=2&error_message=x&state=" STATE, CODE_RETRY, 2},
+        {"error_code=4&state=" STATE, CODE_WAIT, 4},
+        {"error_code=200&state=" STATE, CODE_PERMISSION, 200},
+        {"error_code=x&state=" STATE, CODE_CONFIG, 0},
+        {"error_code=99999999999&state=" STATE, CODE_CONFIG, 0},
+        {"error=server_error&state=" STATE, CODE_RETRY, 0},
         {"error=temporarily_unavailable&state=" STATE, CODE_RETRY, 0},
-        {"error=invalid_scope", CODE_CONFIG, 0},
-        {"error=unauthorized_client", CODE_CONFIG, 0},
-        {"error=%1b%5b31m", CODE_CONFIG, 0},
+        {"error=invalid_scope&state=" STATE, CODE_CONFIG, 0},
+        {"error=unauthorized_client&state=" STATE, CODE_CONFIG, 0},
+        {"error=%1b%5b31m&state=" STATE, CODE_CONFIG, 0},
     };
 
     (void)state;

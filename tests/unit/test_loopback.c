@@ -222,10 +222,20 @@ static void declined(void **state)
                "<h1>The login was declined</h1>");
 }
 
-static void declined_without_a_state(void **state)
+/* Any page and any user of this machine can send one: it ends nothing. */
+static void errors_of_strangers(void **state)
 {
     (void)state;
-    refused_as("error=access_denied", CODE_LOGIN, "<h1>The login was declined</h1>");
+    size_t none = asked("/in?error=access_denied&error_reason=user_denied");
+    size_t other = asked("/in?error=access_denied&state=CANARY-another-state-of-a-login");
+    size_t number = asked("/in?error_code=2&error_message=CANARY");
+    size_t right = asked(ANSWER);
+    the_code_came();
+    assert_int_equal(status_of(none), 400);
+    shows("<h1>This is not the answer</h1>");
+    assert_int_equal(status_of(other), 400);
+    assert_int_equal(status_of(number), 400);
+    assert_int_equal(status_of(right), 200);
 }
 
 static void refused_by_the_provider(void **state)
@@ -411,7 +421,7 @@ int main(void)
                                        TEST(what_is_not_the_answer_comes_first),
                                        TEST(what_is_no_visit),
                                        TEST(declined),
-                                       TEST(declined_without_a_state),
+                                       TEST(errors_of_strangers),
                                        TEST(refused_by_the_provider),
                                        TEST(out_of_order),
                                        TEST(silent_connections),

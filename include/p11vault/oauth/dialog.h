@@ -55,8 +55,8 @@ void oauth_redirect_clear(struct oauth_redirect *redirect);
 
 /*
  * Reads the query of a redirect, with or without "?" before it, or the whole address as a person pastes it.  `state`
- * is compared in constant time.  An error without a state is believed (Meta's documented cancel has none), a code is
- * not.  Fails for want of memory only.
+ * is compared in constant time; without it nothing is believed, an error as little as a code (RFC 6749, section 4.1.2.1:
+ * both bring it back).  Fails for want of memory only.
  */
 int oauth_redirect_read(const struct secret *query, const char *state,
                         struct oauth_redirect *ret_redirect, struct error *error);
