@@ -115,8 +115,8 @@ static const struct {
      "POST",
      "/v26.0/oauth/access_token",
      NULL,
-     "client_id=" CLIENT "&client_secret=" APP_SECRET "&redirect_uri=" REDIRECT_ENCODED
-     "&code=" CODE_ENCODED},
+     "grant_type=authorization_code&client_id=" CLIENT "&client_secret=" APP_SECRET
+     "&redirect_uri=" REDIRECT_ENCODED "&code=" CODE_ENCODED},
     {"meta",
      STEP_CODE,
      {0},
@@ -125,8 +125,8 @@ static const struct {
      "POST",
      "/v26.0/oauth/access_token",
      NULL,
-     "client_id=" CLIENT "&client_secret=" APP_SECRET "&code=" CODE_ENCODED
-     "&code_verifier=" VERIFIER},
+     "grant_type=authorization_code&client_id=" CLIENT "&client_secret=" APP_SECRET
+     "&code=" CODE_ENCODED "&code_verifier=" VERIFIER},
     {"meta",
      STEP_APP_TOKEN,
      {0},
@@ -447,7 +447,8 @@ static void exchanges_a_code_without_a_secret(void **state)
     (void)state;
     assert_int_equal(
         oauth_call_make(provider_find("meta"), STEP_CODE, &parameters, &values, &call, &error), 0);
-    assert_holds(call.form, "client_id=" CLIENT "&code=" CODE_ENCODED "&code_verifier=" VERIFIER);
+    assert_holds(call.form, "grant_type=authorization_code&client_id=" CLIENT "&code=" CODE_ENCODED
+                            "&code_verifier=" VERIFIER);
     values.verifier = NULL;
     oauth_call_clear(&call);
     assert_int_equal(
