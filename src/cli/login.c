@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/base/buffer.h"
+#include "p11vault/base/secret.h"
 
 #define PERSON_SECONDS 600
 #define PORT_MAX 65535
@@ -22,12 +24,28 @@ struct login {
 
 /* ---- what the person does ---- */
 
+/* Past stdio, whose own buffers would keep it: with its state anybody can answer in the provider's place. */
+static int show(const char *address, struct error *error)
+{
+    auto_of(secret_free) struct secret *lines = NULL;
+    if (secret_new(strlen(address) + 8, &lines, error) < 0 ||
+        secret_append_text(lines, "\n  ", error) < 0 ||
+        secret_append_text(lines, address, error) < 0 ||
+        secret_append_text(lines, "\n\n", error) < 0)
+        return -1;
+    return descriptor_write(STDERR_FILENO, secret_data(lines), secret_size(lines)) < 0
+               ? error_errno(error, CODE_FAULT, "show the address")
+               : 0;
+}
+
 static int open_dialog(void *context, const char *address, struct error *error)
 {
     struct login *login = context;
     struct cli *cli = login->cli;
     if (cli->arguments.paste) {
-        say("open this address in a browser and log in:\n\n  %s\n", address);
+        say("open this address in a browser and log in:");
+        if (show(address, error) < 0)
+            return -1;
         say("then paste the address that the browser was sent to");
         return 0;
     }

@@ -32,7 +32,8 @@ DEFINE_CLEANUP(struct loopback, loopback_free);
  * and the wait goes on; a connection that brings no request within ten seconds is closed.  The browser has its page, and
  * nothing listens any more, when this returns.  CODE_RETRY when the deadline passes.
  */
-int loopback_wait(struct loopback *loopback, const char *state, struct deadline deadline,
-                  struct oauth_redirect *ret_redirect, struct error *error);
+int loopback_wait(struct loopback *loopback, const struct oauth_awaited *awaited,
+                  struct deadline deadline, struct oauth_redirect *ret_redirect,
+                  struct error *error);
 
 #endif

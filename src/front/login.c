@@ -8,6 +8,7 @@
 
 #include "job.h"
 #include "p11vault/base/base64.h"
+#include "p11vault/base/scrub.h"
 #include "p11vault/oauth/parameters.h"
 
 /* What the code gives, and what that is made into. */
@@ -106,6 +107,8 @@ static int await_code(struct login *login, struct error *error)
         session_expect(login->room, MESSAGE_DIALOG, deadline, &message, error) < 0 ||
         login->what->open(login->what->context, message_text(&message, 0), error) < 0)
         return -1;
+    channel_forget(room_channel(login->room));
+    scrub_stack_and_registers();
     return session_expect(login->room, MESSAGE_CAME, deadline, &message, error);
 }
 

@@ -18,6 +18,7 @@ static const struct oauth_family families[] = {
                 .dialog_origin = "https://www.facebook.com",
                 .default_version = "v26.0",
                 .person_kind = "user",
+                .pkce_scope = "openid",
                 .has_debugger = true,
                 .client_id_valid = oauth_client_id_valid,
             },

@@ -1,13 +1,14 @@
 """Logins, lists, what is issued, renewed and revoked: the same zeros as in an exchange, at every wait.
 
-What may stand outside the card room's app key is said in each test: a code that waits for the card's PIN, and the code of
-a device while a person confirms, each in one locked page of the exchange room.
+What may stand outside the card room's app key is said in each test: a login's state while its answer is awaited, a code that
+waits for the card's PIN, and the code of a device while a person confirms, each in one locked page of the exchange room.
 """
 
 import html
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,6 +16,7 @@ from browsing import open_dialog
 from cards import GRANT
 from logging_in import free_port
 from killing import points
+from scene import AFTER
 from stage import APP_KEY, CARD, EXCHANGE, awaited, steps_of, waits
 
 BOB = "ads/user/bob"
@@ -45,9 +47,14 @@ def dialog(stage, url):
     return open_dialog(SimpleNamespace(ca=stage.graph.ca, port=stage.graph.port), url)
 
 
-def code_stands(moment):
-    """In its one page, until it is sent."""
-    return {(EXCHANGE, moment): [("code:0", "raw", True)]}
+def stands(needle, moment):
+    """In one locked page of the exchange room."""
+    return {(EXCHANGE, moment): [(needle, "raw", True)]}
+
+
+def learn_state(stage, url):
+    """Whoever has it can answer in the provider's place; only the browser's page and the screen show it."""
+    stage.needles.add("state", parse_qs(urlsplit(url).query)["state"][0])
 
 
 def test_login_pasted(stage):
@@ -57,15 +64,19 @@ def test_login_pasted(stage):
     stage.hold()
 
     def address(scene):
-        redirect = dialog(stage, scene.said(rb"\n  (https://\S+)\n")[1].decode())
+        redirect = dialog(stage, shown(scene))
         stage.learn()
         return redirect.location
 
+    def shown(scene):
+        return scene.said(rb"\n  (https://\S+)\n")[1].decode()
+
     scene = stage.start("login", BOB, "--paste", talk=[
         ("sent to: $", address, ADDRESS), ask_pin(stage), (r"\[y/N\] $|\[Y/n\] $", "y", QUESTION)])
+    learn_state(stage, shown(scene))
     scene.talk_through(left=1)
     stage.at_each_answer(scene)
-    allowed = {**code_stands(PIN), (CARD, QUESTION): APP_KEY}
+    allowed = {**stands("state", ADDRESS), **stands("code:0", PIN), (CARD, QUESTION): APP_KEY}
     stage.judge(scene, 0, [*waits(ADDRESS, rooms=(EXCHANGE,)), *waits(PIN, *awaited(3), QUESTION)],
                 allowed)
 
@@ -81,14 +92,15 @@ def test_login_by_loopback(stage):
                         env={"BROWSER": "/bin/true"})
     page = Path(scene.said(rb"if none opened, open (\S+)\n")[1].decode())
     url = html.unescape(re.search('href="([^"]+)"', page.read_text())[1])
+    learn_state(stage, url)
     scene.look(ADDRESS)
     redirect = dialog(stage, url)
     stage.learn()
     assert redirect.follow()[0] == 200
     scene.talk_through()
     stage.at_each_answer(scene)
-    stage.judge(scene, 0, [*waits(ADDRESS, rooms=(EXCHANGE,)), *waits(PIN, *awaited(3))],
-                code_stands(PIN))
+    allowed = {**stands("state", ADDRESS), **stands("state", AFTER), **stands("code:0", PIN)}
+    stage.judge(scene, 0, [*waits(ADDRESS, rooms=(EXCHANGE,)), *waits(PIN, *awaited(3))], allowed)
 
 
 def test_login_by_device(stage):

@@ -47,7 +47,7 @@ def test_the_dialog(login):
     """What the person's browser is sent to; the state is the room's own."""
     assert login.address.startswith("https://www.facebook.com/v26.0/dialog/oauth?")
     asked = login.asked
-    assert len(asked.pop("state")) == 43
+    assert len(asked.pop("state")) == 64
     assert asked == {"client_id": "1234567890", "redirect_uri": f"http://localhost:{login.port}/",
                      "response_type": "code", "scope": "ads_read"}
     login.redirect()

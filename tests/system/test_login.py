@@ -65,7 +65,7 @@ def test_the_page_for_the_browser(flow):
     assert status == 200 and "<html" in page and "http-equiv" not in page
     query = parse_qs(urlsplit(seen["url"]).query)
     assert query["redirect_uri"] == [flow.redirect] and query["response_type"] == ["code"]
-    assert len(query["state"][0]) == 43
+    assert len(query["state"][0]) == 64
 
 
 def test_each_login_has_its_own_state(flow):

@@ -24,6 +24,7 @@
 #define CLIENTS_MAX 16
 
 static struct loopback *loopback;
+static struct secret *awaited_state;
 static unsigned port;
 static int clients[CLIENTS_MAX];
 static size_t client_count;
@@ -65,12 +66,20 @@ static int begin(void **state)
             assert_null(loopback);
     }
     assert_non_null(loopback);
-    return 0;
+    assert_int_equal(secret_new(sizeof(STATE), &awaited_state, &error), 0);
+    return secret_append_text(awaited_state, STATE, &error);
+}
+
+static int awaits(int ms, struct oauth_redirect *ret_redirect, struct error *error)
+{
+    const struct oauth_awaited awaited = {awaited_state, "https://provider.example"};
+    return loopback_wait(loopback, &awaited, deadline_in(ms), ret_redirect, error);
 }
 
 static int end(void **state)
 {
     (void)state;
+    secret_free(TAKE(awaited_state));
     while (client_count > 0)
         close(clients[--client_count]);
     loopback_free(TAKE(loopback));
@@ -132,7 +141,7 @@ static struct oauth_redirect came(void)
 {
     struct oauth_redirect redirect = {0};
     struct error error = {0};
-    if (loopback_wait(loopback, STATE, deadline_in(LONG_ENOUGH), &redirect, &error) < 0)
+    if (awaits(LONG_ENOUGH, &redirect, &error) < 0)
         fail_msg("%s", error.text);
     return redirect;
 }
@@ -274,7 +283,7 @@ static void an_answer_in_pieces(void **state)
     (void)state;
     size_t client = connected();
     say(client, "GET /in?code=" CODE "&st");
-    assert_int_equal(loopback_wait(loopback, STATE, deadline_in(20), &redirect, &error), -1);
+    assert_int_equal(awaits(20, &redirect, &error), -1);
     assert_int_equal(error.code, CODE_RETRY);
     snprintf(head, sizeof(head), "ate=" STATE " HTTP/1.1\r\nHost: [::1]:%u\r\n\r\n", port);
     say(client, head);
@@ -345,7 +354,7 @@ static void nobody_comes(void **state)
     char text[64];
     (void)state;
     (void)connected();
-    assert_int_equal(loopback_wait(loopback, STATE, deadline_in(20), &redirect, &error), -1);
+    assert_int_equal(awaits(20, &redirect, &error), -1);
     assert_int_equal(error.code, CODE_RETRY);
     snprintf(text, sizeof(text), "no answer came to http://localhost:%u/in in time", port);
     assert_string_equal(error.text, text);

@@ -147,7 +147,10 @@ struct front_login {
     unsigned seconds; /* how long a person may take */
     const char *client_token; /* the device flow, with this client token; NULL: in a browser */
     void *context;
-    /* Opens the dialog's address, which holds no secret. */
+    /*
+     * Opens the dialog's address, which stands in locked memory and is wiped afterwards: whoever knows the state in it can
+     * answer in the provider's place.
+     */
     int (*open)(void *context, const char *url, struct error *error);
     /* Tells what to type where, and for how many seconds that holds. */
     void (*device)(void *context, const char *user_code, const char *address, int64_t seconds);
