@@ -160,10 +160,18 @@ static int find_earlier(struct login *login, struct error *error)
 
 static int check_device(const struct arguments *arguments, struct error *error)
 {
-    if (arguments->device == (arguments->client_token != NULL))
-        return 0;
-    error_set(error, CODE_USAGE, "--device and --client-token belong together");
-    return error_hint(error, "the client token stands in the app's dashboard, under Advanced");
+    if (arguments->client_token_file && !arguments->device)
+        return error_set(error, CODE_USAGE, "--client-token-file is for --device only");
+    if (arguments->device && arguments->config_id)
+        return error_set(error, CODE_USAGE, "a device login has no configurations: --config-id");
+    return 0;
+}
+
+/* "-" is standard input, which is read in any case when no file is named. */
+static const char *client_token_file(const struct arguments *arguments)
+{
+    const char *file = arguments->client_token_file;
+    return file && strcmp(file, "-") == 0 ? NULL : file;
 }
 
 static int log_in(struct login *login, struct error *error)
@@ -188,7 +196,8 @@ static int log_in(struct login *login, struct error *error)
                                                                          : redirect,
                                      .port = arguments->paste ? 0 : port,
                                      .seconds = PERSON_SECONDS,
-                                     .client_token = arguments->client_token,
+                                     .by_device = arguments->device,
+                                     .client_token_file = client_token_file(arguments),
                                      .context = login,
                                      .open = open_dialog,
                                      .device = tell_device,

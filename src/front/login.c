@@ -94,22 +94,49 @@ static int tell_dialog(struct login *login, struct error *error)
 }
 
 /* The room's channel for keys goes with it from the start: they flow long after. */
-static int await_code(struct login *login, struct error *error)
+static int start_room(struct login *login, bool inherit_input, struct error *error)
 {
     struct session *session = &login->job.session;
-    struct message message;
-    if (make_nonce(login, error) < 0 || session_make_way(session, error) < 0)
+    if (session_make_way(session, error) < 0)
         return -1;
-    const struct room_start how = {
-        .who = PARTY_EXCHANGE, .keys = session->keys_out, .inherit_input = true, .env = NULL};
-    struct deadline deadline = deadline_in((int64_t)login->what->seconds * 1000 + ROOM_GRACE_MS);
-    if (room_start(&how, &login->room, error) < 0 || tell_dialog(login, error) < 0 ||
+    const struct room_start how = {.who = PARTY_EXCHANGE,
+                                   .keys = session->keys_out,
+                                   .inherit_input = inherit_input,
+                                   .env = NULL};
+    return room_start(&how, &login->room, error);
+}
+
+static struct deadline person_deadline(const struct login *login)
+{
+    return deadline_in((int64_t)login->what->seconds * 1000 + ROOM_GRACE_MS);
+}
+
+static int await_code(struct login *login, struct error *error)
+{
+    struct message message;
+    struct deadline deadline = person_deadline(login);
+    if (make_nonce(login, error) < 0 || start_room(login, true, error) < 0 ||
+        tell_dialog(login, error) < 0 ||
         session_expect(login->room, MESSAGE_DIALOG, deadline, &message, error) < 0 ||
         login->what->open(login->what->context, message_text(&message, 0), error) < 0)
         return -1;
     channel_forget(room_channel(login->room));
     scrub_stack_and_registers();
     return session_expect(login->room, MESSAGE_CAME, deadline, &message, error);
+}
+
+/* The room reads the client token, which stays there like a code. */
+static int await_client_token(struct login *login, struct error *error)
+{
+    struct message message;
+    const char *file = login->what->client_token_file;
+    if (start_room(login, !file, error) < 0)
+        return -1;
+    int sent = channel_send(room_channel(login->room), MESSAGE_CLIENT_TOKEN, error,
+                            TEXT(file ? file : ""), NUMBER(login->what->seconds));
+    if (session_tell(login->room, sent, error) < 0)
+        return -1;
+    return session_expect(login->room, MESSAGE_CAME, person_deadline(login), &message, error);
 }
 
 /* ---- the provider ---- */
@@ -203,10 +230,8 @@ static void wait_seconds(int64_t seconds)
 static int poll_device(struct login *login, int64_t interval, struct deadline deadline,
                        struct error *error)
 {
-    struct order order = {.step = STEP_DEVICE_POLL,
-                          .grant = NO_RECORD,
-                          .slot = work_slot(&login->work, SLOT_CODE),
-                          .parameters = {.client_token = login->what->client_token}};
+    struct order order = {
+        .step = STEP_DEVICE_POLL, .grant = NO_RECORD, .slot = work_slot(&login->work, SLOT_CODE)};
     struct oauth_verdict *verdict = &login->work.verdict;
     for (;;) {
         int64_t left = deadline_left(deadline) / 1000;
@@ -226,11 +251,10 @@ static int poll_device(struct login *login, int64_t interval, struct deadline de
 
 static int log_in_by_device(struct login *login, struct error *error)
 {
-    struct order order = {
-        .step = STEP_DEVICE_START,
-        .grant = NO_RECORD,
-        .slot = NO_RECORD,
-        .parameters = {.client_token = login->what->client_token, .scopes = login->what->scopes}};
+    struct order order = {.step = STEP_DEVICE_START,
+                          .grant = NO_RECORD,
+                          .slot = NO_RECORD,
+                          .parameters = {.scopes = login->what->scopes}};
     auto_json json_t *told = NULL;
     auto_answer struct oauth_answer answer = {0};
     size_t number;
@@ -264,7 +288,7 @@ static int begin(struct login *login, const struct name *name, struct error *err
     struct job *job = &login->job;
     if (session_prepare(login->front, false, NULL, error) < 0 ||
         job_begin(job, name->app, error) < 0 ||
-        check_way(job->provider, name, login->what->client_token != NULL, error) < 0)
+        check_way(job->provider, name, login->what->by_device, error) < 0)
         return -1;
     job->origin = vault_app_code_origin(&job->app);
     if (work_begin(&login->work, job, name, SLOTS, error) < 0)
@@ -276,7 +300,7 @@ static int begin(struct login *login, const struct name *name, struct error *err
 static int await_person(struct login *login, const struct name *name, struct error *error)
 {
     char hint[OAUTH_HINT_MAX];
-    if (await_code(login, error) == 0)
+    if ((login->what->by_device ? await_client_token : await_code)(login, error) == 0)
         return 0;
     oauth_hint_fill(error->hint, name->full, name->app, hint);
     return *hint ? error_hint(error, "%s", hint) : -1;
@@ -284,11 +308,10 @@ static int await_person(struct login *login, const struct name *name, struct err
 
 static int log_in(struct login *login, const struct name *name, struct error *error)
 {
-    bool by_device = login->what->client_token != NULL;
-    if (begin(login, name, error) < 0 || (!by_device && await_person(login, name, error) < 0) ||
+    if (begin(login, name, error) < 0 || await_person(login, name, error) < 0 ||
         job_open(&login->job, &login->work, 1, TAKE(login->room), error) < 0)
         return -1;
-    return by_device ? log_in_by_device(login, error) : exchange_code(login, error);
+    return login->what->by_device ? log_in_by_device(login, error) : exchange_code(login, error);
 }
 
 int front_login(struct front *front, const struct name *name, const struct front_login *what,

@@ -27,11 +27,11 @@ static const struct member of_parameters[] = {
     A_TEXT(oauth_parameters, redirect_uri), A_TEXT(oauth_parameters, scopes),
     A_TEXT(oauth_parameters, cursor),       A_TEXT(oauth_parameters, subject),
     A_TEXT(oauth_parameters, page),         A_TEXT(oauth_parameters, permission),
-    A_TEXT(oauth_parameters, machine_id),   A_TEXT(oauth_parameters, client_token),
-    A_TEXT(oauth_parameters, assets),       A_TEXT(oauth_parameters, kind),
-    A_TEXT(oauth_parameters, method),       A_TEXT(oauth_parameters, path),
-    A_TEXT(oauth_parameters, fields),       A_SWITCH(oauth_parameters, by_get),
-    A_SWITCH(oauth_parameters, sixty_days), A_SWITCH(oauth_parameters, fetch_only),
+    A_TEXT(oauth_parameters, machine_id),   A_TEXT(oauth_parameters, assets),
+    A_TEXT(oauth_parameters, kind),         A_TEXT(oauth_parameters, method),
+    A_TEXT(oauth_parameters, path),         A_TEXT(oauth_parameters, fields),
+    A_SWITCH(oauth_parameters, by_get),     A_SWITCH(oauth_parameters, sixty_days),
+    A_SWITCH(oauth_parameters, fetch_only),
 };
 
 static const struct member of_dialog[] = {

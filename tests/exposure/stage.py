@@ -189,7 +189,7 @@ def is_right(look, allowed):
     if wanted is ANY_LOCKED:
         return all(place[2] for place in look.places)
     if wanted is not None:
-        return look.places == wanted
+        return sorted(look.places) == wanted
     if look.program == CARD and look.moment.startswith(WAIT):
         return look.places == APP_KEY
     return look.places == []

@@ -69,7 +69,7 @@ def test_login_pasted(stage):
         return redirect.location
 
     def shown(scene):
-        return scene.said(rb"\n  (https://\S+)\n")[1].decode()
+        return scene.said(rb"\n  (https://\S+)\n\nthen paste")[1].decode()
 
     scene = stage.start("login", BOB, "--paste", talk=[
         ("sent to: $", address, ADDRESS), ask_pin(stage), (r"\[y/N\] $|\[Y/n\] $", "y", QUESTION)])
@@ -104,20 +104,23 @@ def test_login_by_loopback(stage):
 
 
 def test_login_by_device(stage):
-    """The device's code stands in one page as long as the person has not confirmed: it is asked about again."""
+    """Its code and the client token stand in a page each until the person has confirmed: each poll needs both."""
     token = stage.graph.set_app(stage.vault.app_id)["client_token"]
+    stage.needles.add("client-token", token)
+    file = stage.vault.write("given/client-token", token)
     stage.plan([("device_start", 1), ("device_poll", 1), ("exchange", 1), ("debug_token", 1)])
     stage.hold()
-    scene = stage.start("login", BOB, "--device", "--client-token", token, "--yes")
+    scene = stage.start("login", BOB, "--device", "--client-token-file", file, "--yes")
     stage.at_each_answer(scene, 1)
     scene.said(rb"and type (\S+)")
     stage.learn()
     scene.look(QUESTION)
     stage.graph.device_answer("grant")
     stage.at_each_answer(scene, first=1)
-    held = [("device-code:0", "raw", True)]
-    allowed = {(EXCHANGE, QUESTION): held, (CARD, QUESTION): APP_KEY,
-               (EXCHANGE, awaited(2)[1]): held}
+    first, second = awaited(2)
+    polled = [("client-token", "raw", True), ("device-code:0", "raw", True)]
+    allowed = {**stands("client-token", first), (EXCHANGE, QUESTION): polled,
+               (CARD, QUESTION): APP_KEY, (EXCHANGE, second): polled}
     stage.judge(scene, 0, waits(QUESTION, *awaited(4)), allowed)
 
 

@@ -236,8 +236,8 @@ def test_a_busy_port(flow):
     (("--redirect", "https://app.example/"), "does not lead to this machine"),
     (("--scope", "a b"), "scopes are words with one comma"),
     (("--config-id", "1", "--scope", "a"), "name one of the two"),
-    (("--device",), "--device and --client-token belong together"),
-    (("--client-token", "x"), "--device and --client-token belong together"),
+    (("--device", "--config-id", "1"), "a device login has no configurations"),
+    (("--client-token-file", "x"), "is for --device only"),
 ], ids=range(8))
 def test_options_that_cannot_be(flow, options, words):
     """Before anybody is asked."""

@@ -26,7 +26,6 @@ static void test_whole(void **state)
                                                 .page = "1353269864728879",
                                                 .permission = "email",
                                                 .machine_id = "m",
-                                                .client_token = "c",
                                                 .assets = "1,2",
                                                 .kind = "user",
                                                 .sixty_days = true,
@@ -35,7 +34,7 @@ static void test_whole(void **state)
     struct oauth_parameters read;
     struct error error;
     assert_non_null(json);
-    assert_int_equal(json_object_size(json), 15);
+    assert_int_equal(json_object_size(json), 14);
     assert_null(json_object_get(json, "now"));
     assert_int_equal(oauth_parameters_from_json(json, &read, &error), 0);
     assert_string_equal(read.client_id, parameters.client_id);
@@ -47,7 +46,6 @@ static void test_whole(void **state)
     assert_string_equal(read.page, parameters.page);
     assert_string_equal(read.permission, parameters.permission);
     assert_string_equal(read.machine_id, parameters.machine_id);
-    assert_string_equal(read.client_token, parameters.client_token);
     assert_string_equal(read.assets, parameters.assets);
     assert_string_equal(read.kind, parameters.kind);
     assert_true(read.by_get && read.sixty_days && read.fetch_only);

@@ -145,7 +145,8 @@ struct front_login {
     const char *redirect_uri; /* as it is registered at the provider */
     unsigned port;    /* of the loopback address that takes the answer; 0: the person pastes it */
     unsigned seconds; /* how long a person may take */
-    const char *client_token; /* the device flow, with this client token; NULL: in a browser */
+    bool by_device;   /* the device flow, not a browser */
+    const char *client_token_file; /* for it; NULL: typed at the terminal, or standard input */
     void *context;
     /*
      * Opens the dialog's address, which stands in locked memory and is wiped afterwards: whoever knows the state in it can

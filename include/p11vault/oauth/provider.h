@@ -43,8 +43,9 @@ enum {
     NEEDS_CODE = 4, /* a code or device code that the room holds */
     ISSUES_GRANT = 8,
     ISSUES_PAGES = 16,
-    YIELDS_CODE = 32, /* a code or device code that stays in the room */
-    ONCE_ONLY = 64,   /* must never be sent a second time: what went in is used up */
+    YIELDS_CODE = 32,         /* a code or device code that stays in the room */
+    ONCE_ONLY = 64,           /* must never be sent a second time: what went in is used up */
+    NEEDS_CLIENT_TOKEN = 128, /* that the room has read */
 };
 
 /* A family's own rules. */
