@@ -18,6 +18,7 @@ static const struct oauth_family families[] = {
                 .dialog_origin = "https://www.facebook.com",
                 .default_version = "v26.0",
                 .person_kind = "user",
+                .business_kind = "system-user",
                 .pkce_scope = "openid",
                 .has_debugger = true,
                 .client_id_valid = oauth_client_id_valid,
@@ -165,7 +166,10 @@ const struct oauth_revival *oauth_revival(const struct provider *provider, const
           "APP/user/LABEL"}},
         {"session", {"make it anew", "issue", "NAME --from APP/user/LABEL"}},
         {"system-user",
-         {"make it anew", "issue", "NAME --from APP/user/LABEL --user-id ID --scope LIST"}},
+         {"make it anew", "issue",
+          "NAME --from APP/user/LABEL --user-id ID --scope LIST; one that came of a login: "
+          "p11vault "
+          "login NAME --config-id ID"}},
     };
     if (strcmp(kind, provider->person_kind) == 0)
         return &person;

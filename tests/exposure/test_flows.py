@@ -81,14 +81,20 @@ def test_login_pasted(stage):
                 allowed)
 
 
-def test_login_by_loopback(stage):
-    """The browser brings the code straight to the exchange room."""
+@pytest.mark.parametrize("options, steps", [
+    ((), LOGIN), (("--config-id", "7"), [("code", 1), ("debug_token", 1), ("debug_token", 2)])],
+    ids=["person", "system-user"])
+def test_login_by_loopback(stage, options, steps):
+    """The browser brings the code straight to the exchange room.
+
+    With the configuration the grant is a system user's: it is sealed anew under another name in between.
+    """
     port = free_port()
     stage.graph.set_app(stage.vault.app_id, redirect_uris=[f"http://localhost:{port}/"],
-                        mode="development")
-    stage.plan(LOGIN)
+                        mode="development", configs={"7": {"token": "system_user"}})
+    stage.plan(steps)
     stage.hold()
-    scene = stage.start("login", BOB, "--port", port, "--yes", talk=[ask_pin(stage)],
+    scene = stage.start("login", BOB, "--port", port, "--yes", *options, talk=[ask_pin(stage)],
                         env={"BROWSER": "/bin/true"})
     page = Path(scene.said(rb"if none opened, open (\S+)\n")[1].decode())
     url = html.unescape(re.search('href="([^"]+)"', page.read_text())[1])

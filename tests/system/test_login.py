@@ -81,8 +81,8 @@ def test_the_result_as_json(flow):
     """On standard output, one line."""
     result = flow.login(BOB, "--json")
     data = json.loads(result.out)
-    assert set(data) == {"name", "subject", "expires"}
-    assert (data["name"], data["subject"]) == (BOB, PERSON)
+    assert set(data) == {"name", "subject", "expires", "not_granted"}
+    assert (data["name"], data["subject"], data["not_granted"]) == (BOB, PERSON, [])
     assert data["expires"] == flow.columns(BOB)["expires"]
 
 
@@ -151,14 +151,27 @@ def test_proof_key_with_openid(flow):
     assert {"code_verifier", "client_secret"} <= set(code["form_names"])
 
 
-def test_a_declined_permission_is_shown_as_missing(flow):
+def test_a_declined_permission_is_named(flow):
     """The grant is kept with what was granted, and --rerequest asks once more."""
-    flow.person(decline=["ads_read"])
-    result = flow.login(BOB, "--scope", "ads_read")
-    assert result.code == 0 and "ads_read" not in result.err
+    scopes = "ads_read,email,ads_management"
+    flow.person(decline=["ads_read", "ads_management"])
+    result = flow.login(BOB, "--scope", scopes)
+    may = re.search(rf"^{BOB}: user {PERSON}, may (.*)$", result.err, re.MULTILINE)[1].split(", ")
+    assert result.code == 0 and set(may) & set(scopes.split(",")) == {"email"}, result
+    assert f"{BOB}: asked for and not granted: ads_read,ads_management\n" in result.err
+    assert f"p11vault login {BOB} --scope {scopes} --rerequest" in result.err
     flow.person()
-    assert "ads_read" not in flow.login(BOB, "--scope", "ads_read").err
-    assert "ads_read" in flow.login(BOB, "--scope", "ads_read", "--rerequest").err
+    result = flow.login(BOB, "--scope", scopes, "--json")
+    assert json.loads(result.out)["not_granted"] == ["ads_read", "ads_management"]
+    result = flow.login(BOB, "--scope", scopes, "--rerequest")
+    assert "not granted" not in result.err and "hint" not in result.err, result
+
+
+def test_what_is_not_known_of_permissions(flow):
+    """A configuration's are not asked for by us: nothing is said of them."""
+    flow.graph.set_app(flow.app_id, configs={"7": {"scopes": ["ads_read"]}})
+    flow.person(decline=["ads_read"])
+    assert "not_granted" not in json.loads(flow.login(BOB, "--config-id", "7", "--json").out)
 
 
 def test_the_redirect_comes_twice(flow):

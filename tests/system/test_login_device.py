@@ -67,7 +67,15 @@ def test_device(flow):
     facts = flow.facts
     assert facts.outcome["result"] == "done" and facts.versions[BOB] == (2, False)
     assert flow.columns(BOB)["scopes"] == ["public_profile", "pages_show_list"]
-    assert flow.works(BOB)
+    assert "not granted" not in result.err and flow.works(BOB)
+
+
+def test_a_declined_permission(flow):
+    """Named as after a login in a browser."""
+    program = start(flow, "--scope", "public_profile,ads_read", sooner=2)
+    flow.graph.device_answer(decline=["ads_read"])
+    result = finish(flow, program)
+    assert result.code == 0 and f"{BOB}: asked for and not granted: ads_read\n" in result.err
 
 
 # ---- the client token ----

@@ -57,7 +57,8 @@ struct provider {
     const char *dialog_origin;   /* where a person logs in; only ever opened by a browser */
     const char *default_version; /* of its API: "v26.0"; Threads has "v1.0" */
     const char *person_kind;     /* the kind of a person's grant: "user", "instagram", "threads" */
-    const char *pkce_scope;      /* with which its dialog takes PKCE; NULL: with none */
+    const char *business_kind; /* that a login configuration can give instead; NULL: it has none */
+    const char *pkce_scope;    /* with which its dialog takes PKCE; NULL: with none */
     bool has_debugger; /* inspection says app, expiry and validity; else only whose grant it is */
     bool (*client_id_valid)(const char *client_id);
 };
