@@ -28,7 +28,10 @@ struct login {
 
 /* ---- what the person does ---- */
 
-/* Past stdio, whose own buffers would keep it: with its state anybody can answer in the provider's place. */
+/*
+ * Past stdio, whose own buffers would keep it: with its state anybody can answer in the provider's
+ * place.
+ */
 static int show(const char *address, struct error *error)
 {
     auto_of(secret_free) struct secret *lines = NULL;

@@ -186,7 +186,10 @@ static int read_answer(const struct step *step, struct oauth_answer *ret_answer,
     return oauth_answer_read(step->provider, &reply, ret_answer, error);
 }
 
-/* A code stays here, for the step that uses it; that of a device, with its client token, until something was issued for it. */
+/*
+ * A code stays here, for the step that uses it; that of a device, with its client token, until
+ * something was issued for it.
+ */
 static void keep_code(struct exchangeroom *room, const struct step *step,
                       struct oauth_answer *answer)
 {

@@ -1,9 +1,11 @@
 /*
- * loopback.h: takes a login's one answer at a loopback address (RFC 8252 section 7.3) and shows the person a page.
+ * loopback.h: takes a login's one answer at a loopback address (RFC 8252 section 7.3) and shows the
+ * person a page.
  *
- * Who can reach it: every process of this machine, and every web page in its browsers.  Only a visit of the redirect
- * address by its own name and as a page counts (loopback_request.h), and of those only one with this login's state: they
- * can neither end a login nor bring another code into it.
+ * Who can reach it: every process of this machine, and every web page in its browsers.  Only a
+ * visit of the redirect address by its own name and as a page counts (loopback_request.h), and of
+ * those only one with this login's state: they can neither end a login nor bring another code into
+ * it.
  */
 #ifndef P11VAULT_SRC_EXCHANGEROOM_LOOPBACK_H
 #define P11VAULT_SRC_EXCHANGEROOM_LOOPBACK_H

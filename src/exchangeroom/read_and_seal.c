@@ -39,7 +39,10 @@ int exchangeroom_read(struct exchangeroom *room, const struct message *order, st
     return channel_send_empty(room->inside.front, MESSAGE_TYPED, error);
 }
 
-/* client-token: file, seconds.  It connects afterwards, so this is kept apart from what is read to be sealed. */
+/*
+ * client-token: file, seconds.  It connects afterwards, so this is kept apart from what is read to
+ * be sealed.
+ */
 int exchangeroom_client_token(struct exchangeroom *room, const struct message *order,
                               struct error *error)
 {

@@ -1,6 +1,7 @@
 /*
- * `app add`: the app's key is made by the card room; then an exchange room reads the app's secret, which it can seal at once,
- * so that it waits for nobody; and all of it is written together and signed.
+ * `app add`: the app's key is made by the card room; then an exchange room reads the app's secret,
+ * which it can seal at once, so that it waits for nobody; and all of it is written together and
+ * signed.
  */
 #include <fcntl.h>
 #include <stdio.h>

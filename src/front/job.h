@@ -59,7 +59,10 @@ struct work {
     size_t grant, pending, source;
     size_t first_record, first_slot, slot_count;
     const char *seals; /* what the intent says is made */
-    /* A free name, locked: for a grant that turns out to be of its kind (kind.c); "": there is none. */
+    /*
+     * A free name, locked: for a grant that turns out to be of its kind (kind.c); "": there is
+     * none.
+     */
     struct name spare;
     int spare_lock;
     enum oauth_step issuing; /* the step that issues what is confirmed */
@@ -181,8 +184,8 @@ int work_inspect(struct work *work, enum oauth_step step, size_t grant,
                  struct oauth_facts *ret_facts, struct error *error);
 
 /*
- * A pending grant under another name: a room without a connection seals it anew into the slot.  The new one is kept as pending and
- * the old one's ciphertext destroyed in one change.
+ * A pending grant under another name: a room without a connection seals it anew into the slot.  The
+ * new one is kept as pending and the old one's ciphertext destroyed in one change.
  */
 int work_move(struct work *work, size_t number, size_t slot, const struct name *name,
               struct error *error);
@@ -193,14 +196,16 @@ int work_verdict(const struct work *work, struct error *error);
 /* ---- kind.c: of what kind is it? ---- */
 
 /*
- * A grant comes whose kind only the provider can tell, the name's or this other one: finds a free name of that kind, with the same label
- * or that with a number, and locks it.  The intent then says that it may be made, too.  CODE_USAGE when there is none.
+ * A grant comes whose kind only the provider can tell, the name's or this other one: finds a free
+ * name of that kind, with the same label or that with a number, and locks it.  The intent then says
+ * that it may be made, too.  CODE_USAGE when there is none.
  */
 int work_reserve_kind(struct work *work, const char *kind, struct error *error);
 
 /*
- * Asks the provider of what kind a pending grant is: work->result.  One of the other kind moves into the slot under the name
- * that was reserved, which is the work's from then on; *number is then the slot's.  On failure it stays pending.
+ * Asks the provider of what kind a pending grant is: work->result.  One of the other kind moves
+ * into the slot under the name that was reserved, which is the work's from then on; *number is then
+ * the slot's.  On failure it stays pending.
  */
 int work_settle_kind(struct work *work, size_t *number, size_t slot, struct error *error);
 

@@ -1,6 +1,6 @@
 /*
- * A grant of which only the provider can tell the kind: kept first under the name that was given, then under a free one of its own
- * kind.
+ * A grant of which only the provider can tell the kind: kept first under the name that was given,
+ * then under a free one of its own kind.
  */
 #include <stdio.h>
 #include <string.h>

@@ -61,7 +61,10 @@ static int make_nonce(struct login *login, struct error *error)
     return 0;
 }
 
-/* What a configuration asks for only the provider knows, and without a debugger it does not say what was granted. */
+/*
+ * What a configuration asks for only the provider knows, and without a debugger it does not say
+ * what was granted.
+ */
 static bool find_missing(const struct login *login, const struct oauth_facts *facts,
                          struct buffer *missing)
 {
@@ -231,8 +234,8 @@ static int keep(struct login *login, size_t number, struct error *error)
 }
 
 /*
- * What a configuration gives is looked at before anything is done with it: a system user's grant must not be exchanged as a
- * person's, and what lives long already need not be.
+ * What a configuration gives is looked at before anything is done with it: a system user's grant
+ * must not be exchanged as a person's, and what lives long already need not be.
  */
 static int settle(struct login *login, size_t *number, struct error *error)
 {
@@ -334,7 +337,10 @@ static int check_way(const struct login *login, const struct name *name, struct 
                       name->label);
 }
 
-/* The name that it gets if it is of the other kind, and what an earlier login was issued that nobody could be asked about. */
+/*
+ * The name that it gets if it is of the other kind, and what an earlier login was issued that
+ * nobody could be asked about.
+ */
 static int prepare_kinds(struct login *login, struct error *error)
 {
     struct work *work = &login->work;

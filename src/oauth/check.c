@@ -92,7 +92,7 @@ int oauth_client_token_check(const struct secret *client_token, struct error *er
 {
     static const char alphabet[] = WORD "_-";
     size_t size = client_token == NULL ? 0 : secret_size(client_token), valid = 0;
-    while (valid < size && memchr(alphabet, secret_data(client_token)[valid], strlen(alphabet)))
+    while (valid < size && memchr(alphabet, secret_data(client_token)[valid], sizeof(alphabet) - 1))
         valid++;
     if (valid == size && size > 0 && size < FACT_TEXT_MAX)
         return 0;

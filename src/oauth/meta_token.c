@@ -27,7 +27,7 @@ META_MAKER(meta_make_exchange)
     return system_user ? request_text(call, "set_token_expires_in_60_days", "true", error) : 0;
 }
 
-/* Meta's page on the manual flow names no grant_type; RFC 6749, section 4.1.3, and every other client do. */
+/* Meta's page on the manual flow has no grant_type; RFC 6749, section 4.1.3, has one. */
 META_MAKER(meta_make_code)
 {
     if (begin("authorization_code", parameters, values, call, error) < 0 ||

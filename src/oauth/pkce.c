@@ -1,5 +1,6 @@
 /*
- * pkce.c: proof key for code exchange (RFC 7636), S256, and the random text that it and a state are made of.
+ * pkce.c: proof key for code exchange (RFC 7636), S256, and the random text that it and a state are
+ * made of.
  */
 #include <string.h>
 

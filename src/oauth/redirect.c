@@ -1,8 +1,9 @@
 /*
  * redirect.c: what comes back from the login dialog.
  *
- * Anybody can send a browser to a redirect address, so nothing is believed before the state has been compared: no code,
- * and no error either, which would end the login for a reason that anybody can make up.
+ * Anybody can send a browser to a redirect address, so nothing is believed before the state has
+ * been compared: no code, and no error either, which would end the login for a reason that anybody
+ * can make up.
  */
 #include <stdio.h>
 #include <string.h>

@@ -156,8 +156,8 @@ struct front_login {
     const char *client_token_file; /* for it; NULL: typed at the terminal, or standard input */
     void *context;
     /*
-     * Opens the dialog's address, which stands in locked memory and is wiped afterwards: whoever knows the state in it can
-     * answer in the provider's place.
+     * Opens the dialog's address, which stands in locked memory and is wiped afterwards: whoever
+     * knows the state in it can answer in the provider's place.
      */
     int (*open)(void *context, const char *url, struct error *error);
     /* Tells what to type where, and for how many seconds that holds. */
@@ -166,12 +166,13 @@ struct front_login {
     bool (*agrees)(void *context, const struct front_logged_in *logged_in);
 };
 /*
- * A person logs in at the provider; the grant is exchanged to a long-lived one, confirmed, and takes the place of the old one.  The
- * card is asked when the code has come.
+ * A person logs in at the provider; the grant is exchanged to a long-lived one, confirmed, and
+ * takes the place of the old one.  The card is asked when the code has come.
  *
- * With a configuration (Meta's Login for Business) the provider decides of what kind the grant is.  One of another kind than the name's is
- * kept under a free name of its kind; the one of that name stays as it is.  What an earlier such login was issued and could not be
- * asked about is settled first, without a person.
+ * With a configuration (Meta's Login for Business) the provider decides of what kind the grant is.
+ * One of another kind than the name's is kept under a free name of its kind; the one of that name
+ * stays as it is.  What an earlier such login was issued and could not be asked about is settled
+ * first, without a person.
  */
 int front_login(struct front *front, const struct name *name, const struct front_login *what,
                 struct error *error);

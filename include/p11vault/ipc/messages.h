@@ -44,8 +44,8 @@
  *
  * Records and slots are told for one step and forgotten at its outcome.  A step that lists grants offers each of them;
  * the front names a slot for it (take) or lets it go (pass).  A login comes before connecting: the room makes the dialog's
- * address and takes its answer, so that the code does not pass through the front either.  So does the client token of a
- * device login, which the room reads itself.
+ * address and takes its answer, so that the code does not pass through the front either.  Nor does
+ * the client token of a device login, which the room reads itself.
  */
 #ifndef P11VAULT_IPC_MESSAGES_H
 #define P11VAULT_IPC_MESSAGES_H

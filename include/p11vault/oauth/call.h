@@ -48,7 +48,10 @@ struct oauth_values {
         *caller; /* STEP_REVOKE: the grant to call with; NULL: the one that is revoked */
 };
 
-/* A client token stands behind the client id and "|": letters, digits, "-" and "_", else CODE_USAGE. */
+/*
+ * A client token stands behind the client id and "|": letters, digits, "-" and "_", else
+ * CODE_USAGE.
+ */
 int oauth_client_token_check(const struct secret *client_token, struct error *error);
 
 /* One request; the parts are what http/request.h takes. */

@@ -25,15 +25,16 @@ struct oauth_dialog {
 };
 
 /*
- * Whether the dialog takes a challenge (RFC 7636) for what is asked for.  RFC 9700, section 2.1.1, wants one from every client;
- * Meta documents it for OpenID Connect alone, Instagram and Threads not at all.
+ * Whether the dialog takes a challenge (RFC 7636) for what is asked for.  RFC 9700, section 2.1.1,
+ * wants one from every client; Meta documents it for OpenID Connect alone, Instagram and Threads
+ * not at all.
  */
 bool oauth_dialog_takes_pkce(const struct provider *provider, const struct oauth_dialog *dialog);
 
 /*
- * The URL for the browser, with a NUL behind it, in a new secret that the caller frees: whoever knows `state` (16 to 128
- * letters, digits, "-", "_", from a random number) can answer in the provider's place.  `dialog_origin` NULL: the family's.
- * CODE_USAGE for what cannot be asked for.
+ * The URL for the browser, with a NUL behind it, in a new secret that the caller frees: whoever
+ * knows `state` (16 to 128 letters, digits, "-", "_", from a random number) can answer in the
+ * provider's place.  `dialog_origin` NULL: the family's.  CODE_USAGE for what cannot be asked for.
  */
 int oauth_dialog_url(const struct provider *provider, const char *dialog_origin,
                      const struct oauth_dialog *dialog, const struct secret *state,
@@ -66,14 +67,17 @@ void oauth_redirect_clear(struct oauth_redirect *redirect);
 #define auto_redirect __attribute__((cleanup(oauth_redirect_clear)))
 
 /*
- * Reads the query of a redirect, with or without "?" before it, or the whole address as a person pastes it.  The state
- * is compared in constant time; without it nothing is believed, an error as little as a code (RFC 6749, section 4.1.2.1:
- * both bring it back).  Fails for want of memory only.
+ * Reads the query of a redirect, with or without "?" before it, or the whole address as a person
+ * pastes it.  The state is compared in constant time; without it nothing is believed, an error as
+ * little as a code (RFC 6749, section 4.1.2.1: both bring it back).  Fails for want of memory only.
  */
 int oauth_redirect_read(const struct secret *query, const struct oauth_awaited *awaited,
                         struct oauth_redirect *ret_redirect, struct error *error);
 
-/* 256 random bits as 64 hexadecimal digits: a state, or a verifier of PKCE (RFC 7636).  The caller frees it. */
+/*
+ * 256 random bits as 64 hexadecimal digits: a state, or a verifier of PKCE (RFC 7636).  The caller
+ * frees it.
+ */
 int oauth_random_text(struct secret **ret_text, struct error *error);
 #define OAUTH_CHALLENGE_SIZE 44 /* with its NUL */
 /* The S256 challenge of a verifier (43 to 128 of A-Z a-z 0-9 - . _ ~, else CODE_USAGE). */
