@@ -50,8 +50,8 @@ static const struct option options[] = {
     {"--paste", NULL, PLACE(paste), OPTION_LOGIN,
      "no loopback address: paste where the browser was sent to"},
     {"--device", NULL, PLACE(device), OPTION_LOGIN, "the device flow: type a code elsewhere"},
-    {"--client-token", "TOKEN", PLACE(client_token), OPTION_LOGIN,
-     "the app's client token, for --device; no secret"},
+    {"--client-token-file", "FILE", PLACE(client_token_file), OPTION_LOGIN,
+     "read the client token for --device from this file (mode 0600)"},
     {"--config-id", "ID", PLACE(config_id), OPTION_LOGIN, "a Login for Business configuration"},
     {"--rerequest", NULL, PLACE(rerequest), OPTION_LOGIN, "ask again for what was declined"},
     {"--reauthorize", NULL, PLACE(reauthorize), OPTION_LOGIN, "renew the access to data"},
@@ -97,18 +97,27 @@ static int usage_error(struct error *error, const char *what, const char *word)
     return error_hint(error, "p11vault --help");
 }
 
+static bool is_named(const char *word, const char *name)
+{
+    size_t size = strcspn(word, "=");
+    return strlen(name) == size && strncmp(name, word, size) == 0;
+}
+
 /* Of two that have the same name, the one that the verb before it takes. */
 static const struct option *find_option(const char *word, unsigned wanted)
 {
-    size_t size = strcspn(word, "=");
     const struct option *found = NULL;
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &options[i];
-        if (strlen(option->name) == size && strncmp(option->name, word, size) == 0 &&
-            (!found || (option->bit & wanted) != 0))
-            found = option;
-    }
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (is_named(word, options[i].name) && (!found || (options[i].bit & wanted) != 0))
+            found = &options[i];
     return found;
+}
+
+/* Arguments can be read by every user of this machine; the value is not repeated either. */
+static int refuse_client_token(struct error *error)
+{
+    error_set(error, CODE_USAGE, "--client-token is gone: other users can read arguments");
+    return error_hint(error, "--client-token-file FILE, or type it when you are asked");
 }
 
 static int add_text(struct texts *texts, const char *value, const struct option *option,
@@ -150,6 +159,8 @@ static int take_option(int count, char **words, int *at, unsigned wanted,
     const char *word = words[*at];
     const char *equals = strchr(word, '=');
     const struct option *option = find_option(word, wanted);
+    if (is_named(word, "--client-token"))
+        return refuse_client_token(error);
     if (!option || (equals && !option->value))
         return usage_error(error, "there is no option", word);
     void *place = (char *)arguments + option->place;

@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/digest.h"
+#include "p11vault/base/secret.h"
 
 #define PAGE_MAX ((size_t)64 * 1024)
 #define NAME_BYTES 8
@@ -29,7 +30,7 @@ static int start(const char *page, struct error *error)
 }
 
 /* Text as it stands in an attribute of HTML. */
-static int put_escaped(struct buffer *page, const char *text, struct error *error)
+static int put_escaped(struct secret *page, const char *text, struct error *error)
 {
     for (; *text; text++) {
         const char *entity = *text == '&'    ? "&amp;"
@@ -38,30 +39,39 @@ static int put_escaped(struct buffer *page, const char *text, struct error *erro
                              : *text == '<'  ? "&lt;"
                              : *text == '>'  ? "&gt;"
                                              : NULL;
-        if ((entity ? buffer_put_text(page, entity, error) : buffer_put(page, text, 1, error)) < 0)
+        if ((entity ? secret_append_text(page, entity, error)
+                    : secret_append(page, text, 1, error)) < 0)
             return -1;
     }
     return 0;
 }
 
-static int compose(const char *address, struct buffer *page, struct error *error)
+static int compose(const char *address, struct secret *page, struct error *error)
 {
-    if (buffer_put_text(
+    if (secret_append_text(
             page,
             "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
             "<meta name=\"referrer\" content=\"no-referrer\">\n<title>p11vault</title>\n"
             "<meta http-equiv=\"refresh\" content=\"0; url=",
             error) < 0 ||
         put_escaped(page, address, error) < 0 ||
-        buffer_put_text(page, "\">\n<p><a href=\"", error) < 0 ||
+        secret_append_text(page, "\">\n<p><a href=\"", error) < 0 ||
         put_escaped(page, address, error) < 0)
         return -1;
-    return buffer_put_text(page, "\">Log in</a>\n</html>\n", error);
+    return secret_append_text(page, "\">Log in</a>\n</html>\n", error);
+}
+
+/* Only the file keeps the address: whoever has its state can answer in the provider's place. */
+static int write_page(const char *path, const char *address, struct error *error)
+{
+    auto_of(secret_free) struct secret *page = NULL;
+    if (secret_new(PAGE_MAX, &page, error) < 0 || compose(address, page, error) < 0)
+        return -1;
+    return buffer_write_file(path, secret_data(page), secret_size(page), 0600, error);
 }
 
 int browser_open(const char *directory, const char *address, char **ret_page, struct error *error)
 {
-    auto_buffer struct buffer page = BUFFER_UP_TO(PAGE_MAX);
     auto_free char *path = NULL;
     uint8_t bytes[NAME_BYTES];
     char name[2 * NAME_BYTES + 1], page_address[PATH_MAX + 8];
@@ -70,8 +80,7 @@ int browser_open(const char *directory, const char *address, char **ret_page, st
     hex_encode(bytes, sizeof(bytes), name);
     if (asprintf(&path, "%s/login-%s.html", directory, name) < 0)
         return error_memory(error);
-    if (compose(address, &page, error) < 0 ||
-        buffer_write_file(path, page.data, page.size, 0600, error) < 0)
+    if (write_page(path, address, error) < 0)
         return -1;
     (void)snprintf(page_address, sizeof(page_address), "file://%s", path);
     if (outside_remove(path, error) < 0 || start(page_address, error) < 0) {

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/base/buffer.h"
+#include "p11vault/base/secret.h"
+#include "p11vault/oauth/scopes.h"
 
 #define PERSON_SECONDS 600
 #define PORT_MAX 65535
@@ -15,25 +18,50 @@
 struct login {
     struct cli *cli;
     const struct name *name;
+    const char *redirect;
     char earlier[FACT_TEXT_MAX]; /* whose the grant was before, "" */
     char *page;
+    struct name kept; /* as what, which is another than `name` when its kind is another */
     struct oauth_facts facts;
+    char *missing; /* asked for and not granted, a list; NULL: not known */
 };
 
 /* ---- what the person does ---- */
+
+/*
+ * Past stdio, whose own buffers would keep it: with its state anybody can answer in the provider's
+ * place.
+ */
+static int show(const char *address, struct error *error)
+{
+    auto_of(secret_free) struct secret *lines = NULL;
+    if (secret_new(strlen(address) + 8, &lines, error) < 0 ||
+        secret_append_text(lines, "\n  ", error) < 0 ||
+        secret_append_text(lines, address, error) < 0 ||
+        secret_append_text(lines, "\n\n", error) < 0)
+        return -1;
+    return descriptor_write(STDERR_FILENO, secret_data(lines), secret_size(lines)) < 0
+               ? error_errno(error, CODE_FAULT, "show the address")
+               : 0;
+}
 
 static int open_dialog(void *context, const char *address, struct error *error)
 {
     struct login *login = context;
     struct cli *cli = login->cli;
     if (cli->arguments.paste) {
-        say("open this address in a browser and log in:\n\n  %s\n", address);
+        say("open this address in a browser and log in:");
+        if (show(address, error) < 0)
+            return -1;
         say("then paste the address that the browser was sent to");
         return 0;
     }
     if (browser_open(cli->directory, address, &login->page, error) < 0)
         return -1;
     say("log in at the provider in the browser; if none opened, open %s", login->page);
+    if (strncmp(login->redirect, "http:", 5) == 0)
+        say("if it says \"Insecure Login Blocked\", the app is not in development mode: then "
+            "--paste");
     return 0;
 }
 
@@ -54,20 +82,27 @@ static void scopes_text(const struct oauth_facts *facts, char *ret_text, size_t 
 }
 
 /* Another person's grant in the place of this one would be found out when it is too late. */
-static bool agrees(void *context, const struct oauth_facts *facts)
+static bool agrees(void *context, const struct front_logged_in *logged_in)
 {
     struct login *login = context;
+    const struct name *name = logged_in->name;
+    const char *missing = logged_in->missing;
     char scopes[FACT_SCOPES_MAX * (FACT_TEXT_MAX + 2)], question[256];
-    bool is_other = *login->earlier && strcmp(login->earlier, facts->subject) != 0;
-    login->facts = *facts;
-    scopes_text(facts, scopes, sizeof(scopes));
-    say("%s: %s %s%s%s", login->name->full, login->name->kind, facts->subject,
-        *scopes ? ", may " : "", scopes);
+    bool is_other = *login->earlier && strcmp(name->full, login->name->full) == 0 &&
+                    strcmp(login->earlier, logged_in->facts->subject) != 0;
+    login->kept = *name;
+    login->facts = *logged_in->facts;
+    login->missing = missing ? strdup(missing) : NULL;
+    scopes_text(logged_in->facts, scopes, sizeof(scopes));
+    say("%s: %s %s%s%s", name->full, name->kind, login->facts.subject, *scopes ? ", may " : "",
+        scopes);
+    if (missing && *missing)
+        say("%s: asked for and not granted: %s", name->full, missing);
     if (is_other)
-        say("%s: it was %s before", login->name->full, login->earlier);
+        say("%s: it was %s before", name->full, login->earlier);
     if (login->cli->arguments.yes)
         return true;
-    (void)snprintf(question, sizeof(question), "keep it as %s?", login->name->full);
+    (void)snprintf(question, sizeof(question), "keep it as %s?", name->full);
     return confirm(question, !is_other);
 }
 
@@ -142,10 +177,18 @@ static int find_earlier(struct login *login, struct error *error)
 
 static int check_device(const struct arguments *arguments, struct error *error)
 {
-    if (arguments->device == (arguments->client_token != NULL))
-        return 0;
-    error_set(error, CODE_USAGE, "--device and --client-token belong together");
-    return error_hint(error, "the client token stands in the app's dashboard, under Advanced");
+    if (arguments->client_token_file && !arguments->device)
+        return error_set(error, CODE_USAGE, "--client-token-file is for --device only");
+    if (arguments->device && arguments->config_id)
+        return error_set(error, CODE_USAGE, "a device login has no configurations: --config-id");
+    return 0;
+}
+
+/* "-" is standard input, which is read in any case when no file is named. */
+static const char *client_token_file(const struct arguments *arguments)
+{
+    const char *file = arguments->client_token_file;
+    return file && strcmp(file, "-") == 0 ? NULL : file;
 }
 
 static int log_in(struct login *login, struct error *error)
@@ -162,15 +205,17 @@ static int log_in(struct login *login, struct error *error)
         return -1;
     auth_type(arguments, type);
     (void)snprintf(redirect, sizeof(redirect), "http://localhost:%u/", port);
+    login->redirect = arguments->redirect ? arguments->redirect
+                      : arguments->paste  ? PASTE_REDIRECT
+                                          : redirect;
     const struct front_login what = {.scopes = arguments->scopes,
                                      .config_id = arguments->config_id,
                                      .auth_type = type,
-                                     .redirect_uri = arguments->redirect ? arguments->redirect
-                                                     : arguments->paste  ? PASTE_REDIRECT
-                                                                         : redirect,
+                                     .redirect_uri = login->redirect,
                                      .port = arguments->paste ? 0 : port,
                                      .seconds = PERSON_SECONDS,
-                                     .client_token = arguments->client_token,
+                                     .by_device = arguments->device,
+                                     .client_token_file = client_token_file(arguments),
                                      .context = login,
                                      .open = open_dialog,
                                      .device = tell_device,
@@ -180,24 +225,36 @@ static int log_in(struct login *login, struct error *error)
     return result;
 }
 
+static int print_result(const struct login *login, struct error *error)
+{
+    const struct oauth_facts *facts = &login->facts;
+    const struct name *name = &login->kept;
+    char expiry[EXPIRY_TEXT_SIZE];
+    if (login->cli->arguments.json)
+        return print_answered(
+            login->cli,
+            json_pack("{s:s, s:s, s:I, s:o*}", "name", name->full, "subject", facts->subject,
+                      "expires", (json_int_t)facts->expires, "not_granted",
+                      login->missing ? oauth_scopes_to_json(login->missing) : NULL),
+            error);
+    expiry_text(facts->expires, expiry);
+    printf("%s: %s %s, %s\n", name->full, name->kind, facts->subject, expiry);
+    return 0;
+}
+
 int cli_login(struct cli *cli, struct error *error)
 {
     struct name name;
-    char expiry[EXPIRY_TEXT_SIZE];
     struct login login = {.cli = cli, .name = &name};
     if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
         return -1;
     int result = log_in(&login, error);
+    if (result == 0)
+        result = print_result(&login, error);
+    if (result == 0 && login.missing && *login.missing)
+        say_hint("ask again for what was declined: p11vault login %s --scope %s --rerequest",
+                 login.kept.full, cli->arguments.scopes);
     free(login.page);
-    if (result < 0)
-        return -1;
-    if (cli->arguments.json)
-        return print_answered(cli,
-                              json_pack("{s:s, s:s, s:I}", "name", name.full, "subject",
-                                        login.facts.subject, "expires",
-                                        (json_int_t)login.facts.expires),
-                              error);
-    expiry_text(login.facts.expires, expiry);
-    printf("%s: %s %s, %s\n", name.full, name.kind, login.facts.subject, expiry);
-    return 0;
+    free(login.missing);
+    return result;
 }

@@ -218,12 +218,17 @@ static void disbelieve(const struct error *why, struct oauth_answer *answer)
     answer->verdict.http = http;
 }
 
-/* A code stays here, for the step that uses it; that of a device until something was issued for it. */
+/*
+ * A code stays here, for the step that uses it; that of a device, with its client token, until
+ * something was issued for it.
+ */
 static void keep_code(struct exchangeroom *room, const struct step *step,
                       struct oauth_answer *answer)
 {
-    if (step->step == STEP_DEVICE_POLL && answer->verdict.action == CODE_DONE)
+    if (step->step == STEP_DEVICE_POLL && answer->verdict.action == CODE_DONE) {
         secret_free(TAKE(room->code));
+        secret_free(TAKE(room->client_token));
+    }
     if (!answer->code)
         return;
     secret_free(room->code);

@@ -61,6 +61,7 @@ struct exchangeroom {
 
     /* Of a login, a device login or a client: until the one step that uses it. */
     struct secret *code, *verifier;
+    struct secret *client_token; /* of a device login, until a grant was issued */
 
     struct connection *connection;
     bool has_asked; /* something was sent over it */
@@ -78,6 +79,9 @@ struct exchangeroom {
 /* Reading and sealing (read_and_seal.c). */
 int exchangeroom_read(struct exchangeroom *room, const struct message *order, struct error *error);
 int exchangeroom_seal(struct exchangeroom *room, const struct message *order, struct error *error);
+/* Reads the client token of a device login, before connecting. */
+int exchangeroom_client_token(struct exchangeroom *room, const struct message *order,
+                              struct error *error);
 /* Takes an app key by its public JWK. */
 int exchangeroom_take_app_key(struct exchangeroom *room, const char *jwk, struct error *error);
 

@@ -5,45 +5,35 @@
 
 #include "exchangeroom.h"
 #include "loopback.h"
-#include "p11vault/base/base64.h"
 #include "p11vault/base/scrub.h"
 #include "p11vault/oauth/dialog.h"
 #include "p11vault/oauth/parameters.h"
 #include "p11vault/pin/typed.h"
 
-#define STATE_BYTES 32
-#define STATE_SIZE (BASE64URL_SIZE(STATE_BYTES) + 1)
 #define PASTE_PROMPT "address that the browser was sent to: "
 #define LONGEST_SECONDS 3600
 
 struct login {
     const struct provider *provider;
-    const char *dialog_origin; /* NULL: the provider's own */
+    const char *dialog_origin;
     struct oauth_dialog dialog;
-    char state[STATE_SIZE];
+    struct secret *state; /* whoever knows it can answer in the provider's place */
     char challenge[OAUTH_CHALLENGE_SIZE];
     unsigned port; /* 0: the answer is pasted */
     struct deadline deadline;
 };
 
-static int make_state(char ret_state[STATE_SIZE], struct error *error)
+static void login_clear(struct login *login)
 {
-    uint8_t bytes[STATE_BYTES];
-    auto_buffer struct buffer text = BUFFER_UP_TO(STATE_SIZE);
-    if (random_bytes(bytes, sizeof(bytes), error) < 0 ||
-        base64url_put(&text, bytes, sizeof(bytes), error) < 0)
-        return -1;
-    memcpy(ret_state, buffer_text(&text), STATE_SIZE);
-    return 0;
+    secret_free(login->state);
 }
 
-/* Proof Key for Code Exchange (RFC 7636), where the dialog offers it: together with OpenID Connect. */
+/* Proof Key for Code Exchange (RFC 7636), where the dialog takes it. */
 static int make_challenge(struct exchangeroom *room, struct login *login, struct error *error)
 {
-    const char *scopes = login->dialog.scopes;
-    if (!scopes || !strstr(scopes, "openid"))
+    if (!oauth_dialog_takes_pkce(login->provider, &login->dialog))
         return 0;
-    if (oauth_pkce_verifier_new(&room->verifier, error) < 0 ||
+    if (oauth_random_text(&room->verifier, error) < 0 ||
         oauth_pkce_challenge(room->verifier, login->challenge, error) < 0)
         return -1;
     login->dialog.code_challenge = login->challenge;
@@ -52,10 +42,20 @@ static int make_challenge(struct exchangeroom *room, struct login *login, struct
 
 static int tell_dialog(struct exchangeroom *room, const struct login *login, struct error *error)
 {
-    auto_buffer struct buffer url = BUFFER_UP_TO(OAUTH_DIALOG_URL_MAX);
-    if (oauth_dialog_url(login->provider, login->dialog_origin, &login->dialog, &url, error) < 0)
+    auto_of(secret_free) struct secret *url = NULL;
+    if (oauth_dialog_url(login->provider, login->dialog_origin, &login->dialog, login->state, &url,
+                         error) < 0)
         return -1;
-    return channel_send(room->inside.front, MESSAGE_DIALOG, error, TEXT(buffer_text(&url)));
+    int sent = channel_send(room->inside.front, MESSAGE_DIALOG, error,
+                            TEXT((const char *)secret_data(url)));
+    secret_free(TAKE(url));
+    scrub_stack_and_registers();
+    return sent;
+}
+
+static struct oauth_awaited awaited(const struct login *login)
+{
+    return (struct oauth_awaited){.state = login->state, .issuer = login->dialog_origin};
 }
 
 /* What is no answer to this login was mistyped or is of another one: the person may try again at once. */
@@ -63,6 +63,7 @@ static int paste(struct exchangeroom *room, const struct login *login,
                  struct oauth_redirect *ret_redirect, struct error *error)
 {
     auto_of(secret_free) struct secret *text = NULL;
+    const struct oauth_awaited answer = awaited(login);
     if (tell_dialog(room, login, error) < 0)
         return -1;
     int result = isatty(STDIN_FILENO)
@@ -70,17 +71,18 @@ static int paste(struct exchangeroom *room, const struct login *login,
                      : typed_descriptor(STDIN_FILENO, TYPED_MAX, login->deadline, &text, error);
     if (result < 0)
         return -1;
-    return oauth_redirect_read(text, login->state, ret_redirect, error);
+    return oauth_redirect_read(text, &answer, ret_redirect, error);
 }
 
 static int listen_for(struct exchangeroom *room, const struct login *login,
                       struct oauth_redirect *ret_redirect, struct error *error)
 {
     auto_of(loopback_free) struct loopback *loopback = NULL;
+    const struct oauth_awaited answer = awaited(login);
     if (loopback_open(login->dialog.redirect_uri, login->port, &loopback, error) < 0 ||
         tell_dialog(room, login, error) < 0)
         return -1;
-    return loopback_wait(loopback, login->state, login->deadline, ret_redirect, error);
+    return loopback_wait(loopback, &answer, login->deadline, ret_redirect, error);
 }
 
 /* Cancelled, or refused by the dialog; its code is all that leads on in the provider's documents. */
@@ -102,9 +104,8 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
     auto_redirect struct oauth_redirect redirect = {0};
     const char *text = message_text(order, 2);
     uint64_t seconds = message_number(order, 4);
-    struct login login = {
+    __attribute__((cleanup(login_clear))) struct login login = {
         .provider = provider_find(message_text(order, 0)),
-        .dialog_origin = origin && *origin ? origin : NULL,
         .port = (unsigned)message_number(order, 3),
         .deadline =
             deadline_in((int64_t)(seconds < LONGEST_SECONDS ? seconds : LONGEST_SECONDS) * 1000)};
@@ -112,11 +113,11 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
         return error_memory(error);
     if (!login.provider || message_number(order, 3) > 65535)
         return error_set(error, CODE_FAULT, "a login that is none");
+    login.dialog_origin = *origin ? origin : login.provider->dialog_origin;
     if (json_parse(text, strlen(text), "dialog", &json, error) < 0 ||
         oauth_dialog_from_json(json, &login.dialog, error) < 0 ||
-        make_state(login.state, error) < 0 || make_challenge(room, &login, error) < 0)
+        oauth_random_text(&login.state, error) < 0 || make_challenge(room, &login, error) < 0)
         return -1;
-    login.dialog.state = login.state;
     if ((login.port == 0 ? paste : listen_for)(room, &login, &redirect, error) < 0)
         return -1;
     scrub_stack_and_registers();

@@ -187,11 +187,11 @@ static enum result_page page_of(const struct oauth_verdict *verdict)
 }
 
 /* The redirect address itself was visited. */
-static int take_answer(struct visit *visit, const char *state, struct oauth_redirect *ret_redirect,
-                       bool *ret_is_last, struct error *error)
+static int take_answer(struct visit *visit, const struct oauth_awaited *awaited,
+                       struct oauth_redirect *ret_redirect, bool *ret_is_last, struct error *error)
 {
     auto_redirect struct oauth_redirect redirect = {0};
-    if (oauth_redirect_read(visit->head, state, &redirect, error) < 0)
+    if (oauth_redirect_read(visit->head, awaited, &redirect, error) < 0)
         return -1;
     *ret_is_last = is_answer(&redirect.verdict);
     if (visit_answer(visit, page_of(&redirect.verdict), error) < 0)
@@ -215,8 +215,9 @@ static int refuse(struct visit *visit, enum loopback_request request, struct err
     return visit_answer(visit, pages[request], error);
 }
 
-static int serve(struct loopback *loopback, struct visit *visit, const char *state,
-                 struct oauth_redirect *ret_redirect, bool *ret_is_last, struct error *error)
+static int serve(struct loopback *loopback, struct visit *visit,
+                 const struct oauth_awaited *awaited, struct oauth_redirect *ret_redirect,
+                 bool *ret_is_last, struct error *error)
 {
     enum loopback_request request;
     bool too_long;
@@ -230,7 +231,7 @@ static int serve(struct loopback *loopback, struct visit *visit, const char *sta
     if (request == REQUEST_PARTIAL && !too_long)
         return 0;
     int result = request == REQUEST_VISIT
-                     ? take_answer(visit, state, ret_redirect, ret_is_last, error)
+                     ? take_answer(visit, awaited, ret_redirect, ret_is_last, error)
                      : refuse(visit, request, error);
     scrub_stack_and_registers();
     return result;
@@ -266,9 +267,9 @@ static int wait_for_any(const struct loopback *loopback, struct deadline deadlin
 }
 
 /* *ret_last is the visit that brought the answer. */
-static int serve_all(struct loopback *loopback, const struct waits *waits, const char *state,
-                     struct oauth_redirect *ret_redirect, struct visit **ret_last,
-                     struct error *error)
+static int serve_all(struct loopback *loopback, const struct waits *waits,
+                     const struct oauth_awaited *awaited, struct oauth_redirect *ret_redirect,
+                     struct visit **ret_last, struct error *error)
 {
     for (size_t i = 0; i < LOOPBACK_VISITS_MAX; i++) {
         struct visit *visit = &loopback->visits[i];
@@ -276,7 +277,7 @@ static int serve_all(struct loopback *loopback, const struct waits *waits, const
         if (visit->state == VISIT_NONE ||
             (waits->visits[i].revents == 0 && !deadline_passed(visit->deadline)))
             continue;
-        if (serve(loopback, visit, state, ret_redirect, &is_last, error) < 0)
+        if (serve(loopback, visit, awaited, ret_redirect, &is_last, error) < 0)
             return -1;
         if (is_last) {
             *ret_last = visit;
@@ -300,8 +301,9 @@ static void see_page_out(struct loopback *loopback, struct visit *last)
         visit_go_on(last);
 }
 
-int loopback_wait(struct loopback *loopback, const char *state, struct deadline deadline,
-                  struct oauth_redirect *ret_redirect, struct error *error)
+int loopback_wait(struct loopback *loopback, const struct oauth_awaited *awaited,
+                  struct deadline deadline, struct oauth_redirect *ret_redirect,
+                  struct error *error)
 {
     struct visit *last = NULL;
     struct waits waits;
@@ -311,7 +313,7 @@ int loopback_wait(struct loopback *loopback, const char *state, struct deadline 
             return error_hint(error, "p11vault login NAME");
         }
         if (wait_for_any(loopback, deadline, &waits, error) < 0 ||
-            serve_all(loopback, &waits, state, ret_redirect, &last, error) < 0)
+            serve_all(loopback, &waits, awaited, ret_redirect, &last, error) < 0)
             return -1;
     }
     stop_listening(loopback);

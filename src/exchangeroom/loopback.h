@@ -1,9 +1,11 @@
 /*
- * loopback.h: takes a login's one answer at a loopback address (RFC 8252 section 7.3) and shows the person a page.
+ * loopback.h: takes a login's one answer at a loopback address (RFC 8252 section 7.3) and shows the
+ * person a page.
  *
- * Who can reach it: every process of this machine, and every web page in its browsers.  Only a visit of the redirect
- * address by its own name and as a page counts (loopback_request.h), and of those only one with this login's state; an
- * error without a state is believed, so that they could end a login, but not bring another code into it.
+ * Who can reach it: every process of this machine, and every web page in its browsers.  Only a
+ * visit of the redirect address by its own name and as a page counts (loopback_request.h), and of
+ * those only one with this login's state: they can neither end a login nor bring another code into
+ * it.
  */
 #ifndef P11VAULT_SRC_EXCHANGEROOM_LOOPBACK_H
 #define P11VAULT_SRC_EXCHANGEROOM_LOOPBACK_H
@@ -32,7 +34,8 @@ DEFINE_CLEANUP(struct loopback, loopback_free);
  * and the wait goes on; a connection that brings no request within ten seconds is closed.  The browser has its page, and
  * nothing listens any more, when this returns.  CODE_RETRY when the deadline passes.
  */
-int loopback_wait(struct loopback *loopback, const char *state, struct deadline deadline,
-                  struct oauth_redirect *ret_redirect, struct error *error);
+int loopback_wait(struct loopback *loopback, const struct oauth_awaited *awaited,
+                  struct deadline deadline, struct oauth_redirect *ret_redirect,
+                  struct error *error);
 
 #endif

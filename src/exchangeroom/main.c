@@ -18,6 +18,7 @@ static void clear(struct exchangeroom *room)
     secret_free(room->typed);
     secret_free(room->code);
     secret_free(room->verifier);
+    secret_free(room->client_token);
     exchangeroom_forget_records(room);
 }
 
@@ -28,6 +29,8 @@ static int carry_out(struct exchangeroom *room, const struct message *order, str
         return exchangeroom_read(room, order, error);
     case MESSAGE_SEAL:
         return exchangeroom_seal(room, order, error);
+    case MESSAGE_CLIENT_TOKEN:
+        return exchangeroom_client_token(room, order, error);
     case MESSAGE_LOGIN:
         return exchangeroom_login(room, order, error);
     case MESSAGE_CONNECT:

@@ -8,26 +8,50 @@
 #include "p11vault/confine/confine.h"
 #include "p11vault/pin/typed.h"
 
-/* read: file, prompt, what it is, seconds */
-int exchangeroom_read(struct exchangeroom *room, const struct message *order, struct error *error)
+/* From a file (""; then from the terminal, where that is standard input, or else from it). */
+static int read_typed(const char *file, const char *prompt, const char *what, uint64_t seconds,
+                      struct secret **ret_secret, struct error *error)
 {
-    const char *file = message_text(order, 0);
-    const char *what = message_text(order, 2);
-    uint64_t seconds = message_number(order, 3);
+    auto_of(secret_free) struct secret *secret = NULL;
     struct deadline deadline = deadline_in((int64_t)(seconds < 3600 ? seconds : 3600) * 1000);
     int result;
     if (*file)
-        result = typed_file(file, TYPED_MAX, &room->typed, error);
+        result = typed_file(file, TYPED_MAX, &secret, error);
     else if (isatty(STDIN_FILENO))
-        result = typed_ask(message_text(order, 1), TYPED_MAX, deadline, &room->typed, error);
+        result = typed_ask(prompt, TYPED_MAX, deadline, &secret, error);
     else
-        result = typed_descriptor(STDIN_FILENO, TYPED_MAX, deadline, &room->typed, error);
+        result = typed_descriptor(STDIN_FILENO, TYPED_MAX, deadline, &secret, error);
+    if (result < 0 || typed_check_token(secret, what, error) < 0)
+        return -1;
+    *ret_secret = TAKE(secret);
+    return 0;
+}
+
+/* read: file, prompt, what it is, seconds */
+int exchangeroom_read(struct exchangeroom *room, const struct message *order, struct error *error)
+{
     /* Whatever comes next needs neither files nor sockets, as after connecting. */
-    if (result < 0 || typed_check_token(room->typed, what, error) < 0 ||
+    if (read_typed(message_text(order, 0), message_text(order, 1), message_text(order, 2),
+                   message_number(order, 3), &room->typed, error) < 0 ||
         (CONFINE_WALLS && confine_lock(error) < 0))
         return -1;
     scrub_stack_and_registers();
     return channel_send_empty(room->inside.front, MESSAGE_TYPED, error);
+}
+
+/*
+ * client-token: file, seconds.  It connects afterwards, so this is kept apart from what is read to
+ * be sealed.
+ */
+int exchangeroom_client_token(struct exchangeroom *room, const struct message *order,
+                              struct error *error)
+{
+    if (read_typed(message_text(order, 0), "client token, from the app's dashboard: ",
+                   "client token", message_number(order, 1), &room->client_token, error) < 0 ||
+        oauth_client_token_check(room->client_token, error) < 0)
+        return -1;
+    scrub_stack_and_registers();
+    return channel_send_empty(room->inside.front, MESSAGE_CAME, error);
 }
 
 int exchangeroom_take_app_key(struct exchangeroom *room, const char *jwk, struct error *error)

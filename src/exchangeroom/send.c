@@ -55,7 +55,8 @@ static int build(struct exchangeroom *room, struct step *step, struct secret **r
     const struct oauth_values values = {.app_secret = opened.app_secret,
                                         .grant = opened.grant,
                                         .code = room->code,
-                                        .verifier = room->verifier};
+                                        .verifier = room->verifier,
+                                        .client_token = room->client_token};
     if (oauth_call_make(step->provider, step->step, &step->parameters, &values, &call, error) < 0)
         return -1;
     if (step->step == STEP_CALL && passage_begin(step, opened.app_secret, opened.grant, error) < 0)

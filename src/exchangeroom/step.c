@@ -24,6 +24,9 @@ static int check_order(struct exchangeroom *room, const struct step *step, struc
         return error_set(error, CODE_FAULT, "a step that is none");
     if ((step->needs & NEEDS_CODE) != 0 && !has_code)
         return error_set(error, CODE_FAULT, "%s: there is no code", oauth_step_name(step->step));
+    if ((step->needs & NEEDS_CLIENT_TOKEN) != 0 && !room->client_token)
+        return error_set(error, CODE_FAULT, "%s: there is no client token",
+                         oauth_step_name(step->step));
     if ((step->needs & ISSUES_GRANT) != 0 && exchangeroom_check_slot(room, step->slot, error) < 0)
         return -1;
     return 0;

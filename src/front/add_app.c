@@ -1,7 +1,9 @@
 /*
- * `app add`: the app's secret is read by an exchange room, its key made by the card room, and all of it is written
- * together and signed.
+ * `app add`: the app's key is made by the card room; then an exchange room reads the app's secret,
+ * which it can seal at once, so that it waits for nobody; and all of it is written together and
+ * signed.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -66,7 +68,7 @@ static int write_all(struct adding *adding, const struct made *made, const char 
                : store_commit(change, error);
 }
 
-/* Make, seal, write, sign. */
+/* Make, read, seal, write, sign. */
 static int carry_out(struct adding *adding, const struct signed_head *head,
                      const struct vault_cards *cards, struct error *error)
 {
@@ -86,7 +88,9 @@ static int carry_out(struct adding *adding, const struct signed_head *head,
         typing_facts(&adding->secret_name, 1, adding->what->provider, adding->origins);
     if (!facts)
         return error_memory(error);
-    if (typing_seal(adding->reader, facts, "", &jwe, error) < 0 ||
+    if (typing_read(adding->reader, adding->what->secret_file, "app secret: ", "app secret",
+                    error) < 0 ||
+        typing_seal(adding->reader, facts, "", &jwe, error) < 0 ||
         write_all(adding, &made, jwe, error) < 0 || session_tell_tail(session, head, error) < 0)
         return -1;
     return session_sign(session, error);
@@ -115,16 +119,27 @@ static int find_cards(struct front *front, const struct signed_head *head,
                       front->card);
 }
 
+/* A file that will not do is found before the card is asked; it is not read yet. */
+static int check_file(const char *path, struct error *error)
+{
+    if (!path)
+        return 0;
+    auto_close int descriptor = open(path, O_PATH | O_CLOEXEC);
+    if (descriptor < 0)
+        return error_errno(error, CODE_CONFIG, "open '%s'", path);
+    return file_check(descriptor, FILE_PRIVATE, path, error);
+}
+
 static int add(struct adding *adding, size_t *ret_cards, struct error *error)
 {
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     auto_cards struct vault_cards cards = {0};
     struct front *front = adding->front;
     struct session *session = adding->session;
-    if (vault_signed_head(front->vault, &head, error) < 0 ||
+    if (check_file(adding->what->secret_file, error) < 0 ||
+        vault_signed_head(front->vault, &head, error) < 0 ||
         find_cards(front, &head, &cards, error) < 0 || session_make_way(session, error) < 0 ||
-        typing_read(session->keys_out, adding->what->secret_file, "app secret: ", "app secret",
-                    &adding->reader, error) < 0)
+        typing_start(session->keys_out, adding->what->secret_file, &adding->reader, error) < 0)
         return -1;
     close(TAKE_FD(session->keys_out));
     json_t *members = json_pack("{s:s, s:s, s:s, s:s, s:[], s:[s]}", "verb", "app add", "name",

@@ -70,7 +70,8 @@ static int bring(struct front *front, const struct brought *brought, struct erro
         typing_facts(name, version, app.row.provider, json_object_get(app.app_entry, "origins"));
     if (!facts)
         return error_memory(error);
-    if (typing_read(-1, brought->file, brought->prompt, brought->what, &room, error) < 0 ||
+    if (typing_start(-1, brought->file, &room, error) < 0 ||
+        typing_read(room, brought->file, brought->prompt, brought->what, error) < 0 ||
         typing_seal(room, facts, jwk, &jwe, error) < 0)
         return -1;
     return keep(front, name, version, jwe, vault_app_kid(&app), error);

@@ -111,7 +111,8 @@ static json_t *intent_members(const struct work *work, const char *batch)
     if (append_opened(opens, job, 0) < 0 || append_opened(opens, job, work->grant) < 0 ||
         append_opened(opens, job, work->pending) < 0 || append_opened(opens, job, work->source) < 0)
         return NULL;
-    json_t *seals = *work->seals ? json_pack("[s]", work->seals) : json_array();
+    const char *spare = *work->spare.full ? work->spare.full : NULL;
+    json_t *seals = *work->seals ? json_pack("[s, s*]", work->seals, spare) : json_array();
     return json_pack("{s:s, s:s, s:s, s:s, s:O, s:o, s:s*}", "verb", job->verb, "name",
                      work->name.full, "card", job->front->card ? job->front->card : "", "origin",
                      job->origin, "opens", opens, "seals", seals, "batch", batch);

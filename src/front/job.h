@@ -44,6 +44,7 @@ struct issued {
     size_t slot;
     struct name name;
     int64_t version;
+    const struct store_record *moved; /* the one that it takes the place of; NULL: none */
     struct store_record row;
     bool is_kept;
 };
@@ -58,7 +59,13 @@ struct work {
     /* Numbers of records, or NO_RECORD: the grant itself, one of it that waits to be confirmed, another's that it comes from. */
     size_t grant, pending, source;
     size_t first_record, first_slot, slot_count;
-    const char *seals;       /* what the intent says is made */
+    const char *seals; /* what the intent says is made */
+    /*
+     * A free name, locked: for a grant that turns out to be of its kind (kind.c); "": there is
+     * none.
+     */
+    struct name spare;
+    int spare_lock;
     enum oauth_step issuing; /* the step that issues what is confirmed */
     const char *subject;     /* whose it must be, when that is known beforehand */
     bool keeps_open;         /* a confirmed grant does not close the use: there are more */
@@ -120,7 +127,11 @@ int job_open(struct job *job, struct work *works, size_t count, struct room *exc
 /* ---- work.c: one grant ---- */
 
 #define WORK_NONE                                                                                  \
-    ((struct work){.lock = -1, .grant = NO_RECORD, .pending = NO_RECORD, .source = NO_RECORD})
+    ((struct work){.lock = -1,                                                                     \
+                   .spare_lock = -1,                                                               \
+                   .grant = NO_RECORD,                                                             \
+                   .pending = NO_RECORD,                                                           \
+                   .source = NO_RECORD})
 void work_clear(struct work *work);
 
 /* Begins a work about a grant: its lock; room for `slots` issued grants.  `name` is copied. */
@@ -179,8 +190,31 @@ int work_check_issued(struct work *work, size_t slot, struct error *error);
 int work_inspect(struct work *work, enum oauth_step step, size_t grant,
                  struct oauth_facts *ret_facts, struct error *error);
 
+/*
+ * A pending grant under another name: a room without a connection seals it anew into the slot.  The
+ * new one is kept as pending and the old one's ciphertext destroyed in one change.
+ */
+int work_move(struct work *work, size_t number, size_t slot, const struct name *name,
+              struct error *error);
+
 /* A verdict that is not CODE_DONE as the person's error.  Always returns -1. */
 int work_verdict(const struct work *work, struct error *error);
+
+/* ---- kind.c: of what kind is it? ---- */
+
+/*
+ * A grant comes whose kind only the provider can tell, the name's or this other one: finds a free
+ * name of that kind, with the same label or that with a number, and locks it.  The intent then says
+ * that it may be made, too.  CODE_USAGE when there is none.
+ */
+int work_reserve_kind(struct work *work, const char *kind, struct error *error);
+
+/*
+ * Asks the provider of what kind a pending grant is: work->result.  One of the other kind moves
+ * into the slot under the name that was reserved, which is the work's from then on; *number is then
+ * the slot's.  On failure it stays pending.
+ */
+int work_settle_kind(struct work *work, size_t *number, size_t slot, struct error *error);
 
 /* ---- confirm.c: is it what it should be? ---- */
 

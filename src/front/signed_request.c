@@ -25,7 +25,8 @@ static int ask(struct transfer *transfer, const char *text, struct signed_reques
     int sent =
         channel_send(room_channel(job->exchange), MESSAGE_CHECK, error, NUMBER(0), TEXT(text));
     if (session_tell(job->exchange, sent, error) < 0 ||
-        transfer_expect(transfer, MESSAGE_CHECKED, deadline_in(TRANSFER_MS), &message, error) < 0)
+        transfer_expect(&transfer->job, MESSAGE_CHECKED, deadline_in(TRANSFER_MS), &message,
+                        error) < 0)
         return -1;
     const char *said = message_text(&message, 0);
     transfer->clear_us = (int64_t)message_number(&message, 1);

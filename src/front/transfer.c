@@ -54,7 +54,7 @@ int transfer_intend(struct transfer *transfer, struct error *error)
 
 /* ---- the rooms ---- */
 
-static int start_exchange_room(struct job *job, struct error *error)
+int transfer_start_room(struct job *job, struct error *error)
 {
     const struct room_start how = {
         .who = PARTY_EXCHANGE, .keys = job->session.keys_out, .inherit_input = false, .env = NULL};
@@ -74,7 +74,7 @@ int transfer_open(struct transfer *transfer, const struct vault_cards *cards, st
     if (session_make_way(session, error) < 0 ||
         session_open(session, cards, json_object_get(job->app.key_entry, "cards"), purpose,
                      job->record_count, transfer->moved ? job->record_count : 0, error) < 0 ||
-        start_exchange_room(job, error) < 0 || session_tell_head(session, &job->head, error) < 0)
+        transfer_start_room(job, error) < 0 || session_tell_head(session, &job->head, error) < 0)
         return -1;
     return job_tell_records(job, error);
 }
@@ -122,10 +122,9 @@ static int take_issued(struct transfer *transfer, size_t number, const struct me
     return store_text_set(&moved->jwe, message_text(issued, 1), error);
 }
 
-int transfer_expect(struct transfer *transfer, enum message_type type, struct deadline deadline,
+int transfer_expect(struct job *job, enum message_type type, struct deadline deadline,
                     struct message *ret_message, struct error *error)
 {
-    struct job *job = &transfer->job;
     for (;;) {
         if (channel_receive(room_channel(job->exchange), deadline, ret_message, error) < 0) {
             room_explain(job->exchange, error);
@@ -147,9 +146,9 @@ int transfer_move(struct transfer *transfer, size_t number, struct error *error)
     struct deadline deadline = deadline_in(TRANSFER_MS);
     struct message message;
     if (tell(transfer, number, error) < 0 ||
-        transfer_expect(transfer, MESSAGE_ISSUED, deadline, &message, error) < 0 ||
+        transfer_expect(&transfer->job, MESSAGE_ISSUED, deadline, &message, error) < 0 ||
         take_issued(transfer, number, &message, error) < 0 ||
-        transfer_expect(transfer, MESSAGE_RESEALED, deadline, &message, error) < 0)
+        transfer_expect(&transfer->job, MESSAGE_RESEALED, deadline, &message, error) < 0)
         return -1;
     transfer->clear_us += (int64_t)message_number(&message, 0);
     return 0;

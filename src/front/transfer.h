@@ -27,6 +27,9 @@ void transfer_clear(struct transfer *transfer);
 /* Writes the intents, at most 60 records each, all of one use. */
 int transfer_intend(struct transfer *transfer, struct error *error);
 
+/* Starts a job's exchange room, locked and without a connection. */
+int transfer_start_room(struct job *job, struct error *error);
+
 /* Starts both rooms, tells the card room head, app and records: it waits for what else there is to tell. */
 int transfer_open(struct transfer *transfer, const struct vault_cards *cards, struct error *error);
 
@@ -36,7 +39,7 @@ int transfer_sign(struct transfer *transfer, struct error *error);
 #define TRANSFER_MS 30000 /* one record */
 
 /* The next message of the exchange room, which is of that type; what keys it wants in between are handed. */
-int transfer_expect(struct transfer *transfer, enum message_type type, struct deadline deadline,
+int transfer_expect(struct job *job, enum message_type type, struct deadline deadline,
                     struct message *ret_message, struct error *error);
 
 /* Moves one record; its new JWE is then in `moved`. */

@@ -10,23 +10,23 @@
 #define TYPING_SECONDS 300
 #define SEALING_MS 30000
 
-int typing_read(int keys, const char *file, const char *prompt, const char *what,
-                struct room **ret_room, struct error *error)
+int typing_start(int keys, const char *file, struct room **ret_room, struct error *error)
 {
-    auto_of(room_free) struct room *room = NULL;
-    struct message message;
     const struct room_start how = {
         .who = PARTY_EXCHANGE, .keys = keys, .inherit_input = !file, .env = NULL};
-    if (room_start(&how, &room, error) < 0)
-        return -1;
+    return room_start(&how, ret_room, error);
+}
+
+int typing_read(struct room *room, const char *file, const char *prompt, const char *what,
+                struct error *error)
+{
+    struct message message;
     int sent = channel_send(room_channel(room), MESSAGE_READ, error, TEXT(file ? file : ""),
                             TEXT(prompt), TEXT(what), NUMBER(TYPING_SECONDS));
-    if (session_tell(room, sent, error) < 0 ||
-        session_expect(room, MESSAGE_TYPED, deadline_in((int64_t)(TYPING_SECONDS + 10) * 1000),
-                       &message, error) < 0)
+    if (session_tell(room, sent, error) < 0)
         return -1;
-    *ret_room = TAKE(room);
-    return 0;
+    return session_expect(room, MESSAGE_TYPED, deadline_in((int64_t)(TYPING_SECONDS + 10) * 1000),
+                          &message, error);
 }
 
 int typing_seal(struct room *room, const json_t *facts, const char *jwk, char **ret_jwe,

@@ -6,9 +6,12 @@
 
 #include "session.h"
 
-/* Starts the room and has it read; `keys` is its end of the one-way channel or -1 (stays with the caller). */
-int typing_read(int keys, const char *file, const char *prompt, const char *what,
-                struct room **ret_room, struct error *error);
+/* Starts the room; `keys` is its end of the one-way channel or -1 (stays with the caller). */
+int typing_start(int keys, const char *file, struct room **ret_room, struct error *error);
+
+/* Has it read, from the file or (NULL) from the terminal or standard input. */
+int typing_read(struct room *room, const char *file, const char *prompt, const char *what,
+                struct error *error);
 
 /* Has it seal; `jwk` "" means the key that the card room names.  The caller frees the JWE. */
 int typing_seal(struct room *room, const json_t *facts, const char *jwk, char **ret_jwe,

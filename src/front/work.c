@@ -13,6 +13,7 @@ void work_clear(struct work *work)
     free(work->issued);
     json_decref(work->steps);
     cleanup_close(&work->lock);
+    cleanup_close(&work->spare_lock);
     *work = WORK_NONE;
 }
 

@@ -126,6 +126,14 @@ static int in_one_change(struct work *work,
     return 0;
 }
 
+/* A ciphertext that nobody needs any more is destroyed with the state that says so. */
+static int retire(struct work *work, const struct store_record *row, const char *state,
+                  struct error *error)
+{
+    const struct vault_retirement how = {.state = state, .use = work->use};
+    return vault_retire(work->job->front->vault, row, &how, error);
+}
+
 /* ---- what was issued ---- */
 
 static int issued_row(const struct work *work, const struct issued *issued,
@@ -145,8 +153,10 @@ static int issued_row(const struct work *work, const struct issued *issued,
 static int put_issued(struct work *work, void *context, struct error *error)
 {
     struct issued *issued = context;
-    return vault_put_record(work->job->front->vault, &issued->row, vault_app_kid(&work->job->app),
-                            work->use, error);
+    if (vault_put_record(work->job->front->vault, &issued->row, vault_app_kid(&work->job->app),
+                         work->use, error) < 0)
+        return -1;
+    return issued->moved ? retire(work, issued->moved, "previous", error) : 0;
 }
 
 int work_keep_issued(struct work *work, const struct message *message, struct error *error)
@@ -163,14 +173,6 @@ int work_keep_issued(struct work *work, const struct message *message, struct er
 }
 
 /* ---- current, previous, rejected ---- */
-
-/* A ciphertext that nobody needs any more is destroyed with the state that says so. */
-static int retire(struct work *work, const struct store_record *row, const char *state,
-                  struct error *error)
-{
-    const struct vault_retirement how = {.state = state, .use = work->use};
-    return vault_retire(work->job->front->vault, row, &how, error);
-}
 
 /* Both records were opened when the provider was first asked: what they replaced is not needed any more. */
 static int destroy_previous(struct work *work, struct error *error)

@@ -7,6 +7,7 @@
 #include "job.h"
 #include "p11vault/base/log.h"
 #include "p11vault/oauth/parameters.h"
+#include "transfer.h"
 #include "typing.h"
 
 /* The room's own deadline ends first, with a better message. */
@@ -43,8 +44,8 @@ int job_connect(struct job *job, struct room *exchange, const char *origin, stru
     return 0;
 }
 
-/* The connection ended before the work did, or the next step goes elsewhere: a new room, and a new way for the keys. */
-static int reconnect(struct job *job, const char *origin, struct error *error)
+/* Another exchange room is to come: a new way for the keys. */
+static int renew_way(struct job *job, struct error *error)
 {
     struct session *session = &job->session;
     room_free(TAKE(job->exchange));
@@ -53,7 +54,13 @@ static int reconnect(struct job *job, const char *origin, struct error *error)
     int sent = channel_send_fields(room_channel(session->card), MESSAGE_AGAIN, NULL, 0,
                                    session->keys_in, error);
     close(TAKE_FD(session->keys_in));
-    if (session_tell(session->card, sent, error) < 0)
+    return session_tell(session->card, sent, error);
+}
+
+/* The connection ended before the work did, or the next step goes elsewhere. */
+static int reconnect(struct job *job, const char *origin, struct error *error)
+{
+    if (renew_way(job, error) < 0)
         return -1;
     log_info("connecting again");
     return job_connect(job, NULL, origin, error);
@@ -377,6 +384,41 @@ int work_check_issued(struct work *work, size_t slot, struct error *error)
     return work->verdict.action == CODE_DONE || work_row(work, slot) ? 0
                                                                      : work_verdict(work, error);
 }
+/* ---- moving ---- */
+
+static int tell_move(struct work *work, size_t number, size_t slot, const struct name *name,
+                     struct error *error)
+{
+    struct job *job = work->job;
+    auto_free char *facts = NULL;
+    if (tell_record(work, number, error) < 0 || new_issued(work, slot, name, &facts, error) < 0)
+        return -1;
+    work->issued[work->issued_count - 1].moved = work_row(work, number);
+    struct channel *channel = room_channel(job->exchange);
+    int sent = channel_send(channel, MESSAGE_SLOT, error, NUMBER(slot), TEXT(facts));
+    if (sent == 0)
+        sent = channel_send(channel, MESSAGE_RESEAL, error, NUMBER(number), NUMBER(slot));
+    return session_tell(job->exchange, sent, error);
+}
+
+int work_move(struct work *work, size_t number, size_t slot, const struct name *name,
+              struct error *error)
+{
+    struct job *job = work->job;
+    struct deadline deadline = deadline_in(TRANSFER_MS);
+    struct message message;
+    job->connection_lives = false; /* the next step connects again */
+    if (renew_way(job, error) < 0 || transfer_start_room(job, error) < 0 ||
+        tell_move(work, number, slot, name, error) < 0 ||
+        transfer_expect(job, MESSAGE_ISSUED, deadline, &message, error) < 0 ||
+        work_keep_issued(work, &message, error) < 0 ||
+        transfer_expect(job, MESSAGE_RESEALED, deadline, &message, error) < 0)
+        return -1;
+    work->answer_us += (int64_t)message_number(&message, 0);
+    return 0;
+}
+
+/* ---- inspecting ---- */
 
 int work_inspect(struct work *work, enum oauth_step step, size_t grant,
                  struct oauth_facts *ret_facts, struct error *error)

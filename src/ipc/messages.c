@@ -65,6 +65,7 @@ static const struct message_rule rules[] = {
 
     {MESSAGE_READ,    "read",    FRONT_TO_EXCHANGE, IN(EXCHANGE_NEW),    EXCHANGE_READING,    "sssu"},
     {MESSAGE_SEAL,    "seal",    FRONT_TO_EXCHANGE, IN(EXCHANGE_TYPED),  EXCHANGE_SEALING,    "ss"},
+    {MESSAGE_CLIENT_TOKEN, "client_token", FRONT_TO_EXCHANGE, IN(EXCHANGE_NEW), EXCHANGE_ASKING, "su"},
     {MESSAGE_LOGIN,   "login",   FRONT_TO_EXCHANGE, IN(EXCHANGE_NEW),    EXCHANGE_ASKING,     "sssuu"},
     {MESSAGE_CONNECT, "connect", FRONT_TO_EXCHANGE, IN(EXCHANGE_NEW) | IN(EXCHANGE_CAME),
                                                                          EXCHANGE_CONNECTING, "ssuu"},

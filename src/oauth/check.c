@@ -88,9 +88,15 @@ static bool machine_id_valid(const char *machine_id)
     return all_of(machine_id, WORD "_.=-", FACT_TEXT_MAX - 1);
 }
 
-static bool client_token_valid(const char *client_token)
+int oauth_client_token_check(const struct secret *client_token, struct error *error)
 {
-    return all_of(client_token, WORD "_-", FACT_TEXT_MAX - 1);
+    static const char alphabet[] = WORD "_-";
+    size_t size = client_token == NULL ? 0 : secret_size(client_token), valid = 0;
+    while (valid < size && memchr(alphabet, secret_data(client_token)[valid], sizeof(alphabet) - 1))
+        valid++;
+    if (valid == size && size > 0 && size < FACT_TEXT_MAX)
+        return 0;
+    return error_set(error, CODE_USAGE, "the client token is none");
 }
 
 static bool assets_valid(const char *assets)
@@ -118,7 +124,6 @@ int check_parameters(const struct oauth_parameters *parameters, struct error *er
         {parameters->edge, edge_valid, "a business has owned_pages and client_pages"},
         {parameters->permission, permission_valid, "a permission is one word"},
         {parameters->machine_id, machine_id_valid, "the machine id is none"},
-        {parameters->client_token, client_token_valid, "the client token is none"},
         {parameters->assets, assets_valid, "assets are numbers with one comma between two of them"},
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
@@ -152,6 +157,9 @@ int check_values(unsigned needs, const struct oauth_values *values, struct error
     if ((needs & NEEDS_GRANT) != 0 && check_value(values->grant, "grant", error) < 0)
         return -1;
     if ((needs & NEEDS_CODE) != 0 && check_value(values->code, "code", error) < 0)
+        return -1;
+    if ((needs & NEEDS_CLIENT_TOKEN) != 0 &&
+        oauth_client_token_check(values->client_token, error) < 0)
         return -1;
     if (values->verifier != NULL && check_value(values->verifier, "PKCE verifier", error) < 0)
         return -1;

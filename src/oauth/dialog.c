@@ -112,6 +112,11 @@ static bool list_has(const char *list, const char *word)
     return false;
 }
 
+bool oauth_dialog_takes_pkce(const struct provider *provider, const struct oauth_dialog *dialog)
+{
+    return provider->pkce_scope != NULL && list_has(dialog->scopes, provider->pkce_scope);
+}
+
 static bool auth_type_valid(const char *auth_type)
 {
     static const char *const known[] = {"rerequest", "reauthorize", "reauthenticate"};
@@ -125,7 +130,8 @@ static bool auth_type_valid(const char *auth_type)
 }
 
 /* What Meta's dialog alone knows. */
-static int check_special(bool meta, const struct oauth_dialog *dialog, struct error *error)
+static int check_special(const struct provider *provider, bool meta,
+                         const struct oauth_dialog *dialog, struct error *error)
 {
     if (!meta && (text_given(dialog->config_id) || text_given(dialog->auth_type) ||
                   text_given(dialog->auth_nonce) || text_given(dialog->code_challenge)))
@@ -148,27 +154,38 @@ static int check_special(bool meta, const struct oauth_dialog *dialog, struct er
         return 0;
     if (!plain(dialog->code_challenge, OAUTH_CHALLENGE_SIZE - 1, OAUTH_CHALLENGE_SIZE - 1))
         return error_set(error, CODE_USAGE, "the PKCE challenge is not one of S256");
-    if (!list_has(dialog->scopes, "openid"))
-        return error_set(error, CODE_USAGE, "PKCE goes with the scope openid only");
+    if (!oauth_dialog_takes_pkce(provider, dialog))
+        return error_set(error, CODE_USAGE, "PKCE goes with the scope %s only",
+                         provider->pkce_scope);
     return 0;
 }
 
+static bool state_valid(const struct secret *state)
+{
+    size_t size = state == NULL ? 0 : secret_size(state);
+    for (size_t i = 0; i < size; i++)
+        if (memchr(nonce_alphabet, secret_data(state)[i], sizeof(nonce_alphabet) - 1) == NULL)
+            return false;
+    return size >= STATE_MIN && size <= STATE_MAX;
+}
+
 static int check_dialog(const struct provider *provider, bool meta,
-                        const struct oauth_dialog *dialog, struct error *error)
+                        const struct oauth_dialog *dialog, const struct secret *state,
+                        struct error *error)
 {
     if (!text_given(dialog->client_id) || !provider->client_id_valid(dialog->client_id))
         return error_set(error, CODE_CONFIG, "the app's id is not a number as Meta gives it");
     if (meta && (!text_given(dialog->api_version) || !version_valid(dialog->api_version)))
         return error_set(error, CODE_CONFIG,
                          "the version of the Graph API is not of the form v26.0");
-    if (!text_given(dialog->state) || !plain(dialog->state, STATE_MIN, STATE_MAX))
+    if (!state_valid(state))
         return error_set(error, CODE_USAGE, "the state of a login is not 16 to 128 characters");
     if (text_given(dialog->scopes) && !scopes_valid(dialog->scopes))
         return error_set(error, CODE_USAGE, "scopes are words with one comma between two of them");
     if (check_given(dialog->redirect_uri, "a redirect address", error) < 0 ||
         oauth_redirect_uri_check(dialog->redirect_uri, error) < 0)
         return -1;
-    return check_special(meta, dialog, error);
+    return check_special(provider, meta, dialog, error);
 }
 
 /* "NAME=" and the value with all but the unreserved characters of RFC 3986 as %XX; nothing for a text not given. */
@@ -190,7 +207,7 @@ static int put_all(bool meta, const struct oauth_dialog *dialog, struct buffer *
     if (put(url, "client_id", dialog->client_id, error) < 0 ||
         put(url, "redirect_uri", dialog->redirect_uri, error) < 0 ||
         put(url, "response_type", "code", error) < 0 ||
-        put(url, "state", dialog->state, error) < 0 || put(url, "scope", dialog->scopes, error) < 0)
+        put(url, "scope", dialog->scopes, error) < 0)
         return -1;
     if (!meta)
         return 0;
@@ -203,15 +220,33 @@ static int put_all(bool meta, const struct oauth_dialog *dialog, struct buffer *
     return put(url, "code_challenge_method", proved ? "S256" : "", error);
 }
 
-int oauth_dialog_url(const struct provider *provider, const char *dialog_origin,
-                     const struct oauth_dialog *dialog, struct buffer *ret_url, struct error *error)
+/* The state stands in locked memory only: it is put behind all else there. */
+static int put_state(const struct buffer *url, const struct secret *state, struct secret **ret_url,
+                     struct error *error)
 {
+    auto_of(secret_free) struct secret *whole = NULL;
+    if (secret_new(OAUTH_DIALOG_URL_MAX, &whole, error) < 0 ||
+        secret_append_text(whole, buffer_text(url), error) < 0 ||
+        secret_append_text(whole, "&state=", error) < 0 ||
+        secret_append_secret(whole, state, error) < 0 || secret_append(whole, "", 1, error) < 0)
+        return -1;
+    *ret_url = TAKE(whole);
+    return 0;
+}
+
+int oauth_dialog_url(const struct provider *provider, const char *dialog_origin,
+                     const struct oauth_dialog *dialog, const struct secret *state,
+                     struct secret **ret_url, struct error *error)
+{
+    auto_buffer struct buffer url = BUFFER_UP_TO(OAUTH_DIALOG_URL_MAX);
     bool meta = provider->has_debugger;
     const char *origin = dialog_origin != NULL ? dialog_origin : provider->dialog_origin;
-    if (check_dialog(provider, meta, dialog, error) < 0)
+    if (check_dialog(provider, meta, dialog, state, error) < 0)
         return error_prefix(error, "login dialog");
     int begun =
-        meta ? buffer_put_format(ret_url, error, "%s/%s/dialog/oauth", origin, dialog->api_version)
-             : buffer_put_format(ret_url, error, "%s/oauth/authorize", origin);
-    return begun < 0 ? -1 : put_all(meta, dialog, ret_url, error);
+        meta ? buffer_put_format(&url, error, "%s/%s/dialog/oauth", origin, dialog->api_version)
+             : buffer_put_format(&url, error, "%s/oauth/authorize", origin);
+    if (begun < 0 || put_all(meta, dialog, &url, error) < 0)
+        return -1;
+    return put_state(&url, state, ret_url, error);
 }

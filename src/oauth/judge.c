@@ -210,3 +210,16 @@ void oauth_judge_result(const struct oauth_expected *expected, const struct oaut
     else
         judge_new(expected, input, result, ret_verdict);
 }
+
+const char *oauth_kind_said(const struct provider *provider, const struct oauth_facts *facts)
+{
+    for (size_t i = 0; i < KIND_COUNT; i++)
+        if (provider->has_debugger && strcasecmp(kinds[i].type, facts->type) == 0)
+            return kinds[i].kind;
+    return NULL;
+}
+
+bool oauth_is_short_lived(const struct oauth_facts *facts, int64_t now)
+{
+    return facts->expires == FACT_UNKNOWN || (facts->expires != 0 && facts->expires < now + DAY);
+}

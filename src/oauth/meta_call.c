@@ -35,16 +35,13 @@ int meta_prove(const struct oauth_parameters *parameters, const struct oauth_val
 
 /* ---- the debugger ---- */
 
-static int make_app_token(const struct oauth_parameters *parameters,
-                          const struct oauth_values *values, struct secret **ret_token,
-                          struct error *error)
+int meta_app_token(const char *client_id, const struct secret *behind, struct secret **ret_token,
+                   struct error *error)
 {
     auto_of(secret_free) struct secret *token = NULL;
-    size_t size = strlen(parameters->client_id) + 1 + secret_size(values->app_secret);
-    if (secret_new(size, &token, error) < 0 ||
-        secret_append_text(token, parameters->client_id, error) < 0 ||
-        secret_append_text(token, "|", error) < 0 ||
-        secret_append_secret(token, values->app_secret, error) < 0)
+    if (secret_new(strlen(client_id) + 1 + secret_size(behind), &token, error) < 0 ||
+        secret_append_text(token, client_id, error) < 0 ||
+        secret_append_text(token, "|", error) < 0 || secret_append_secret(token, behind, error) < 0)
         return -1;
     *ret_token = TAKE(token);
     return 0;
@@ -55,7 +52,7 @@ static int make_inspection(const struct oauth_parameters *parameters,
                            struct error *error)
 {
     if (meta_begin_read(PATH("debug_token"), parameters, values, call, error) < 0 ||
-        make_app_token(parameters, values, &call->bearer, error) < 0 ||
+        meta_app_token(parameters->client_id, values->app_secret, &call->bearer, error) < 0 ||
         request_secret(call, "input_token", values->grant, error) < 0)
         return -1;
     return request_proof(call, values->app_secret, call->bearer, parameters->now, error);

@@ -18,6 +18,13 @@ int meta_begin_read(const char *const *path, const struct oauth_parameters *para
 int meta_prove(const struct oauth_parameters *parameters, const struct oauth_values *values,
                const struct secret *token, struct oauth_call *call, struct error *error);
 
+/*
+ * "CLIENT_ID|…": the app token with its secret, what a device has with its client token.  The
+ * caller frees it.
+ */
+int meta_app_token(const char *client_id, const struct secret *behind, struct secret **ret_token,
+                   struct error *error);
+
 #define META_MAKER(name)                                                                           \
     int name(const struct oauth_parameters *parameters, const struct oauth_values *values,         \
              struct oauth_call *call, struct error *error)

@@ -2,9 +2,6 @@
  * meta_issue.c: Meta's requests that issue grants and codes elsewhere than at the token endpoint: for system users, for
  * client businesses, for one more client of a user, for devices.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "meta_call.h"
 
 static const char *true_if(bool set)
@@ -58,20 +55,18 @@ META_MAKER(meta_make_client_code)
     return meta_prove(parameters, values, values->grant, call, error);
 }
 
-/* ---- device login: authorised by client id and client token, which is no secret ---- */
+/* ---- device login: authorised by client id and client token ---- */
 
 static int begin_device(const char *part, const struct oauth_parameters *parameters,
                         const struct oauth_values *values, struct oauth_call *call,
                         struct error *error)
 {
     const char *const path[] = {"device", part, NULL};
-    char token[FACT_TEXT_MAX + 32];
-    if (check_given(parameters->client_token, "the app's client token", error) < 0)
+    auto_of(secret_free) struct secret *token = NULL;
+    if (meta_app_token(parameters->client_id, values->client_token, &token, error) < 0 ||
+        request_begin("POST", parameters->api_version, path, parameters, values, call, error) < 0)
         return -1;
-    snprintf(token, sizeof(token), "%s|%s", parameters->client_id, parameters->client_token);
-    if (request_begin("POST", parameters->api_version, path, parameters, values, call, error) < 0)
-        return -1;
-    return request_text(call, "access_token", token, error);
+    return request_secret(call, "access_token", token, error);
 }
 
 META_MAKER(meta_make_device_start)

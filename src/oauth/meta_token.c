@@ -27,9 +27,10 @@ META_MAKER(meta_make_exchange)
     return system_user ? request_text(call, "set_token_expires_in_60_days", "true", error) : 0;
 }
 
+/* Meta's page on the manual flow has no grant_type; RFC 6749, section 4.1.3, has one. */
 META_MAKER(meta_make_code)
 {
-    if (begin(NULL, parameters, values, call, error) < 0 ||
+    if (begin("authorization_code", parameters, values, call, error) < 0 ||
         (values->app_secret &&
          request_secret(call, "client_secret", values->app_secret, error) < 0) ||
         request_text(call, "redirect_uri", parameters->redirect_uri, error) < 0 ||

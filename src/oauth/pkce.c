@@ -1,5 +1,6 @@
 /*
- * pkce.c: proof key for code exchange (RFC 7636), S256.
+ * pkce.c: proof key for code exchange (RFC 7636), S256, and the random text that it and a state are
+ * made of.
  */
 #include <string.h>
 
@@ -11,19 +12,19 @@
 #define VERIFIER_MAX 128
 #define RANDOM_SIZE 32
 
-int oauth_pkce_verifier_new(struct secret **ret_verifier, struct error *error)
+int oauth_random_text(struct secret **ret_text, struct error *error)
 {
     auto_of(secret_free) struct secret *bytes = NULL;
-    auto_of(secret_free) struct secret *verifier = NULL;
+    auto_of(secret_free) struct secret *text = NULL;
     size_t room;
     if (secret_new(RANDOM_SIZE, &bytes, error) < 0 ||
-        secret_new(2 * RANDOM_SIZE + 1, &verifier, error) < 0 ||
+        secret_new(2 * RANDOM_SIZE + 1, &text, error) < 0 ||
         random_bytes(secret_room(bytes, &room), RANDOM_SIZE, error) < 0)
         return -1;
     secret_grow(bytes, RANDOM_SIZE);
-    hex_encode(secret_data(bytes), RANDOM_SIZE, (char *)secret_room(verifier, &room));
-    secret_grow(verifier, 2 * (size_t)RANDOM_SIZE);
-    *ret_verifier = TAKE(verifier);
+    hex_encode(secret_data(bytes), RANDOM_SIZE, (char *)secret_room(text, &room));
+    secret_grow(text, 2 * (size_t)RANDOM_SIZE);
+    *ret_text = TAKE(text);
     return 0;
 }
 

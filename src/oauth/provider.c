@@ -18,6 +18,8 @@ static const struct oauth_family families[] = {
                 .dialog_origin = "https://www.facebook.com",
                 .default_version = "v26.0",
                 .person_kind = "user",
+                .business_kind = "system-user",
+                .pkce_scope = "openid",
                 .has_debugger = true,
                 .client_id_valid = oauth_client_id_valid,
             },
@@ -39,8 +41,8 @@ static const struct oauth_family families[] = {
                 [STEP_SESSION_INFO] = NEEDS_GRANT | ISSUES_GRANT,
                 [STEP_CLIENT_CODE] = NEEDS_APP_SECRET | NEEDS_GRANT | YIELDS_CODE,
                 [STEP_REDEEM] = NEEDS_CODE | ISSUES_GRANT | ONCE_ONLY,
-                [STEP_DEVICE_START] = YIELDS_CODE,
-                [STEP_DEVICE_POLL] = NEEDS_CODE | ISSUES_GRANT,
+                [STEP_DEVICE_START] = NEEDS_CLIENT_TOKEN | YIELDS_CODE,
+                [STEP_DEVICE_POLL] = NEEDS_CLIENT_TOKEN | NEEDS_CODE | ISSUES_GRANT,
                 [STEP_PERMISSIONS] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_TAKE_BACK] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_REVOKE] = NEEDS_APP_SECRET | NEEDS_GRANT,
@@ -165,7 +167,10 @@ const struct oauth_revival *oauth_revival(const struct provider *provider, const
           "APP/user/LABEL"}},
         {"session", {"make it anew", "issue", "NAME --from APP/user/LABEL"}},
         {"system-user",
-         {"make it anew", "issue", "NAME --from APP/user/LABEL --user-id ID --scope LIST"}},
+         {"make it anew", "issue",
+          "NAME --from APP/user/LABEL --user-id ID --scope LIST; one that came of a login: "
+          "p11vault "
+          "login NAME --config-id ID"}},
     };
     if (strcmp(kind, provider->person_kind) == 0)
         return &person;

@@ -1,9 +1,9 @@
 /*
  * redirect.c: what comes back from the login dialog.
  *
- * Anybody can send a browser to a redirect address, so nothing is believed before the state has been compared.  The
- * one exception is an error without a state, as Meta documents it for a person who cancels: it can end a login, which
- * whoever reaches the address can do anyway.
+ * Anybody can send a browser to a redirect address, so nothing is believed before the state has
+ * been compared: no code, and no error either, which would end the login for a reason that anybody
+ * can make up.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +23,7 @@
 enum field {
     FIELD_CODE,
     FIELD_STATE,
+    FIELD_ISSUER,
     FIELD_ERROR,
     FIELD_REASON,
     FIELD_DESCRIPTION,
@@ -34,6 +35,7 @@ enum field {
 static const char *const names[FIELD_COUNT] = {
     [FIELD_CODE] = "code",
     [FIELD_STATE] = "state",
+    [FIELD_ISSUER] = "iss",
     [FIELD_ERROR] = "error",
     [FIELD_REASON] = "error_reason",
     [FIELD_DESCRIPTION] = "error_description",
@@ -127,13 +129,14 @@ static bool split(struct span query, struct span fields[FIELD_COUNT])
 
 /* ---- what they mean ---- */
 
-static int state_is(struct span span, const char *state, bool *ret_same, struct error *error)
+static int decodes_to(struct span span, const void *bytes, size_t size, bool *ret_same,
+                      struct error *error)
 {
     auto_of(secret_free) struct secret *given = NULL;
     *ret_same = false;
     if (percent_decode(span.text, span.size, &given, error) < 0)
         return -1;
-    *ret_same = given != NULL && secret_equals(given, state, strlen(state));
+    *ret_same = given != NULL && secret_equals(given, bytes, size);
     return 0;
 }
 
@@ -204,32 +207,35 @@ static int read_code(struct span span, struct oauth_redirect *redirect, struct e
     return 0;
 }
 
-/* *ret_ours: the state says that it is about this login, or it is an error that says nothing of a state. */
-static int check_state(const struct span fields[FIELD_COUNT], const char *state, bool *ret_ours,
-                       struct oauth_verdict *verdict, struct error *error)
+/* *ret_ours: the state says that it is about this login, and nobody else says that it is his. */
+static int check_awaited(const struct span fields[FIELD_COUNT], const struct oauth_awaited *awaited,
+                         bool *ret_ours, struct oauth_verdict *verdict, struct error *error)
 {
-    bool failed = fields[FIELD_ERROR].text != NULL || fields[FIELD_ERROR_CODE].text != NULL;
-    bool same;
+    const struct span state = fields[FIELD_STATE], issuer = fields[FIELD_ISSUER];
     *ret_ours = false;
-    if (fields[FIELD_STATE].text == NULL) {
-        *ret_ours = failed;
-        if (!failed)
-            (void)stray(verdict, "what came back has no state: it does not belong to this login");
+    if (state.text == NULL) {
+        (void)stray(verdict, "what came back has no state: it does not belong to this login");
         return 0;
     }
-    if (state_is(fields[FIELD_STATE], state, &same, error) < 0)
+    if (decodes_to(state, secret_data(awaited->state), secret_size(awaited->state), ret_ours,
+                   error) < 0)
         return -1;
-    *ret_ours = same;
-    if (!same)
+    if (!*ret_ours)
         (void)stray(verdict, "what came back has another state: it does not belong to this login");
+    if (!*ret_ours || issuer.text == NULL)
+        return 0;
+    if (decodes_to(issuer, awaited->issuer, strlen(awaited->issuer), ret_ours, error) < 0)
+        return -1;
+    if (!*ret_ours)
+        (void)stray(verdict, "what came back names another issuer: it is of another provider");
     return 0;
 }
 
-static int read_fields(const struct span fields[FIELD_COUNT], const char *state,
+static int read_fields(const struct span fields[FIELD_COUNT], const struct oauth_awaited *awaited,
                        struct oauth_redirect *redirect, struct error *error)
 {
     bool ours;
-    if (check_state(fields, state, &ours, &redirect->verdict, error) < 0)
+    if (check_awaited(fields, awaited, &ours, &redirect->verdict, error) < 0)
         return -1;
     if (!ours)
         return 0;
@@ -246,19 +252,19 @@ static int read_fields(const struct span fields[FIELD_COUNT], const char *state,
     return read_code(fields[FIELD_CODE], redirect, error);
 }
 
-int oauth_redirect_read(const struct secret *query, const char *state,
+int oauth_redirect_read(const struct secret *query, const struct oauth_awaited *awaited,
                         struct oauth_redirect *ret_redirect, struct error *error)
 {
     auto_redirect struct oauth_redirect redirect = {.verdict = {.action = CODE_DONE}};
     struct span fields[FIELD_COUNT] = {0};
     struct span span;
-    if (state[0] == '\0')
+    if (secret_size(awaited->state) == 0)
         return error_set(error, CODE_FAULT, "a login without a state");
     if (!find_query(query, &span))
         (void)stray(&redirect.verdict, "what came back is not the query of a redirect");
     else if (!split(span, fields))
         (void)stray(&redirect.verdict, "what came back names a parameter twice");
-    else if (read_fields(fields, state, &redirect, error) < 0)
+    else if (read_fields(fields, awaited, &redirect, error) < 0)
         return -1;
     *ret_redirect = redirect;
     redirect = (struct oauth_redirect){0};

@@ -28,9 +28,10 @@ static size_t room_for(const struct oauth_parameters *parameters, const struct o
     return FIXED_ROOM + text_room(parameters->client_id) + text_room(parameters->redirect_uri) +
            text_room(parameters->scopes) + text_room(parameters->cursor) +
            text_room(parameters->subject) + text_room(parameters->permission) +
-           text_room(parameters->machine_id) + text_room(parameters->client_token) +
-           text_room(parameters->assets) + text_room(parameters->fields) + value_room(values->app_secret) +
-           value_room(values->grant) + value_room(values->code) + value_room(values->verifier);
+           text_room(parameters->machine_id) + value_room(values->client_token) +
+           text_room(parameters->assets) + text_room(parameters->fields) +
+           value_room(values->app_secret) + value_room(values->grant) + value_room(values->code) +
+           value_room(values->verifier);
 }
 
 static int put_path(struct secret *target, const char *version, const char *const *path,

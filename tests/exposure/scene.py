@@ -45,8 +45,8 @@ class Scene(Program):
     def look(self, moment):
         """Look at every process now."""
         rooms = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        for room in rooms:
-            let_it_rest(room)
+        for pid in (self.pid, *rooms):
+            let_it_rest(pid)
         self._watcher.attach(*rooms)
         self._watcher.look(moment)
 

@@ -184,14 +184,14 @@ def place_of(hit):
 def is_right(look, allowed):
     """The card room has the app key in one locked page until the outcome; nothing else is anywhere."""
     wanted = allowed.get((look.program, look.moment))
+    if look.moment == AFTER:  # whichever wait it was in when the other one ended
+        return look.places in ([], APP_KEY if look.program == CARD else wanted)
     if wanted is ANY_LOCKED:
         return all(place[2] for place in look.places)
     if wanted is not None:
-        return look.places == wanted
+        return sorted(look.places) == wanted
     if look.program == CARD and look.moment.startswith(WAIT):
         return look.places == APP_KEY
-    if look.program == CARD and look.moment == AFTER:
-        return look.places in ([], APP_KEY)
     return look.places == []
 
 

@@ -58,7 +58,7 @@ def test_typed_secret(stage, verb):
 
 
 def test_app_add(stage):
-    """The typed secret waits in its one locked page for the PIN; the new app key is gone."""
+    """The secret is typed when it can be sealed, and waits for nobody; the new app key is gone by then."""
     stage.card.change("pin-source", None)
     secret = stage.needles.add("typed", a_secret())
     learned = {}
@@ -71,10 +71,9 @@ def test_app_add(stage):
                 stage.needles.add(f"more:{name}", value)
 
     scene = stage.start("app", "add", "more", "--id", "1", "--origin", stage.graph.origin,
-                        talk=[("app secret: $", secret, "wait for a secret"),
-                              (r"\): $", stage.pin, "wait for the PIN")], learn=learn)
-    typed = {(EXCHANGE, "wait for the PIN"): [("typed", "raw", True)]}
-    stage.judge(scene, 0, waits("wait for the PIN"), typed)
+                        talk=[(r"\): $", stage.pin, "wait for the PIN"),
+                              ("app secret: $", secret, "wait for a secret")], learn=learn)
+    stage.judge(scene, 0, waits("wait for the PIN", "wait for a secret"))
     assert len(learned) == len(stage.keys.needles) + 2
 
 

@@ -1,13 +1,14 @@
 """Logins, lists, what is issued, renewed and revoked: the same zeros as in an exchange, at every wait.
 
-What may stand outside the card room's app key is said in each test: a code that waits for the card's PIN, and the code of
-a device while a person confirms, each in one locked page of the exchange room.
+What may stand outside the card room's app key is said in each test: a login's state while its answer is awaited, a code that
+waits for the card's PIN, and the code of a device while a person confirms, each in one locked page of the exchange room.
 """
 
 import html
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,6 +16,7 @@ from browsing import open_dialog
 from cards import GRANT
 from logging_in import free_port
 from killing import points
+from scene import AFTER
 from stage import APP_KEY, CARD, EXCHANGE, awaited, steps_of, waits
 
 BOB = "ads/user/bob"
@@ -45,9 +47,14 @@ def dialog(stage, url):
     return open_dialog(SimpleNamespace(ca=stage.graph.ca, port=stage.graph.port), url)
 
 
-def code_stands(moment):
-    """In its one page, until it is sent."""
-    return {(EXCHANGE, moment): [("code:0", "raw", True)]}
+def stands(needle, moment):
+    """In one locked page of the exchange room."""
+    return {(EXCHANGE, moment): [(needle, "raw", True)]}
+
+
+def learn_state(stage, url):
+    """Whoever has it can answer in the provider's place; only the browser's page and the screen show it."""
+    stage.needles.add("state", parse_qs(urlsplit(url).query)["state"][0])
 
 
 def test_login_pasted(stage):
@@ -57,55 +64,69 @@ def test_login_pasted(stage):
     stage.hold()
 
     def address(scene):
-        redirect = dialog(stage, scene.said(rb"\n  (https://\S+)\n")[1].decode())
+        redirect = dialog(stage, shown(scene))
         stage.learn()
         return redirect.location
 
+    def shown(scene):
+        return scene.said(rb"\n  (https://\S+)\n\nthen paste")[1].decode()
+
     scene = stage.start("login", BOB, "--paste", talk=[
         ("sent to: $", address, ADDRESS), ask_pin(stage), (r"\[y/N\] $|\[Y/n\] $", "y", QUESTION)])
+    learn_state(stage, shown(scene))
     scene.talk_through(left=1)
     stage.at_each_answer(scene)
-    allowed = {**code_stands(PIN), (CARD, QUESTION): APP_KEY}
+    allowed = {**stands("state", ADDRESS), **stands("code:0", PIN), (CARD, QUESTION): APP_KEY}
     stage.judge(scene, 0, [*waits(ADDRESS, rooms=(EXCHANGE,)), *waits(PIN, *awaited(3), QUESTION)],
                 allowed)
 
 
-def test_login_by_loopback(stage):
-    """The browser brings the code straight to the exchange room."""
+@pytest.mark.parametrize("options, steps", [
+    ((), LOGIN), (("--config-id", "7"), [("code", 1), ("debug_token", 1), ("debug_token", 2)])],
+    ids=["person", "system-user"])
+def test_login_by_loopback(stage, options, steps):
+    """The browser brings the code straight to the exchange room.
+
+    With the configuration the grant is a system user's: it is sealed anew under another name in between.
+    """
     port = free_port()
     stage.graph.set_app(stage.vault.app_id, redirect_uris=[f"http://localhost:{port}/"],
-                        mode="development")
-    stage.plan(LOGIN)
+                        mode="development", configs={"7": {"token": "system_user"}})
+    stage.plan(steps)
     stage.hold()
-    scene = stage.start("login", BOB, "--port", port, "--yes", talk=[ask_pin(stage)],
+    scene = stage.start("login", BOB, "--port", port, "--yes", *options, talk=[ask_pin(stage)],
                         env={"BROWSER": "/bin/true"})
     page = Path(scene.said(rb"if none opened, open (\S+)\n")[1].decode())
     url = html.unescape(re.search('href="([^"]+)"', page.read_text())[1])
+    learn_state(stage, url)
     scene.look(ADDRESS)
     redirect = dialog(stage, url)
     stage.learn()
     assert redirect.follow()[0] == 200
     scene.talk_through()
     stage.at_each_answer(scene)
-    stage.judge(scene, 0, [*waits(ADDRESS, rooms=(EXCHANGE,)), *waits(PIN, *awaited(3))],
-                code_stands(PIN))
+    allowed = {**stands("state", ADDRESS), **stands("state", AFTER), **stands("code:0", PIN)}
+    stage.judge(scene, 0, [*waits(ADDRESS, rooms=(EXCHANGE,)), *waits(PIN, *awaited(3))], allowed)
 
 
 def test_login_by_device(stage):
-    """The device's code stands in one page as long as the person has not confirmed: it is asked about again."""
+    """Its code and the client token stand in a page each until the person has confirmed: each poll needs both."""
     token = stage.graph.set_app(stage.vault.app_id)["client_token"]
+    stage.needles.add("client-token", token)
+    file = stage.vault.write("given/client-token", token)
     stage.plan([("device_start", 1), ("device_poll", 1), ("exchange", 1), ("debug_token", 1)])
     stage.hold()
-    scene = stage.start("login", BOB, "--device", "--client-token", token, "--yes")
+    scene = stage.start("login", BOB, "--device", "--client-token-file", file, "--yes")
     stage.at_each_answer(scene, 1)
     scene.said(rb"and type (\S+)")
     stage.learn()
     scene.look(QUESTION)
     stage.graph.device_answer("grant")
     stage.at_each_answer(scene, first=1)
-    held = [("device-code:0", "raw", True)]
-    allowed = {(EXCHANGE, QUESTION): held, (CARD, QUESTION): APP_KEY,
-               (EXCHANGE, awaited(2)[1]): held}
+    first, second = awaited(2)
+    polled = [("client-token", "raw", True), ("device-code:0", "raw", True)]
+    allowed = {**stands("client-token", first), (EXCHANGE, QUESTION): polled,
+               (CARD, QUESTION): APP_KEY, (EXCHANGE, second): polled}
     stage.judge(scene, 0, waits(QUESTION, *awaited(4)), allowed)
 
 

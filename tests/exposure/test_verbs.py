@@ -21,7 +21,7 @@ WITH_CARD, WITH_EXCHANGE = [*ENDS, (CARD, "exit")], [*ENDS, (EXCHANGE, "exit")]
 WITH_BOTH = [*WITH_CARD, (EXCHANGE, "exit")]
 JSON = "--json"
 
-WRONG_DEVICE = ("ads/user/bob", "--device", "--client-token", "0" * 32)
+WRONG_DEVICE = ("ads/user/bob", "--device", "--client-token-file", "{token}")
 
 # What each form is given behind the verb, and whose ends must be among what was seen.
 FORMS = {
@@ -93,7 +93,9 @@ def test_verb(stage, build, verb, words, ends):
     """Watched from the first instruction to the end of each of its programs."""
     secret = stage.needles.add("given", a_secret())
     file = stage.vault.write("given/new", secret + "\n")
+    token = stage.needles.add("client-token", secrets.token_hex(16))
     given = {"origin": stage.graph.origin, "secret": file, "new": stage.vault.base / "new",
+             "token": stage.vault.write("given/client-token", token),
              "request": stage.vault.write("given/request", signed(stage.app_secret)),
              "second": _second_card(stage) if verb == "card remove" else "",
              "backup": _backup(stage) if verb == "restore" else ""}

@@ -21,16 +21,19 @@ static void must(bool holds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct secret *query;
+    static struct secret *query, *state;
     struct error error = {0};
     auto_redirect struct oauth_redirect redirect = {0};
     if (size > QUERY_MAX)
         return 0;
     if (query == NULL)
-        must(secret_new(QUERY_MAX, &query, &error) == 0);
+        must(secret_new(QUERY_MAX, &query, &error) == 0 &&
+             secret_new(sizeof(STATE), &state, &error) == 0 &&
+             secret_append_text(state, STATE, &error) == 0);
+    const struct oauth_awaited awaited = {.state = state, .issuer = "https://www.facebook.com"};
     secret_clear(query);
     must(secret_append(query, data, size, &error) == 0);
-    must(oauth_redirect_read(query, STATE, &redirect, &error) == 0);
+    must(oauth_redirect_read(query, &awaited, &redirect, &error) == 0);
 
     bool done = redirect.verdict.action == CODE_DONE;
     must((redirect.code != NULL) == done);

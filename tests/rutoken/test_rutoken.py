@@ -95,7 +95,7 @@ def test_everything_typed(formatted, canaries_found):
         (("card", "enroll", "--ask-pin"), [asks("enrol")],
          r"proved RSA-OAEP-256; signing key on the card\ntrusted: SHA256:[0-9a-f]{64}  "),
         (("app", "add", "ads", "--id", facts["app_id"], "--origin", graph.origin, "--ask-pin"),
-         [(r"app secret: $", secret), asks("app add ads")], "hint: one card opens 'ads'"),
+         [asks("app add ads"), (r"app secret: $", secret)], "hint: one card opens 'ads'"),
         (("import", GRANT), [(r"access token: $", token)], f"next: p11vault exchange {GRANT}"),
         (("exchange", GRANT, "--ask-pin"), [asks(f"exchange {GRANT}")], ""),
         (("audit", "verify"), [], ""),

@@ -152,7 +152,7 @@ def _token_facts(call, person, config, known):
     """What the code is worth."""
     scopes = [one for one in known if known[one] == "granted"]
     facts = {"user_id": person.user_id, "scopes": scopes, "targets": dict(person.targets),
-             "expires_in": call.rule("short_lived_seconds")}
+             "expires_in": config.get("expires_in", call.rule("short_lived_seconds"))}
     metadata = {name: call.value(name) for name in ("auth_type", "auth_nonce") if call.value(name)}
     if metadata:
         facts["metadata"] = metadata

@@ -6,7 +6,7 @@ import sqlite3
 
 import pytest
 
-from cards import GRANT, SoftCard, refused, untouched
+from cards import GRANT, SoftCard, grant_untouched, refused, untouched
 from prepared import fixture_graph, fixture_prepared, fixture_ready_vault  # noqa: F401
 
 APP_ID = "1234567890"
@@ -18,8 +18,7 @@ GOOD = "0123456789abcdef0123456789abcdef"
 
 # ---- secrets ----
 
-@pytest.mark.parametrize("verb", [ADD, IMPORT, ("app", "set-secret", "ads")])
-@pytest.mark.parametrize("value, words", [
+WRONG = pytest.mark.parametrize("value, words", [
     ("", "nothing is in it"), ("\n", "nothing is in it"),
     ("a" * (LIMIT + 1), "longer than 16384 bytes"),
     ("abcd\x01efgh", "byte 5 of 9 is a control character"),
@@ -27,6 +26,10 @@ GOOD = "0123456789abcdef0123456789abcdef"
     ("abcd\nefgh\n", "byte 5 of 9 is white space"), ("abcd ", "byte 5 of 5 is white space"),
     ("abcdé", "byte 5 of 6 is not ASCII"),
 ], ids=lambda value: f"{value:.12}".strip())
+
+
+@pytest.mark.parametrize("verb", [IMPORT, ("app", "set-secret", "ads")])
+@WRONG
 def test_piped_values(ready_vault, verb, value, words):
     """What cannot be a secret or a token is not sealed; no card is asked."""
     spy = SoftCard(ready_vault).spy()
@@ -35,6 +38,24 @@ def test_piped_values(ready_vault, verb, value, words):
         refused(result, 2, words)
         assert "abcd" not in result.err
     assert spy.logins == 0
+
+
+@WRONG
+def test_the_piped_secret_of_a_new_app(ready_vault, value, words):
+    """It is read when it can be sealed, so the card was asked already: no app comes of it."""
+    with grant_untouched(ready_vault):
+        result = ready_vault.run(*ADD, stdin=value)
+        refused(result, 2, words)
+        assert "abcd" not in result.err
+    assert "new" not in ready_vault.done("app", "list").out
+    ready_vault.done(*ADD, stdin=GOOD)
+
+
+def test_nobody_types_a_secret_for_a_card_that_is_not_there(ready_vault):
+    """The card is asked first."""
+    SoftCard(ready_vault).take_out()
+    result = ready_vault.run(*ADD, pty=[])
+    assert (result.code, result.terminal) == (20, ""), result
 
 
 def test_files_with_values(ready_vault):

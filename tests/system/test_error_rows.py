@@ -175,8 +175,7 @@ def test_device(row, graph, wrong):
     """No browser, no code yet: the app's client token is what the provider judges."""
     token = graph.set_app(row.vault.app_id)["client_token"]
     row.order("device_start", wrong)
-    row.check(row.vault.run("login", GRANT, "--device", "--client-token", token), "device-start",
-              wrong)
+    row.check(row.vault.run("login", GRANT, "--device", stdin=token), "device-start", wrong)
 
 
 @pytest.mark.parametrize("wrong", PAGES, ids=map(row_id, PAGES))

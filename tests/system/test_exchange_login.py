@@ -47,7 +47,7 @@ def test_the_dialog(login):
     """What the person's browser is sent to; the state is the room's own."""
     assert login.address.startswith("https://www.facebook.com/v26.0/dialog/oauth?")
     asked = login.asked
-    assert len(asked.pop("state")) == 43
+    assert len(asked.pop("state")) == 64
     assert asked == {"client_id": "1234567890", "redirect_uri": f"http://localhost:{login.port}/",
                      "response_type": "code", "scope": "ads_read"}
     login.redirect()
@@ -135,7 +135,9 @@ def test_another_state_first(login):
     """It is told that it is none; the right one still counts."""
     for query in (login.answer(state="0123456789abcdef0123456789abcdef"),
                   login.answer(state=None), login.answer(code=None), "",
-                  login.answer() + "&code=again", login.answer(error="access_denied")):
+                  login.answer() + "&code=again", login.answer(error="access_denied"),
+                  login.answer(code=None, state=None, error="access_denied"),
+                  login.answer(code=None, state=None, error_code="2", error_message="x")):
         status, _, page = login.redirect(query)
         assert (status, "This is not the answer" in page) == (400, True), query
     assert login.redirect()[0] == 200
@@ -171,8 +173,6 @@ def test_a_long_path(programs):
 @pytest.mark.parametrize("given, code, part, hint, heading", [
     ({"error": "access_denied", "error_reason": "user_denied"}, LOGIN, "has declined",
      "--rerequest", "The login was declined"),
-    ({"error": "access_denied", "state": None}, LOGIN, "has declined", "--rerequest",
-     "The login was declined"),
     ({"error": "temporarily_unavailable"}, RETRY, "out of order", "p11vault login",
      "cannot log you in now"),
     ({"error": "invalid_scope"}, CONFIG, "does not know a permission", "dashboard",

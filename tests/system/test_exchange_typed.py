@@ -6,12 +6,13 @@ import socket
 
 import pytest
 
-from exchanging import EXCHANGE, INSPECT_INPUT, MILLISECONDS, Work, running_graph
+from exchanging import EXCHANGE, INSPECT_INPUT, MILLISECONDS, NONE, Work, running_graph
 from rooms import CARD_FAILED, FAULT, Room, packet, rule
 from sealing import agree, canonical, epk, jwk, new_key, unseal
 
 USAGE, RETRY, CONFIG, STOP = 2, 10, 14, 15
 CHANNEL, KEYS = 3, 4
+DEVICE_START = 12  # include/p11vault/oauth/provider.h
 VALUE = 'EAAB"with\\marks'
 FACTS = {"v": 1, "app": "ads", "name": "ads/user/alice", "kind": "user", "version": 1,
          "provider": "meta", "origins": ["https://graph.facebook.com"]}
@@ -102,6 +103,25 @@ def test_a_room_that_has_read_does_not_connect(room, tmp_path, work):
     room.expect("typed")
     room.send("connect", work.graph.origin, str(work.graph.ca), MILLISECONDS, MILLISECONDS)
     room.refuses(FAULT, "message 'connect' from the front is not allowed now")
+
+
+def test_a_client_token_stays_in_the_room(room, tmp_path, work):
+    """It connects afterwards; what it read is sealed for nobody, and read no second time."""
+    room.send("client_token", str(given(tmp_path, b"0f1e2d3c")), 5)
+    assert room.expect("came") == []
+    room.send("connect", work.graph.origin, str(work.graph.ca), MILLISECONDS, MILLISECONDS)
+    room.expect("connected")
+    room.send("seal", canonical(FACTS), canonical(jwk(new_key().public_key())))
+    room.refuses(FAULT, "message 'seal' from the front is not allowed now")
+
+
+def test_a_device_login_without_a_client_token(room, work):
+    """Found before anything is sent."""
+    room.send("connect", work.graph.origin, str(work.graph.ca), MILLISECONDS, MILLISECONDS)
+    room.expect("connected")
+    room.send("step", "meta", DEVICE_START, canonical({"client_id": "1", "api_version": "v26.0"}),
+              NONE, NONE, NONE)
+    room.refuses(FAULT, "device-start: there is no client token")
 
 
 @pytest.mark.parametrize("data, code, part", [

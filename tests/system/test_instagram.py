@@ -54,7 +54,7 @@ def test_the_dialog(flow):
     assert flow.seen["location"].endswith("#_")
 
 
-@pytest.mark.parametrize("options", [("--rerequest",), ("--config-id", "1"), ("--reauthorize",)])
+@pytest.mark.parametrize("options", [("--rerequest",), ("--reauthorize",)])
 def test_what_the_dialog_does_not_know(flow, options):
     """Refused, not left out."""
     with untouched(flow.vault):

@@ -65,7 +65,7 @@ def test_the_page_for_the_browser(flow):
     assert status == 200 and "<html" in page and "http-equiv" not in page
     query = parse_qs(urlsplit(seen["url"]).query)
     assert query["redirect_uri"] == [flow.redirect] and query["response_type"] == ["code"]
-    assert len(query["state"][0]) == 43
+    assert len(query["state"][0]) == 64
 
 
 def test_each_login_has_its_own_state(flow):
@@ -81,8 +81,8 @@ def test_the_result_as_json(flow):
     """On standard output, one line."""
     result = flow.login(BOB, "--json")
     data = json.loads(result.out)
-    assert set(data) == {"name", "subject", "expires"}
-    assert (data["name"], data["subject"]) == (BOB, PERSON)
+    assert set(data) == {"name", "subject", "expires", "not_granted"}
+    assert (data["name"], data["subject"], data["not_granted"]) == (BOB, PERSON, [])
     assert data["expires"] == flow.columns(BOB)["expires"]
 
 
@@ -151,14 +151,27 @@ def test_proof_key_with_openid(flow):
     assert {"code_verifier", "client_secret"} <= set(code["form_names"])
 
 
-def test_a_declined_permission_is_shown_as_missing(flow):
+def test_a_declined_permission_is_named(flow):
     """The grant is kept with what was granted, and --rerequest asks once more."""
-    flow.person(decline=["ads_read"])
-    result = flow.login(BOB, "--scope", "ads_read")
-    assert result.code == 0 and "ads_read" not in result.err
+    scopes = "ads_read,email,ads_management"
+    flow.person(decline=["ads_read", "ads_management"])
+    result = flow.login(BOB, "--scope", scopes)
+    may = re.search(rf"^{BOB}: user {PERSON}, may (.*)$", result.err, re.MULTILINE)[1].split(", ")
+    assert result.code == 0 and set(may) & set(scopes.split(",")) == {"email"}, result
+    assert f"{BOB}: asked for and not granted: ads_read,ads_management\n" in result.err
+    assert f"p11vault login {BOB} --scope {scopes} --rerequest" in result.err
     flow.person()
-    assert "ads_read" not in flow.login(BOB, "--scope", "ads_read").err
-    assert "ads_read" in flow.login(BOB, "--scope", "ads_read", "--rerequest").err
+    result = flow.login(BOB, "--scope", scopes, "--json")
+    assert json.loads(result.out)["not_granted"] == ["ads_read", "ads_management"]
+    result = flow.login(BOB, "--scope", scopes, "--rerequest")
+    assert "not granted" not in result.err and "hint" not in result.err, result
+
+
+def test_what_is_not_known_of_permissions(flow):
+    """A configuration's are not asked for by us: nothing is said of them."""
+    flow.graph.set_app(flow.app_id, configs={"7": {"scopes": ["ads_read"]}})
+    flow.person(decline=["ads_read"])
+    assert "not_granted" not in json.loads(flow.login(BOB, "--config-id", "7", "--json").out)
 
 
 def test_the_redirect_comes_twice(flow):
@@ -172,7 +185,9 @@ def test_the_redirect_comes_twice(flow):
 def test_visits_that_are_no_answer(flow):
     """Another state, none, another path: shown to be strange, and the login goes on."""
     strays = [f"{flow.redirect}?code=AQmine&state=wrong", f"{flow.redirect}?code=AQmine",
-              f"{flow.redirect}favicon.ico?x", f"{flow.redirect}?"]
+              f"{flow.redirect}favicon.ico?x", f"{flow.redirect}?",
+              f"{flow.redirect}?error=access_denied&error_reason=user_denied",
+              f"{flow.redirect}?error_code=2&error_message=x"]
     assert flow.login(BOB, strays=strays).code == 0
     statuses = [status for status, _ in flow.seen["answers"]]
     assert statuses[-1] == 200 and all(status >= 400 for status in statuses[:-1])
@@ -234,8 +249,8 @@ def test_a_busy_port(flow):
     (("--redirect", "https://app.example/"), "does not lead to this machine"),
     (("--scope", "a b"), "scopes are words with one comma"),
     (("--config-id", "1", "--scope", "a"), "name one of the two"),
-    (("--device",), "--device and --client-token belong together"),
-    (("--client-token", "x"), "--device and --client-token belong together"),
+    (("--device", "--config-id", "1"), "a device login has no configurations"),
+    (("--client-token-file", "x"), "is for --device only"),
 ], ids=range(8))
 def test_options_that_cannot_be(flow, options, words):
     """Before anybody is asked."""

@@ -25,11 +25,11 @@ def _flow(ready_vault, graph, canaries):
     return flow
 
 
-def killed(flow, program, step, name):
+def killed(flow, program, step, name, *options):
     """One login after another on the vault as it is now, each killed at another call."""
     codes = []
     with contextlib.closing(kills(
-            flow.vault, program, MESSAGES, step, ("login", name, "--port", str(flow.port)),
+            flow.vault, program, MESSAGES, step, ("login", name, "--port", str(flow.port), *options),
             prepare=lambda: codes.append(flow.steps().count("code")))) as runs:
         for where, result in runs:
             assert flow.steps().count("code") - codes[-1] <= 1, where
@@ -55,6 +55,35 @@ def test_logging_in_again(flow, program, step):
         assert result.code == 0, (where, result)
         check_settled(flow, BOB, where)
         assert flow.works(BOB), where
+
+
+def waiting(flow):
+    """The names under which a grant waits."""
+    entries = [entry for entry in flow.facts.entries if entry["type"] in ("seal", "state")]
+    newest = {(entry["name"], entry["version"]): entry["state"] for entry in entries}
+    return sorted({name for (name, _), state in newest.items() if state == "pending"})
+
+
+KINDS = {"user", "system-user"}
+
+
+@pytest.mark.parametrize("program, step, kinds", [
+    ("front", 5, KINDS), ("card", 7, KINDS), ("exchange", 9, set())])
+def test_a_system_users_grant_of_a_login(flow, program, step, kinds):
+    """Whatever was issued before the kill is found again, under one name or the other."""
+    flow.graph.set_app(flow.app_id, configs={"7": {"token": "system_user"}})
+    found = set()
+    for where in killed(flow, program, step, BOB, "--config-id", "7"):
+        left, codes = waiting(flow), flow.steps().count("code")
+        assert len(left) <= 1, where
+        found.update(name.split("/")[1] for name in left)
+        result = flow.login(left[0] if left else BOB, "--config-id", "7")
+        assert result.code == 0 and not waiting(flow), (where, result)
+        assert flow.steps().count("code") - codes == (0 if left else 1), where
+        kept = result.out.partition(":")[0]
+        assert list(flow.states(kept).values()).count("current") == 1, (where, kept)
+        assert flow.works(kept)["type"] == "SYSTEM_USER", where
+    assert found == kinds
 
 
 def test_going_on_without_the_person(flow):

@@ -1,5 +1,6 @@
 """`login --paste`: no loopback address; the person pastes where the browser was sent to."""
 
+import json
 import re
 from types import SimpleNamespace
 
@@ -109,6 +110,15 @@ def test_what_may_be_pasted(flow, make):
     """The whole address or its query, with whatever the browser kept of the fragment."""
     _, result = paste(flow, make, terminal=False)
     assert result.code == 0, result
+
+
+def test_a_declined_permission(flow):
+    """Named as after a login in a browser."""
+    flow.person(decline=["ads_read"])
+    _, result = paste(flow, lambda one: one.location, "--scope", "ads_read,email", "--json",
+                      terminal=False)
+    assert json.loads(result.out)["not_granted"] == ["ads_read"]
+    assert f"{BOB}: asked for and not granted: ads_read\n" in result.err
 
 
 def test_another_redirect_address(flow):

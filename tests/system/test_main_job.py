@@ -46,7 +46,7 @@ def test_everything_typed(vault, graph, canaries):
         (("card", "enroll"), [asks("enrol")], r"proved ECDH-ES\+A256KW; signing key.*\n"
          r"trusted: SHA256:[0-9a-f]{64}  \(keep a copy: p11vault audit key\)"),
         (("app", "add", "ads", "--id", facts["app_id"], "--origin", graph.origin),
-         [(r"app secret: $", secret), asks("app add ads")],
+         [asks("app add ads"), (r"app secret: $", secret)],
          "hint: one card opens 'ads'; add a recovery card: p11vault card enroll, then "
          "p11vault app reseal ads"),
         (("import", GRANT), [(r"access token: $", token)],

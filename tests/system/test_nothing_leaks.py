@@ -92,8 +92,8 @@ def test_a_failed_exchange(ready_vault, graph, watch):
     (("import", "ads/user/bob"), [("access token: $", "token")], [{"front", "exchange"}]),
     (("app", "set-secret", "ads"), [("app secret: $", "secret")], [{"front", "exchange"}]),
     (("app", "add", "more", "--id", "1", "--ask-pin"),
-     [("app secret: $", "secret"), ("PIN for .*: $", "PIN")],
-     [{"front", "exchange"}, {"front", "exchange", "card"}]),
+     [("PIN for .*: $", "PIN"), ("app secret: $", "secret")],
+     [{"front", "exchange", "card"}, {"front", "exchange", "card"}]),
     (("exchange", GRANT, "--ask-pin"), [("PIN for .*: $", "PIN")], [{"front", "card"}]),
     (("card", "enroll", "--ask-pin"), [("PIN for .*: $", "PIN")], [{"front", "card"}]),
 ], ids=["import", "set-secret", "app-add", "exchange", "enroll"])
@@ -110,6 +110,17 @@ def test_typing(ready_vault, canaries, watch, arguments, dialogue, rooms):
     for seen in (process for moment in program.seen for process in moment.values()):
         assert canaries.leaks(texts=seen.texts) == []
     watch(result.out, result.err, result.terminal)
+
+
+def test_the_secret_of_a_new_app_is_typed_last(ready_vault):
+    """When it can be sealed at once: while the card's PIN is asked for it stands nowhere."""
+    both = SoftCard(ready_vault).pin.read_text()  # whichever is asked for first
+    prompt = r"(PIN for .*|app secret): $"
+    result = ready_vault.run("app", "add", "more", "--id", "1", "--ask-pin",
+                             pty=[(prompt, both), (prompt, both)])
+    assert result.code == 0, result
+    asked = [line.partition(" ")[0] for line in result.terminal.split("\n")]
+    assert asked[:2] == ["PIN", "app"], "the secret is typed before the PIN and waits for the card"
 
 
 # ---- what the processes are ----

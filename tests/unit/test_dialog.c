@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "p11vault/oauth/dialog.h"
@@ -15,6 +16,7 @@
 #define STATE "MTIzNDU2Nzg5MDEyMzQ1Ng"
 #define REDIRECT "http://127.0.0.1:8123/back"
 #define REDIRECT_ENCODED "http%3A%2F%2F127.0.0.1%3A8123%2Fback"
+#define ISSUER "https://www.facebook.com"
 #define NONCE "bm9uY2Vub25jZW5vbmNl"
 /* RFC 7636, appendix B */
 #define VERIFIER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -23,22 +25,35 @@
 static struct oauth_dialog usual(void)
 {
     return (struct oauth_dialog){
-        .client_id = CLIENT, .api_version = "v26.0", .redirect_uri = REDIRECT, .state = STATE};
+        .client_id = CLIENT, .api_version = "v26.0", .redirect_uri = REDIRECT};
+}
+
+static struct secret *secret_of(const char *text)
+{
+    struct secret *secret;
+    struct error error = {0};
+
+    assert_int_equal(secret_new(strlen(text) + 1, &secret, &error), 0);
+    assert_int_equal(secret_append_text(secret, text, &error), 0);
+    return secret;
 }
 
 static void leads_to(const char *provider, const char *origin, const struct oauth_dialog *dialog,
                      const char *url)
 {
-    auto_buffer struct buffer buffer = BUFFER_UP_TO(OAUTH_DIALOG_URL_MAX);
+    auto_of(secret_free) struct secret *secret = secret_of(STATE);
+    auto_of(secret_free) struct secret *made = NULL;
     struct error error = {0};
+    char whole[2048];
 
-    if (oauth_dialog_url(provider_find(provider), origin, dialog, &buffer, &error) < 0)
+    if (oauth_dialog_url(provider_find(provider), origin, dialog, secret, &made, &error) < 0)
         fail_msg("%s: %s", url, error.text);
-    assert_string_equal(buffer_text(&buffer), url);
+    snprintf(whole, sizeof(whole), "%s&state=%s", url, STATE);
+    assert_int_equal(secret_size(made), strlen(whole) + 1);
+    assert_string_equal((const char *)secret_data(made), whole);
 }
 
-#define BASE                                                                                       \
-    "client_id=" CLIENT "&redirect_uri=" REDIRECT_ENCODED "&response_type=code&state=" STATE
+#define BASE "client_id=" CLIENT "&redirect_uri=" REDIRECT_ENCODED "&response_type=code"
 
 static void makes_the_urls(void **state)
 {
@@ -74,22 +89,28 @@ static void makes_the_urls(void **state)
              "https://www.facebook.com/v26.0/dialog/oauth?" BASE "&auth_type=reauthorize");
 }
 
-static void dialog_refused(const char *provider, struct oauth_dialog dialog, const char *part)
+static void refused_with(const char *provider, struct oauth_dialog dialog, const char *text,
+                         const char *part)
 {
-    auto_buffer struct buffer buffer = BUFFER_UP_TO(OAUTH_DIALOG_URL_MAX);
+    auto_of(secret_free) struct secret *secret = secret_of(text);
+    auto_of(secret_free) struct secret *made = NULL;
     struct error error = {0};
 
-    assert_int_equal(oauth_dialog_url(provider_find(provider), NULL, &dialog, &buffer, &error), -1);
+    assert_int_equal(
+        oauth_dialog_url(provider_find(provider), NULL, &dialog, secret, &made, &error), -1);
+    assert_null(made);
     if (strstr(error.text, part) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", error.text, part);
 }
 
+static void dialog_refused(const char *provider, struct oauth_dialog dialog, const char *part)
+{
+    refused_with(provider, dialog, STATE, part);
+}
+
 #define CHANGED(...)                                                                               \
-    ((struct oauth_dialog){.client_id = CLIENT,                                                    \
-                           .api_version = "v26.0",                                                 \
-                           .redirect_uri = REDIRECT,                                               \
-                           .state = STATE,                                                         \
-                           __VA_ARGS__})
+    ((struct oauth_dialog){                                                                        \
+        .client_id = CLIENT, .api_version = "v26.0", .redirect_uri = REDIRECT, __VA_ARGS__})
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
@@ -103,9 +124,9 @@ static void refuses_what_cannot_be_asked_for(void **state)
     dialog_refused("meta", CHANGED(.api_version = "26"), "version");
     dialog_refused("meta", CHANGED(.redirect_uri = NULL), "there must be a redirect address");
     dialog_refused("meta", CHANGED(.redirect_uri = "http://example.org/"), "https");
-    dialog_refused("meta", CHANGED(.state = NULL), "state");
-    dialog_refused("meta", CHANGED(.state = "short"), "state");
-    dialog_refused("meta", CHANGED(.state = "0123456789abcdef&x=y"), "state");
+    refused_with("meta", usual(), "", "state");
+    refused_with("meta", usual(), "short", "state");
+    refused_with("meta", usual(), "0123456789abcdef&x=y", "state");
     dialog_refused("meta", CHANGED(.scopes = "a b"), "scopes are words");
     dialog_refused("meta", CHANGED(.config_id = "x"), "is a number");
     dialog_refused("meta", CHANGED(.config_id = "1", .scopes = "a"), "name one of the two");
@@ -117,12 +138,36 @@ static void refuses_what_cannot_be_asked_for(void **state)
     dialog_refused("meta", CHANGED(.auth_type = "reauthenticate", .auth_nonce = "short"),
                    "16 to 31");
     dialog_refused("meta", CHANGED(.code_challenge = CHALLENGE), "scope openid");
+    dialog_refused("meta", CHANGED(.code_challenge = CHALLENGE, .scopes = "openid_connect"),
+                   "scope openid");
     dialog_refused("meta", CHANGED(.code_challenge = "x", .scopes = "openid"), "S256");
     dialog_refused("instagram", CHANGED(.config_id = "1"), "no configurations");
     dialog_refused("threads", CHANGED(.auth_type = "rerequest"), "no configurations");
     dialog_refused("threads", CHANGED(.code_challenge = CHALLENGE, .scopes = "openid"), "PKCE");
 }
 #pragma GCC diagnostic pop
+
+/* RFC 9700 wants it from everybody; each provider takes it where its documents say so. */
+static void knows_which_dialog_takes_a_challenge(void **state)
+{
+    static const struct {
+        const char *provider, *scopes;
+        bool takes;
+    } cases[] = {
+        {"meta", "openid", true},          {"meta", "ads_read,openid", true},
+        {"meta", "ads_read", false},       {"meta", NULL, false},
+        {"meta", "openid_connect", false}, {"meta", "my.openid,x", false},
+        {"instagram", "openid", false},    {"threads", "openid", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct oauth_dialog dialog = {.scopes = cases[i].scopes};
+
+        if (oauth_dialog_takes_pkce(provider_find(cases[i].provider), &dialog) != cases[i].takes)
+            fail_msg("%s with %s", cases[i].provider, cases[i].scopes);
+    }
+}
 
 static void knows_a_redirect_address(void **state)
 {
@@ -170,13 +215,13 @@ static void knows_a_redirect_address(void **state)
 
 static void read_back(const char *query, struct oauth_redirect *ret_redirect)
 {
-    auto_of(secret_free) struct secret *secret = NULL;
+    auto_of(secret_free) struct secret *secret = secret_of(query);
+    auto_of(secret_free) struct secret *awaited = secret_of(STATE);
+    const struct oauth_awaited answer = {.state = awaited, .issuer = ISSUER};
     struct error error = {0};
 
-    assert_int_equal(secret_new(strlen(query) + 1, &secret, &error), 0);
-    assert_int_equal(secret_append_text(secret, query, &error), 0);
     memset(ret_redirect, 0x5a, sizeof(*ret_redirect));
-    assert_int_equal(oauth_redirect_read(secret, STATE, ret_redirect, &error), 0);
+    assert_int_equal(oauth_redirect_read(secret, &answer, ret_redirect, &error), 0);
 }
 
 static void takes_the_code(void **state)
@@ -192,6 +237,7 @@ static void takes_the_code(void **state)
         {"code=AQDx%23_&state=" STATE, "AQDx"},
         {"code=AQDx%23_%3D_&state=" STATE, "AQDx"},
         {"code=a%2Bb%2f%3D&state=" STATE "&other=1&other=2", "a+b/="},
+        {"code=x&iss=https%3A%2F%2Fwww.facebook.com&state=" STATE, "x"},
         {"code=x&state=" STATE "&granted_scopes=ads_read%2Cemail&denied_scopes=a%20b", "x"},
         {REDIRECT "?code=AQDx&state=" STATE "#_=_", "AQDx"},
         {"https://example.org/a?code=AQDx&state=" STATE, "AQDx"},
@@ -226,6 +272,10 @@ static void leaves_what_is_not_its_own(void **state)
         {"code=x&state=" STATE "x", "another state"},
         {"code=x&state=%", "another state"},
         {"error=access_denied&state=wrong", "another state"},
+        {"error=access_denied", "no state"},
+        {"error_code=2&error_message=x", "no state"},
+        {"error_reason=user_denied&error=access_denied&error_description=Permissions+error.",
+         "no state"},
         {"state=" STATE, "neither a code nor an error"},
         {"code=&state=" STATE, "is none"},
         {"code&state=" STATE, "is none"},
@@ -236,6 +286,11 @@ static void leaves_what_is_not_its_own(void **state)
         {"code=a%4&state=" STATE, "is none"},
         {"code=a%zz&state=" STATE, "is none"},
         {"code=%c3%a9&state=" STATE, "is none"},
+        {"code=x&iss=https%3A%2F%2Fevil.example&state=" STATE, "another issuer"},
+        {"code=x&iss=https%3A%2F%2Fwww.facebook.com%2F&state=" STATE, "another issuer"},
+        {"code=x&iss=&state=" STATE, "another issuer"},
+        {"error=access_denied&iss=https%3A%2F%2Fevil.example&state=" STATE, "another issuer"},
+        {"code=x&iss=a&iss=a&state=" STATE, "twice"},
         {"code=x&code=x&state=" STATE, "twice"},
         {"code=x&state=" STATE "&state=" STATE, "twice"},
         {"error=access_denied&error=access_denied", "twice"},
@@ -265,24 +320,25 @@ static void judges_the_errors(void **state)
         enum code code;
         int64_t provider_code;
     } cases[] = {
-        {"error_reason=user_denied&error=access_denied&error_description=Permissions+error.",
+        {"error_reason=user_denied&error=access_denied&error_description=Permissions+error.&"
+         "state=" STATE,
          CODE_LOGIN, 0},
         {"error=access_denied&error_code=200&error_description=Permissions+error&error_reason=user_"
          "denied&state=" STATE "#_=_",
          CODE_LOGIN, 200},
         {"error_code=1349048&error_message=Can%27t+load+URL&state=" STATE, CODE_CONFIG, 1349048},
-        {"error_code=100&error_message=Invalid+Scopes", CODE_CONFIG, 100},
-        {"error_code=191", CODE_CONFIG, 191},
-        {"error_code=2&error_message=x", CODE_RETRY, 2},
-        {"error_code=4", CODE_WAIT, 4},
-        {"error_code=200", CODE_PERMISSION, 200},
-        {"error_code=x", CODE_CONFIG, 0},
-        {"error_code=99999999999", CODE_CONFIG, 0},
-        {"error=server_error", CODE_RETRY, 0},
+        {"error_code=100&error_message=Invalid+Scopes&state=" STATE, CODE_CONFIG, 100},
+        {"error_code=191&state=" STATE, CODE_CONFIG, 191},
+        {"error_code=2&error_message=x&state=" STATE, CODE_RETRY, 2},
+        {"error_code=4&state=" STATE, CODE_WAIT, 4},
+        {"error_code=200&state=" STATE, CODE_PERMISSION, 200},
+        {"error_code=x&state=" STATE, CODE_CONFIG, 0},
+        {"error_code=99999999999&state=" STATE, CODE_CONFIG, 0},
+        {"error=server_error&state=" STATE, CODE_RETRY, 0},
         {"error=temporarily_unavailable&state=" STATE, CODE_RETRY, 0},
-        {"error=invalid_scope", CODE_CONFIG, 0},
-        {"error=unauthorized_client", CODE_CONFIG, 0},
-        {"error=%1b%5b31m", CODE_CONFIG, 0},
+        {"error=invalid_scope&state=" STATE, CODE_CONFIG, 0},
+        {"error=unauthorized_client&state=" STATE, CODE_CONFIG, 0},
+        {"error=%1b%5b31m&state=" STATE, CODE_CONFIG, 0},
     };
 
     (void)state;
@@ -319,7 +375,7 @@ static void makes_the_challenge_of_the_rfc(void **state)
         assert_int_equal(oauth_pkce_challenge(verifier, challenge, &error), -1);
         assert_int_equal(error.code, CODE_USAGE);
     }
-    assert_int_equal(oauth_pkce_verifier_new(&made, &error), 0);
+    assert_int_equal(oauth_random_text(&made, &error), 0);
     assert_int_equal(secret_size(made), 64);
     assert_int_equal(oauth_pkce_challenge(made, challenge, &error), 0);
     assert_string_not_equal(challenge, CHALLENGE);
@@ -357,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_the_urls),
         cmocka_unit_test(refuses_what_cannot_be_asked_for),
+        cmocka_unit_test(knows_which_dialog_takes_a_challenge),
         cmocka_unit_test(knows_a_redirect_address),
         cmocka_unit_test(takes_the_code),
         cmocka_unit_test(leaves_what_is_not_its_own),

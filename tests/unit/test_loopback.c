@@ -24,6 +24,7 @@
 #define CLIENTS_MAX 16
 
 static struct loopback *loopback;
+static struct secret *awaited_state;
 static unsigned port;
 static int clients[CLIENTS_MAX];
 static size_t client_count;
@@ -65,12 +66,20 @@ static int begin(void **state)
             assert_null(loopback);
     }
     assert_non_null(loopback);
-    return 0;
+    assert_int_equal(secret_new(sizeof(STATE), &awaited_state, &error), 0);
+    return secret_append_text(awaited_state, STATE, &error);
+}
+
+static int awaits(int ms, struct oauth_redirect *ret_redirect, struct error *error)
+{
+    const struct oauth_awaited awaited = {awaited_state, "https://provider.example"};
+    return loopback_wait(loopback, &awaited, deadline_in(ms), ret_redirect, error);
 }
 
 static int end(void **state)
 {
     (void)state;
+    secret_free(TAKE(awaited_state));
     while (client_count > 0)
         close(clients[--client_count]);
     loopback_free(TAKE(loopback));
@@ -132,7 +141,7 @@ static struct oauth_redirect came(void)
 {
     struct oauth_redirect redirect = {0};
     struct error error = {0};
-    if (loopback_wait(loopback, STATE, deadline_in(LONG_ENOUGH), &redirect, &error) < 0)
+    if (awaits(LONG_ENOUGH, &redirect, &error) < 0)
         fail_msg("%s", error.text);
     return redirect;
 }
@@ -222,10 +231,20 @@ static void declined(void **state)
                "<h1>The login was declined</h1>");
 }
 
-static void declined_without_a_state(void **state)
+/* Any page and any user of this machine can send one: it ends nothing. */
+static void errors_of_strangers(void **state)
 {
     (void)state;
-    refused_as("error=access_denied", CODE_LOGIN, "<h1>The login was declined</h1>");
+    size_t none = asked("/in?error=access_denied&error_reason=user_denied");
+    size_t other = asked("/in?error=access_denied&state=CANARY-another-state-of-a-login");
+    size_t number = asked("/in?error_code=2&error_message=CANARY");
+    size_t right = asked(ANSWER);
+    the_code_came();
+    assert_int_equal(status_of(none), 400);
+    shows("<h1>This is not the answer</h1>");
+    assert_int_equal(status_of(other), 400);
+    assert_int_equal(status_of(number), 400);
+    assert_int_equal(status_of(right), 200);
 }
 
 static void refused_by_the_provider(void **state)
@@ -264,7 +283,7 @@ static void an_answer_in_pieces(void **state)
     (void)state;
     size_t client = connected();
     say(client, "GET /in?code=" CODE "&st");
-    assert_int_equal(loopback_wait(loopback, STATE, deadline_in(20), &redirect, &error), -1);
+    assert_int_equal(awaits(20, &redirect, &error), -1);
     assert_int_equal(error.code, CODE_RETRY);
     snprintf(head, sizeof(head), "ate=" STATE " HTTP/1.1\r\nHost: [::1]:%u\r\n\r\n", port);
     say(client, head);
@@ -335,7 +354,7 @@ static void nobody_comes(void **state)
     char text[64];
     (void)state;
     (void)connected();
-    assert_int_equal(loopback_wait(loopback, STATE, deadline_in(20), &redirect, &error), -1);
+    assert_int_equal(awaits(20, &redirect, &error), -1);
     assert_int_equal(error.code, CODE_RETRY);
     snprintf(text, sizeof(text), "no answer came to http://localhost:%u/in in time", port);
     assert_string_equal(error.text, text);
@@ -411,7 +430,7 @@ int main(void)
                                        TEST(what_is_not_the_answer_comes_first),
                                        TEST(what_is_no_visit),
                                        TEST(declined),
-                                       TEST(declined_without_a_state),
+                                       TEST(errors_of_strangers),
                                        TEST(refused_by_the_provider),
                                        TEST(out_of_order),
                                        TEST(silent_connections),

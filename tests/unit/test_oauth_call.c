@@ -16,6 +16,7 @@
 #define APP_SECRET "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 #define GRANT "EAA+b/c=d"
 #define GRANT_ENCODED "EAA%2Bb%2Fc%3Dd"
+#define CLIENT_TOKEN "c1e2"
 #define CODE "AQD&x=1"
 #define CODE_ENCODED "AQD%26x%3D1"
 #define VERIFIER "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -55,7 +56,9 @@ static int make(const char *provider, enum oauth_step step,
     auto_of(secret_free) struct secret *code = secret_of((needs & NEEDS_CODE) != 0 ? CODE : NULL);
     auto_of(secret_free) struct secret *verifier = secret_of(verifier_text);
     auto_of(secret_free) struct secret *caller = secret_of(caller_text);
-    const struct oauth_values values = {app_secret, grant, code, verifier, caller};
+    auto_of(secret_free) struct secret *client_token =
+        secret_of((needs & NEEDS_CLIENT_TOKEN) != 0 ? CLIENT_TOKEN : NULL);
+    const struct oauth_values values = {app_secret, grant, code, verifier, client_token, caller};
     struct oauth_parameters all = *parameters;
 
     all.client_id = all.client_id ? all.client_id : CLIENT;
@@ -115,8 +118,8 @@ static const struct {
      "POST",
      "/v26.0/oauth/access_token",
      NULL,
-     "client_id=" CLIENT "&client_secret=" APP_SECRET "&redirect_uri=" REDIRECT_ENCODED
-     "&code=" CODE_ENCODED},
+     "grant_type=authorization_code&client_id=" CLIENT "&client_secret=" APP_SECRET
+     "&redirect_uri=" REDIRECT_ENCODED "&code=" CODE_ENCODED},
     {"meta",
      STEP_CODE,
      {0},
@@ -125,8 +128,8 @@ static const struct {
      "POST",
      "/v26.0/oauth/access_token",
      NULL,
-     "client_id=" CLIENT "&client_secret=" APP_SECRET "&code=" CODE_ENCODED
-     "&code_verifier=" VERIFIER},
+     "grant_type=authorization_code&client_id=" CLIENT "&client_secret=" APP_SECRET
+     "&code=" CODE_ENCODED "&code_verifier=" VERIFIER},
     {"meta",
      STEP_APP_TOKEN,
      {0},
@@ -224,7 +227,7 @@ static const struct {
      NULL},
     {"meta",
      STEP_DEVICE_START,
-     {.client_token = "c1e2", .scopes = "a,b"},
+     {.scopes = "a,b"},
      NULL,
      NULL,
      "POST",
@@ -233,7 +236,7 @@ static const struct {
      "access_token=" CLIENT "%7Cc1e2&scope=a%2Cb"},
     {"meta",
      STEP_DEVICE_POLL,
-     {.client_token = "c1e2"},
+     {0},
      NULL,
      NULL,
      "POST",
@@ -474,7 +477,8 @@ static void exchanges_a_code_without_a_secret(void **state)
     (void)state;
     assert_int_equal(
         oauth_call_make(provider_find("meta"), STEP_CODE, &parameters, &values, &call, &error), 0);
-    assert_holds(call.form, "client_id=" CLIENT "&code=" CODE_ENCODED "&code_verifier=" VERIFIER);
+    assert_holds(call.form, "grant_type=authorization_code&client_id=" CLIENT "&code=" CODE_ENCODED
+                            "&code_verifier=" VERIFIER);
     values.verifier = NULL;
     oauth_call_clear(&call);
     assert_int_equal(
@@ -523,8 +527,8 @@ static void refuses_what_leaves_its_place(void **state)
         refused("meta", STEP_NARROW, WITH(.subject = "1", .assets = ids[i]), CODE_USAGE, "assets");
     }
     for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        refused("meta", STEP_DEVICE_START, WITH(.client_token = "c", .scopes = lists[i]),
-                CODE_USAGE, "scopes are words");
+        refused("meta", STEP_DEVICE_START, WITH(.scopes = lists[i]), CODE_USAGE,
+                "scopes are words");
     for (size_t i = 0; i < sizeof(cursors) / sizeof(cursors[0]); i++)
         refused("meta", STEP_PAGES, WITH(.cursor = cursors[i]), CODE_USAGE, "the cursor");
     for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++)
@@ -540,10 +544,32 @@ static void refuses_what_leaves_its_place(void **state)
     refused("meta", STEP_TAKE_BACK, WITH(.permission = "a,b"), CODE_USAGE, "one word");
     refused("meta", STEP_REDEEM, WITH(.redirect_uri = REDIRECT, .machine_id = "a&b"), CODE_USAGE,
             "machine id");
-    refused("meta", STEP_DEVICE_START, WITH(.client_token = "a|b"), CODE_USAGE, "client token");
     refused("meta", STEP_PAGES, WITH(.client_id = "0"), CODE_CONFIG, "not a number");
     refused("instagram", STEP_REFRESH, WITH(.client_id = "x"), CODE_CONFIG, "not a number");
     refused("threads", STEP_INSPECT_INPUT, WITH(.api_version = "v1.0/x"), CODE_CONFIG, "version");
+}
+
+/* It was read from a file: there may be anything in it. */
+static void refuses_what_is_no_client_token(void **state)
+{
+    static const char *const wrong[] = {"", "a|b", "a b", "a&b", "c1e2%00", "c1e2="};
+    const struct oauth_parameters parameters = {.client_id = CLIENT, .api_version = "v26.0"};
+    auto_of(secret_free) struct secret *code = secret_of(CODE);
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof(wrong) / sizeof(wrong[0]); i++) {
+        auto_of(secret_free) struct secret *token =
+            secret_of(i < sizeof(wrong) / sizeof(wrong[0]) ? wrong[i] : NULL);
+        const struct oauth_values values = {.code = code, .client_token = token};
+        auto_call struct oauth_call call = {0};
+        struct error error = {0};
+
+        assert_int_equal(oauth_call_make(provider_find("meta"),
+                                         i % 2 ? STEP_DEVICE_START : STEP_DEVICE_POLL, &parameters,
+                                         &values, &call, &error),
+                         -1);
+        assert_non_null(strstr(error.text, "the client token is"));
+    }
 }
 
 /* A front that was taken over need not say what every front says. */
@@ -570,8 +596,6 @@ static void refuses_what_is_missing(void **state)
             "there must be the id of the client business");
     refused("meta", STEP_CLIENT_CODE, WITH(0), CODE_USAGE, "there must be a redirect address");
     refused("meta", STEP_REDEEM, WITH(0), CODE_USAGE, "there must be the redirect address");
-    refused("meta", STEP_DEVICE_START, WITH(0), CODE_USAGE, "there must be the app's client token");
-    refused("meta", STEP_DEVICE_POLL, WITH(0), CODE_USAGE, "there must be the app's client token");
     refused("instagram", STEP_CODE, WITH(0), CODE_USAGE, "there must be the redirect address");
 }
 
@@ -666,6 +690,7 @@ int main(void)
         cmocka_unit_test(exchanges_a_code_without_a_secret),
         cmocka_unit_test(refuses_what_leaves_its_place),
         cmocka_unit_test(refuses_what_no_front_leaves_out),
+        cmocka_unit_test(refuses_what_is_no_client_token),
         cmocka_unit_test(refuses_what_is_missing),
         cmocka_unit_test(refuses_steps_and_kinds_that_are_none),
         cmocka_unit_test(knows_its_families),

@@ -26,7 +26,6 @@ static void test_whole(void **state)
                                                 .page = "1353269864728879",
                                                 .permission = "email",
                                                 .machine_id = "m",
-                                                .client_token = "c",
                                                 .assets = "1,2",
                                                 .kind = "user",
                                                 .edge = "owned_pages",
@@ -36,7 +35,7 @@ static void test_whole(void **state)
     struct oauth_parameters read;
     struct error error;
     assert_non_null(json);
-    assert_int_equal(json_object_size(json), 16);
+    assert_int_equal(json_object_size(json), 15);
     assert_null(json_object_get(json, "now"));
     assert_int_equal(oauth_parameters_from_json(json, &read, &error), 0);
     assert_string_equal(read.client_id, parameters.client_id);
@@ -48,7 +47,6 @@ static void test_whole(void **state)
     assert_string_equal(read.page, parameters.page);
     assert_string_equal(read.permission, parameters.permission);
     assert_string_equal(read.machine_id, parameters.machine_id);
-    assert_string_equal(read.client_token, parameters.client_token);
     assert_string_equal(read.assets, parameters.assets);
     assert_string_equal(read.kind, parameters.kind);
     assert_string_equal(read.edge, parameters.edge);
@@ -76,12 +74,11 @@ static void test_dialog(void **state)
     const struct oauth_dialog dialog = {.client_id = "1",
                                         .api_version = "v26.0",
                                         .redirect_uri = "https://example.org/",
-                                        .state = "a state is the room's own",
                                         .scopes = "email",
                                         .config_id = "5",
                                         .auth_type = "rerequest",
                                         .auth_nonce = "n",
-                                        .code_challenge = "so is a challenge"};
+                                        .code_challenge = "a challenge is the room's own"};
     auto_json json_t *json = oauth_dialog_to_json(&dialog);
     struct oauth_dialog read;
     struct error error;
@@ -90,7 +87,6 @@ static void test_dialog(void **state)
     assert_string_equal(read.redirect_uri, dialog.redirect_uri);
     assert_string_equal(read.config_id, dialog.config_id);
     assert_string_equal(read.auth_nonce, dialog.auth_nonce);
-    assert_null(read.state);
     assert_null(read.code_challenge);
 }
 

@@ -146,24 +146,40 @@ typedef void front_told(void *context, const struct front_exchanged *exchanged);
 int front_renew(struct front *front, const char *verb, struct front_wanted *wanted, size_t count,
                 front_told *told, void *context, struct error *error);
 
+/* What a login has brought; valid during the call. */
+struct front_logged_in {
+    const struct name *name; /* that it gets: another than was given when its kind is another */
+    const struct oauth_facts *facts;
+    const char *missing; /* asked for and not granted: a list (oauth/scopes.h); NULL: not known */
+};
+
 /* How a person logs in.  Texts are "" or NULL where there is none. */
 struct front_login {
     const char *scopes, *config_id, *auth_type;
     const char *redirect_uri; /* as it is registered at the provider */
     unsigned port;    /* of the loopback address that takes the answer; 0: the person pastes it */
     unsigned seconds; /* how long a person may take */
-    const char *client_token; /* the device flow, with this client token; NULL: in a browser */
+    bool by_device;   /* the device flow, not a browser */
+    const char *client_token_file; /* for it; NULL: typed at the terminal, or standard input */
     void *context;
-    /* Opens the dialog's address, which holds no secret. */
+    /*
+     * Opens the dialog's address, which stands in locked memory and is wiped afterwards: whoever
+     * knows the state in it can answer in the provider's place.
+     */
     int (*open)(void *context, const char *url, struct error *error);
     /* Tells what to type where, and for how many seconds that holds. */
     void (*device)(void *context, const char *user_code, const char *address, int64_t seconds);
-    /* Whose grant it is; false: it is not kept. */
-    bool (*agrees)(void *context, const struct oauth_facts *facts);
+    /* Asked before it is kept; false: it is not. */
+    bool (*agrees)(void *context, const struct front_logged_in *logged_in);
 };
 /*
- * A person logs in at the provider; the grant is exchanged to a long-lived one, confirmed, and takes the place of the old one.  The
- * card is asked when the code has come.
+ * A person logs in at the provider; the grant is exchanged to a long-lived one, confirmed, and
+ * takes the place of the old one.  The card is asked when the code has come.
+ *
+ * With a configuration (Meta's Login for Business) the provider decides of what kind the grant is.
+ * One of another kind than the name's is kept under a free name of its kind; the one of that name
+ * stays as it is.  What an earlier such login was issued and could not be asked about is settled
+ * first, without a person.
  */
 int front_login(struct front *front, const struct name *name, const struct front_login *what,
                 struct error *error);

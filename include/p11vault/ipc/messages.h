@@ -10,7 +10,7 @@
  *   front → card       list format enroll export open try checkpoint extends entry recipient make app rewrap rekey unlock sign hand again end
  *   card → front       found listed formatted trying tried enrolled exported ready made rewrapped signed sealed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
- *   front → exchange   read seal login connect shut record slot step take pass reseal end
+ *   front → exchange   read seal client_token login connect shut record slot step take pass reseal end
  *   exchange → front   typed dialog came connected want offer issued content resealed outcome fail
  *
  * One exchange:
@@ -48,7 +48,8 @@
  *
  * Records and slots are told for one step and forgotten at its outcome.  A step that lists grants offers each of them;
  * the front names a slot for it (take) or lets it go (pass).  A login comes before connecting: the room makes the dialog's
- * address and takes its answer, so that the code does not pass through the front either.
+ * address and takes its answer, so that the code does not pass through the front either.  Nor does
+ * the client token of a device login, which the room reads itself.
  */
 #ifndef P11VAULT_IPC_MESSAGES_H
 #define P11VAULT_IPC_MESSAGES_H
@@ -108,6 +109,7 @@ enum message_type {
     /* front → exchange */
     MESSAGE_READ,       /* file ("": terminal or standard input), prompt, what it is, seconds */
     MESSAGE_SEAL,       /* facts, public JWK ("": the one the card room sends) */
+    MESSAGE_CLIENT_TOKEN, /* file ("": terminal or standard input), seconds: what a device login is authorised by */
     MESSAGE_LOGIN,      /* provider, dialog's origin ("": the provider's), dialog (JSON), port (0: it is pasted), seconds */
     MESSAGE_CONNECT,    /* origin, CA file ("": the system's), ms to connect, ms for a step */
     MESSAGE_SHUT,       /* lock yourself without connecting: records are only opened and sealed anew */

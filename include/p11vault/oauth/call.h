@@ -32,7 +32,6 @@ struct oauth_parameters {
     const char *edge;
     const char *permission;   /* STEP_TAKE_BACK; none: all, which de-authorises the app */
     const char *machine_id;   /* STEP_REDEEM: what an earlier redemption gave */
-    const char *client_token; /* device login; not a secret */
     const char *assets;       /* comma-separated ids: STEP_NARROW */
     const char *kind;         /* of the grant that goes in; none: the family's person_kind */
     const char *method, *path, *fields; /* STEP_CALL: see graph.h; the fields are a form */
@@ -46,9 +45,16 @@ struct oauth_values {
     const struct secret *grant;
     const struct secret *code;     /* authorisation code, client code, device code */
     const struct secret *verifier; /* PKCE (RFC 7636) or NULL; with it a code needs no app secret */
+    const struct secret *client_token; /* device login */
     const struct secret
         *caller; /* STEP_REVOKE: the grant to call with; NULL: the one that is revoked */
 };
+
+/*
+ * A client token stands behind the client id and "|": letters, digits, "-" and "_", else
+ * CODE_USAGE.
+ */
+int oauth_client_token_check(const struct secret *client_token, struct error *error);
 
 /* One request; the parts are what http/request.h takes. */
 struct oauth_call {

@@ -33,4 +33,16 @@ void oauth_judge_input(const struct oauth_expected *expected, const struct oauth
 void oauth_judge_result(const struct oauth_expected *expected, const struct oauth_facts *input,
                         const struct oauth_facts *result, struct oauth_verdict *ret_verdict);
 
+/*
+ * The kind that a debugger's `type` names; NULL for one that it does not know, or for a family
+ * without a debugger.
+ */
+const char *oauth_kind_said(const struct provider *provider, const struct oauth_facts *facts);
+
+/*
+ * Whether a grant may end within a day, as what a login gives at first does (Meta: after one or two
+ * hours).
+ */
+bool oauth_is_short_lived(const struct oauth_facts *facts, int64_t now);
+
 #endif

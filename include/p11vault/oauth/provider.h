@@ -44,9 +44,10 @@ enum {
     NEEDS_CODE = 4, /* a code or device code that the room holds */
     ISSUES_GRANT = 8,
     ISSUES_PAGES = 16,
-    YIELDS_CODE = 32, /* a code or device code that stays in the room */
-    LISTS_BUSINESSES = 128,
-    ONCE_ONLY = 64, /* must never be sent a second time: what went in is used up */
+    YIELDS_CODE = 32,         /* a code or device code that stays in the room */
+    ONCE_ONLY = 64,           /* must never be sent a second time: what went in is used up */
+    NEEDS_CLIENT_TOKEN = 128, /* that the room has read */
+    LISTS_BUSINESSES = 256,
 };
 
 /* A family's own rules. */
@@ -58,6 +59,8 @@ struct provider {
     const char *dialog_origin;   /* where a person logs in; only ever opened by a browser */
     const char *default_version; /* of its API: "v26.0"; Threads has "v1.0" */
     const char *person_kind;     /* the kind of a person's grant: "user", "instagram", "threads" */
+    const char *business_kind; /* that a login configuration can give instead; NULL: it has none */
+    const char *pkce_scope;    /* with which its dialog takes PKCE; NULL: with none */
     bool has_debugger; /* inspection says app, expiry and validity; else only whose grant it is */
     bool (*client_id_valid)(const char *client_id);
 };
