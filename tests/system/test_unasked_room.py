@@ -1,4 +1,4 @@
-"""The exchange room, driven directly: what came before it was asked for is no answer, and what something follows is doubted.
+"""The exchange room, driven directly: what came unasked is no answer, and what something follows is in doubt.
 
 Between two messages of ours the stand-in does what it likes, and each time it has done so before the room goes on.
 """
