@@ -45,7 +45,7 @@ FORMS = {
     "refresh": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "login": [(WRONG_DEVICE, WITH_BOTH), ((*WRONG_DEVICE, JSON), WITH_BOTH)],
     "issue": [(("ads/app/main",), WITH_BOTH), (("ads/app/main", JSON), WITH_BOTH)],
-    "pages": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
+    "pages": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH), ((GRANT, "--business"), WITH_BOTH)],
     "inspect": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "permissions": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "signed-request": [(("ads", "{request}"), WITH_BOTH), (("ads", "{request}", JSON), WITH_BOTH)],
@@ -101,7 +101,8 @@ def test_verb(stage, build, verb, words, ends):
              "backup": _backup(stage) if verb == "restore" else ""}
     arguments = [word.format(**given) for word in words]
     if verb == "pages":
-        stage.graph.set_token(stage.vault.token, scopes=["public_profile", "pages_show_list"])
+        stage.graph.set_token(stage.vault.token, scopes=[
+            "public_profile", "pages_show_list", "business_management"])
     if verb == "audit accept":
         _roll_back(stage)
     if verb in NEW_VAULT:
