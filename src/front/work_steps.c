@@ -328,10 +328,11 @@ static int follow(struct work *work, struct order *order, json_t **ret_told, str
     }
 }
 
-/* A code stands in the room that got it, and ends with it. */
-static bool needs_code(const struct work *work, const struct order *order)
+/* A code or a client token stands in the room that read it, and ends with it. */
+static bool is_bound_to_room(const struct work *work, const struct order *order)
 {
-    return (oauth_step_needs(work->job->provider, order->step) & NEEDS_CODE) != 0;
+    unsigned needs = oauth_step_needs(work->job->provider, order->step);
+    return (needs & (NEEDS_CODE | NEEDS_CLIENT_TOKEN)) != 0;
 }
 
 static int try_step(struct work *work, const struct order *order, json_t **ret_told,
@@ -343,7 +344,7 @@ static int try_step(struct work *work, const struct order *order, json_t **ret_t
                              ? vault_app_code_origin(&job->app)
                              : vault_app_origin(&job->app);
     bool is_over = !job->connection_lives || strcmp(origin, job->origin) != 0;
-    if (is_over && needs_code(work, order)) {
+    if (is_over && is_bound_to_room(work, order)) {
         error_set(error, CODE_RETRY, "%s: the server has closed the connection",
                   oauth_step_name(order->step));
         return error_hint(error, HINT_CODE);
@@ -365,7 +366,7 @@ int work_step(struct work *work, const struct order *order, json_t **ret_told, s
     if (try_step(work, order, &told, error) < 0)
         return -1;
     bool was_asked = work->job->was_asked;
-    if (!was_asked && needs_code(work, order)) {
+    if (!was_asked && is_bound_to_room(work, order)) {
         (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", HINT_CODE);
     } else if (!was_asked && verdict->action == CODE_RETRY) {
         json_decref(TAKE(told));
