@@ -252,7 +252,7 @@ analyze: $(SOURCES:%.c=$B/%.analyzed) $(SOURCES:%.c=$B/%.tidy)
 	@echo 'ok: clang-tidy finds nothing in $(words $(SOURCES)) files'
 $B/%.analyzed: %.c $B/%.o
 	$(call say,ANALYZE)
-	$Qgcc $(ANALYZED) -O0 -Werror -fanalyzer -c -o /dev/null $< && touch $@
+	$Qgcc $(ANALYZED) -O0 -Werror -fanalyzer -c -o $@.o $< && touch $@
 $B/%.tidy: %.c .clang-tidy $B/%.o
 	$(call say,TIDY)
 	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- $(ANALYZED) 2>/dev/null && touch $@
