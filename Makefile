@@ -61,9 +61,14 @@ else
 CHECKED := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDEN  += $(CHECKED) -DP11VAULT_SANITIZED
 endif
-PLACES  := -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
+PLACES  := -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"'
 # Few files name a version or a place, so another PREFIX compiles only those anew.
 PLACED  := $(shell grep -lwE 'VERSION|LIBEXECDIR|SYSCONFDIR' src/*/*.c)
+# Only an installed p11vault reads this machine's configuration.  That of a build, which is what demo and all
+# tests run, looks for it below the build directory instead; what is installed is linked once more.
+CONF_OF_BUILD     := -DSYSCONFDIR='"$(abspath $B)/etc"'
+CONF_OF_INSTALLED := -DSYSCONFDIR='"$(SYSCONFDIR)"'
+INSTALLED := $(if $(SANITIZE),,$B/installed/p11vault)
 COMPILE  = $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude $(WARN) $(HARDEN) \
            $(shell $(PKG_CONFIG) --cflags $(EVERY_LIB) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
 COMPILE := $(COMPILE)
@@ -83,17 +88,17 @@ MANUALS := $(sort $(wildcard docs/man/*.[1-8]))
 Q    := $(if $(filter 1,$(V)),,@)
 say   = $(if $Q,@printf '  %-8s %s\n' $1 '$@')
 
-all: $(PROGRAMS:%=$B/%)
+all: $(PROGRAMS:%=$B/%) $(INSTALLED)
 
 $(PLACED:%.c=$B/%.o): $B/places
-$(PLACED:%.c=$B/%.o): private COMPILE += $(PLACES)
+$(PLACED:%.c=$B/%.o): private COMPILE += $(PLACES) $(CONF_OF_BUILD)
 $B/%.o: %.c $B/flags
 	$(call say,CC)
 	$Qmkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
 # The commands of this variant.  A file changes, and what depends on it is rebuilt, only when they do.
 $B/flags: STATED = $(COMPILE) $(LINK)
-$B/places: STATED = $(PLACES)
+$B/places: STATED = $(PLACES) $(CONF_OF_BUILD) $(CONF_OF_INSTALLED)
 $B/flags $B/places: FORCE
 	@mkdir -p $B
 	@printf '%s\n' '$(subst ','\'',$(STATED))' >$@.$$PPID
@@ -103,9 +108,14 @@ $(LIBRARY): $(call objects,$(MODULES:%=src/%/*.c))
 	$(call say,AR)
 	$Qrm -f $@ && $(AR) rcs $@ $^
 
-$B/p11vault: $(call objects,src/cli/*.c) $(LIBRARY)
+$B/installed/config.o: src/config/config.c $B/flags $B/places
+	$(call say,CC)
+	$Qmkdir -p $(@D) && $(COMPILE) $(CONF_OF_INSTALLED) -MMD -MP -c -o $@ $<
+
+$B/installed/p11vault: $B/installed/config.o
+$B/p11vault $B/installed/p11vault: $(call objects,src/cli/*.c) $(LIBRARY)
 	$(call say,LINK)
-	$Q$(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+	$Q$(LINK) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(call libs_of,$(FRONT_LIBS))
 
 $B/p11vault-card: $(call objects,src/cardroom/*.c) $(LIBRARY)
 	$(call say,LINK)
@@ -142,7 +152,7 @@ AT_ONCE = $$((2 * $$(nproc)))
 
 SHIM := $B/faults/shim.so
 # A file's tests share what is made once for them, so they go to one worker.
-system: all $B/proof/flip $(SHIM)
+system: all $(UNITS) $B/proof/flip $(SHIM)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $(AT_ONCE) --dist loadfile tests/system
 
 # The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
@@ -274,7 +284,7 @@ ifneq ($(SANITIZE),)
 	@echo 'a build with sanitizers runs without walls and is not installed' >&2; exit 1
 endif
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
-	$(INSTALL) -m 0711 $B/p11vault '$(DESTDIR)$(BINDIR)/p11vault'
+	$(INSTALL) -m 0711 $(INSTALLED) '$(DESTDIR)$(BINDIR)/p11vault'
 	$(INSTALL) -m 0711 $B/p11vault-card $B/p11vault-exchange '$(DESTDIR)$(LIBEXECDIR)'
 	$(INSTALL) -m 0644 conf/p11vault.conf conf/opensc.conf '$(DESTDIR)$(DOCDIR)'
 	for page in $(MANUALS); do \

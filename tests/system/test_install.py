@@ -46,7 +46,7 @@ class Staged:
         shutil.copytree(programs / "src", build / "src")
         for name in ("flags", "places"):
             shutil.copy2(programs / name, build)
-        self._settings = [f"PREFIX={self.prefix}", f"B={build}", f"CC={flags.partition(' -std=')[0]}",
+        self._settings = [f"PREFIX={self.prefix}", f"SYSCONFDIR={self.base / 'etc'}", f"B={build}", f"CC={flags.partition(' -std=')[0]}",
                           f"WERROR={int('-Werror' in flags)}"]
 
     def make(self, *targets):

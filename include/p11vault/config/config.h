@@ -2,7 +2,8 @@
  * config.h: the configuration: INI, small, every key documented in conf/p11vault.conf.
  *
  * Read in this order, later files override single keys: SYSCONFDIR/p11vault/p11vault.conf, then the file named with
- * --config, else $XDG_CONFIG_HOME/p11vault/config (or ~/.config/p11vault/config).
+ * --config, else $XDG_CONFIG_HOME/p11vault/config (or ~/.config/p11vault/config).  A program that is not installed has
+ * its SYSCONFDIR in the build directory (Makefile), so tests read nothing of the machine's.
  * A file or its directory that others can write, an unknown section or key, one that stands twice in a file, a value
  * out of range, a line over CONFIG_LINE_MAX bytes: CODE_CONFIG with file and line number.  inih cuts long lines in
  * silence; our reader refuses them first.
