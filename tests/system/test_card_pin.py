@@ -143,6 +143,20 @@ def test_a_pin_that_is_too_short_is_not_a_try(ready_vault, card):
     assert not marks(ready_vault)
 
 
+def test_a_pin_that_cannot_be_read_is_not_a_try(ready_vault, card, exchange):
+    """Nor does it take back what nobody knows of the try before it."""
+    exchange()
+    for cut in (0, 1):
+        cut_off(ready_vault, card, cutoff=cut)
+        card.pin.chmod(0o644)
+        with grant_untouched(ready_vault):
+            refused(ready_vault.run("exchange", GRANT), 14, "PIN", f"chmod 600 {card.pin}")
+        card.pin.chmod(0o600)
+        assert [note["cutoff"] for note in marks(ready_vault)] == [1] * cut
+    exchange()
+    assert not marks(ready_vault)
+
+
 # ---- systemd's credentials ----
 
 def test_a_credential(ready_vault, card, exchange):
