@@ -78,6 +78,16 @@ static int announce(struct cardroom *room, struct error *error)
     return channel_expect(room->inside.front, MESSAGE_TRY, deadline_in(ANSWER_MS), &message, error);
 }
 
+/* After the login, and before what the card is asked next: the front knows whom it waits for. */
+static int tell_tried(struct cardroom *room, int result, enum pin_verdict verdict,
+                      struct error *error)
+{
+    struct error ignored;
+    int told = channel_send(room->inside.front, MESSAGE_TRIED, result < 0 ? &ignored : error,
+                            NUMBER(verdict));
+    return told < 0 ? -1 : result;
+}
+
 static int read_pin_file(const struct cardroom *room, const char *source, struct secret **ret_pin,
                          struct error *error)
 {
@@ -92,7 +102,6 @@ static int read_pin_file(const struct cardroom *room, const char *source, struct
 static int log_in_from_file(struct cardroom *room, const char *source, struct secret **ret_pin,
                             struct error *error)
 {
-    struct error ignored;
     enum pin_verdict verdict = PIN_NOT_LOOKED_AT;
     if (announce(room, error) < 0)
         return -1;
@@ -101,10 +110,7 @@ static int log_in_from_file(struct cardroom *room, const char *source, struct se
         result = card_login(room->card, *ret_pin, error);
         verdict = card_pin_verdict(room->card);
     }
-    if (channel_send(room->inside.front, MESSAGE_TRIED, result < 0 ? &ignored : error,
-                     NUMBER(verdict)) < 0)
-        return -1;
-    return result;
+    return tell_tried(room, result, verdict, error);
 }
 
 static int log_in_attended(struct cardroom *room, const char *source, const char *purpose,
@@ -115,10 +121,10 @@ static int log_in_attended(struct cardroom *room, const char *source, const char
         point_to_pad(info, purpose, count);
     else if (ask_pin(info, source, purpose, count, ret_pin, error) < 0)
         return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
-    if (card_login(room->card, *ret_pin, error) < 0)
-        return -1;
-    warn_of_factory_pin(room, *ret_pin);
-    return 0;
+    int result = card_login(room->card, *ret_pin, error);
+    if (result == 0)
+        warn_of_factory_pin(room, *ret_pin);
+    return tell_tried(room, result, card_pin_verdict(room->card), error);
 }
 
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,

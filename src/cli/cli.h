@@ -170,6 +170,10 @@ struct progress {
 void progress_draw(const struct progress *progress);
 /* Before anything else is said. */
 void progress_clear(const struct progress *progress);
+/* Whether there is one to be drawn: then nothing else is drawn in its place. */
+bool progress_is_long(const struct progress *progress);
+/* Who is waited for, drawn over itself; NULL: nobody any more. */
+void progress_wait(const char *whom);
 
 /* Asks a yes-or-no question at the terminal; `otherwise` where there is none. */
 bool confirm(const char *question, bool otherwise);

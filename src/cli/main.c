@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/base/interrupt.h"
 #include "p11vault/base/log.h"
 #include "p11vault/base/secret.h"
 #include "p11vault/confine/confine.h"
@@ -135,6 +136,8 @@ static int set_up(struct cli *cli, unsigned needs, struct error *error)
     cli->front.card = arguments->card;
     cli->front.ask_pin = arguments->ask_pin;
     cli->front.say = say_line;
+    if (!arguments->json && isatty(STDERR_FILENO))
+        cli->front.waiting = progress_wait;
     return 0;
 }
 
@@ -179,5 +182,7 @@ int main(int count, char **words)
         say("p11vault: error: the result could not be written");
         return CODE_FAULT;
     }
+    /* Everything is written down: whoever started this program is to see that it was ended by a signal. */
+    interrupt_release();
     return result < 0 ? (int)error.code : CODE_DONE;
 }

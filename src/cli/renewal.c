@@ -76,6 +76,8 @@ int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, 
 {
     auto_json json_t *list = cli->arguments.json ? json_array() : NULL;
     struct telling telling = {.progress = {.count = count}, .list = list};
+    if (progress_is_long(&telling.progress))
+        cli->front.waiting = NULL;
     int result = front_renew(&cli->front, verb, wanted, count, tell_one, &telling, error);
     progress_clear(&telling.progress);
     if (list && json_array_size(list) > 0 &&

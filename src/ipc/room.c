@@ -200,6 +200,11 @@ void room_free(struct room *room)
     free(room);
 }
 
+void room_interrupt(struct room *room)
+{
+    kill(room->pid, SIGTERM);
+}
+
 void room_explain(struct room *room, struct error *error)
 {
     if (!room || room->pid <= 0 || !channel_peer_gone(room->channel) ||

@@ -25,6 +25,8 @@ struct front {
     bool ask_pin;     /* --ask-pin: do not take the PIN from the module's file */
     /* Tells the person what happens while it happens; NULL: nobody is told. */
     void (*say)(const char *text);
+    /* Draws who is waited for, over itself; NULL: nobody any more.  NULL: nothing is drawn. */
+    void (*waiting)(const char *whom);
 };
 
 /* ---- cards ---- */

@@ -16,9 +16,9 @@
  * One exchange:
  *
  *   front                          card room                      exchange room
- *   open ───────────────────────────▶ PIN; when nobody types it:
+ *   open ───────────────────────────▶ asks for the PIN; when nobody types it:
  *        ◀─────────────────────────── trying
- *   try ────────────────────────────▶ reads it, login
+ *   try ────────────────────────────▶ reads it
  *        ◀─────────────────────────── tried
  *        ◀─────────────────────────── ready
  *   connect ───────────────────────────────────────────────────────▶ resolve, TLS, lock for good
@@ -96,7 +96,7 @@ enum message_type {
     MESSAGE_SEALED,     /* the app key record, once its digest is signed for */
     MESSAGE_HANDED,     /* n */
     MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be read and tried */
-    MESSAGE_TRIED,      /* what the card said of it: enum pin_verdict */
+    MESSAGE_TRIED,      /* what the card said of it, also when it was typed: enum pin_verdict */
     MESSAGE_CARD_FAIL,  /* code, text, hint */
     /* card → exchange */
     MESSAGE_APPKEY,     /* public JWK of the app key */
