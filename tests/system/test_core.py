@@ -330,7 +330,7 @@ def test_the_terminal_is_put_back(ready_vault, how):
 
 
 def test_cancelled_for_all_apps(ready_vault):
-    """A person who cancels at one app's PIN is not asked for the next one's."""
+    """When a person cancels at one app's PIN, the next app is not begun with."""
     ready_vault.done("app", "add", "more", "--id", "1234567891", "--secret-file",
                      ready_vault.write("given/more", "0123456789abcdef" * 2))
     ready_vault.done("import", "more/user/bob", "--token-file", ready_vault.write("given/t", "EAAB" + "x" * 60))
