@@ -80,6 +80,8 @@ static const struct option options[] = {
     {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list, by cursors"},
     {"--monitored", NULL, PLACE(monitored), OPTION_MONITORED,
      "tell of a refresh that failed, too: started by systemd after it"},
+    {"--trusted", NULL, PLACE(trusted), OPTION_TRUSTED,
+     "the cards that this vault trusts, wherever they are"},
     {"--lost", NULL, PLACE(lost), OPTION_LOST, "somebody else may have it"},
     {"--lost-head", NULL, PLACE(lost_head), OPTION_LOST_HEAD,
      "go on from it although newer heads of the log were seen"},

@@ -25,7 +25,7 @@ struct arguments {
     bool failures, follow, lines;
     bool json, verbose, ask_pin, soft, help, version;
     struct texts fields;
-    bool paginate, monitored;
+    bool paginate, monitored, trusted;
     bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost,
         lost_head;
     const char *positional[POSITIONAL_MAX];
@@ -83,6 +83,7 @@ enum {
     OPTION_LOST = 1 << 25,
     OPTION_ALL = 1 << 26,
     OPTION_LOST_HEAD = 1 << 27,
+    OPTION_TRUSTED = 1 << 28,
 };
 
 /* What has so many days left is renewed by `refresh --due`, and needs attention where nothing renews it. */

@@ -20,7 +20,8 @@
 static const struct verb verbs[] = {
     {"init", "", "make a vault", 0, 0, OPTION_SOFT, NEEDS_CONFIG, cli_init},
     {"doctor", "", "what is wrong here, and how to mend it", 0, 0, OPTION_JSON, 0, cli_doctor},
-    {"card list", "", "the cards that are there", 0, 0, OPTION_JSON | OPTION_MODULE, NEEDS_CONFIG, cli_card_list},
+    {"card list", "", "the cards that are there, or that are trusted", 0, 0,
+     OPTION_JSON | OPTION_MODULE | OPTION_TRUSTED, NEEDS_CONFIG, cli_card_list},
     {"card enroll", "[URI]", "trust a card: prove or make its keys", 0, 1,
      USES_CARD | OPTION_KEY | OPTION_FROM | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_card_enroll},
     {"card export", "[URI]", "what enrols a card that is elsewhere", 0, 1,

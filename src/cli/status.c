@@ -344,8 +344,8 @@ static int warn_of_app(void *context, const struct store_app *row, struct error 
     if (warn_of_secret(cli, &head, row->app, error) < 0)
         return -1;
     if (json_array_size(json_object_get(app.key_entry, "cards")) == 1)
-        say("warning: one card opens '%s'; add a recovery card: p11vault card enroll, then "
-            "p11vault app reseal %s",
+        say("warning: one card opens '%s'; put another one in as a recovery card, then: p11vault "
+            "card enroll, p11vault app reseal %s",
             row->app, row->app);
     return 0;
 }

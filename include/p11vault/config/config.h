@@ -97,6 +97,13 @@ DEFINE_CLEANUP(struct config, config_free);
 int config_find_module(const struct config *config, const char *name,
                        const struct config_module **ret_module, struct error *error);
 
+/*
+ * Each "VARIABLE=/PATH" of a module's env that names nothing that is there, and nothing that the module could make itself
+ * (below `writable`): modules pass over such a file in silence.  How many; the texts belong to the module.
+ */
+size_t config_missing_files(const struct config_module *module,
+                            const char *ret_missing[CONFIG_ENV_MAX]);
+
 /* What is set for a family: "meta", "instagram", "threads".  NULL for another name. */
 const struct config_provider *config_provider(const struct config *config, const char *name);
 

@@ -48,6 +48,7 @@ int front_format_card(const struct config_module *module, const char *directory,
 
 struct front_enrolled {
     char serial[128], label[128], alg[32], vkey[NOTE_VKEY_MAX], fingerprint[NOTE_FINGERPRINT_SIZE];
+    bool again; /* it was trusted already, with the same keys */
 };
 /* Enrols a card: `uri` may name a key on it; `key` is the kind to make otherwise, "" for the best. */
 int front_enroll(struct front *front, const char *uri, const char *key,
