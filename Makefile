@@ -13,6 +13,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/p11vault
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/p11vault
 SYSCONFDIR ?= /etc
+CONFDIR    := $(SYSCONFDIR)/p11vault
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
@@ -278,18 +279,26 @@ demo:
 deps:
 	@DEPS='$(DEPS)' tests/checks/deps.sh check
 
-# Mode 0711: a program that its user cannot read starts non-dumpable.
-install: all install-units
+# Mode 0711, root's: a program that its user cannot read starts non-dumpable.  An installed room that starts otherwise refuses
+# to work, so it is not installed by a user for himself; a package (DESTDIR) becomes root's when it is unpacked.
+FOR_ROOT := whoever installs it for himself can read the programs, and they would refuse to work: sudo make install
+install: all
 ifneq ($(SANITIZE),)
 	@echo 'a build with sanitizers runs without walls and is not installed' >&2; exit 1
 endif
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
+	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" -eq 0 ] || { echo '$(FOR_ROOT)' >&2; exit 1; }
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(CONFDIR)'
 	$(INSTALL) -m 0711 $(INSTALLED) '$(DESTDIR)$(BINDIR)/p11vault'
 	$(INSTALL) -m 0711 $B/p11vault-card $B/p11vault-exchange '$(DESTDIR)$(LIBEXECDIR)'
 	$(INSTALL) -m 0644 conf/p11vault.conf conf/opensc.conf '$(DESTDIR)$(DOCDIR)'
 	for page in $(MANUALS); do \
 	    $(INSTALL) -D -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; \
 	done
+	@# What is there is the operator's.
+	[ -e '$(DESTDIR)$(CONFDIR)/opensc.conf' ] || $(INSTALL) -m 0644 conf/opensc.conf '$(DESTDIR)$(CONFDIR)'
+	@cmp -s conf/opensc.conf '$(DESTDIR)$(CONFDIR)/opensc.conf' || \
+	    echo 'note: $(CONFDIR)/opensc.conf was kept; it differs from $(DOCDIR)/opensc.conf'
+	$Q$(MAKE) --no-print-directory install-units
 
 # The units name the program by its place.
 install-units:
@@ -304,7 +313,8 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/p11vault' $(patsubst %,'$(DESTDIR)$(LIBEXECDIR)/%',$(filter-out p11vault,$(PROGRAMS)))
 	rm -f $(foreach page,$(MANUALS),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))')
 	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf' '$(DESTDIR)$(DOCDIR)/opensc.conf'
-	-rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
+	! cmp -s conf/opensc.conf '$(DESTDIR)$(CONFDIR)/opensc.conf' || rm -f '$(DESTDIR)$(CONFDIR)/opensc.conf'
+	-rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(CONFDIR)'
 
 clean:
 	rm -rf build

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/ipc/room.h"
 
 static const char *const softhsm_places[] = {
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -120,6 +121,8 @@ int cli_init(struct cli *cli, struct error *error)
     auto_free char *whole = NULL;
     if (cli->arguments.soft && check_soft(cli, error) < 0)
         return error_prefix(error, "make a SoftHSM card");
+    if (room_check_closed(PARTY_CARD, error) < 0 || room_check_closed(PARTY_EXCHANGE, error) < 0)
+        return -1;
     if (vault_create(cli->config, cli->directory, &cli->vault, error) < 0)
         return -1;
     whole = realpath(cli->directory, NULL);
