@@ -116,6 +116,19 @@ static int make_soft_card(struct cli *cli, const char *directory, struct error *
     return 0;
 }
 
+/* Without a module there is nothing to list: its section comes first. */
+static void say_next(const struct cli *cli)
+{
+    struct error none;
+    const struct config_module *module;
+    if (cli->arguments.soft)
+        say("next: p11vault card enroll");
+    else if (cli->config->module_count > 0)
+        say("next: p11vault card list");
+    else if (config_find_module(cli->config, NULL, &module, &none) < 0)
+        say("next: %s; then: p11vault card list", none.hint);
+}
+
 int cli_init(struct cli *cli, struct error *error)
 {
     auto_free char *whole = NULL;
@@ -131,6 +144,6 @@ int cli_init(struct cli *cli, struct error *error)
     say("vault: %s", whole);
     if (cli->arguments.soft && make_soft_card(cli, whole, error) < 0)
         return -1;
-    say("next: p11vault card list");
+    say_next(cli);
     return 0;
 }

@@ -152,7 +152,7 @@ static int run(int count, char **words, struct cli *cli, struct error *error)
         confine_process(false, error) < 0)
         return -1;
     if (cli->arguments.help) {
-        arguments_usage(verbs, VERB_COUNT, verb);
+        arguments_usage(verbs, VERB_COUNT, verb, cli->arguments.group);
         return 0;
     }
     if (!verb) {

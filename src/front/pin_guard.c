@@ -139,16 +139,16 @@ static int refuse(const char *serial, const struct mark *mark, const char *sourc
     if (!mark->rejected) {
         error_set(
             error, CODE_PIN_LOCKED,
-            "card '%s': the last try of its PIN was cut off before the card had answered, and "
-            "nobody is at the terminal, so it is not tried",
+            "card '%s': the last try of its PIN was cut off before the card had answered, so the "
+            "PIN from pin-source is not tried",
             serial);
         return error_hint(error, "run the same command at a terminal with --ask-pin");
     }
     if (!mark->vouched) {
-        error_set(error, CODE_PIN_LOCKED,
-                  "card '%s': a wrong PIN was given before and nobody is at the terminal, so it is "
-                  "not tried",
-                  serial);
+        error_set(
+            error, CODE_PIN_LOCKED,
+            "card '%s': a wrong PIN was given before, so the PIN from pin-source is not tried",
+            serial);
         return error_hint(error, "%srun the same command at a terminal with --ask-pin",
                           changed ? "" : "correct the PIN's source, then ");
     }

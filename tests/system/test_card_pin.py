@@ -69,7 +69,7 @@ def test_until_a_person_and_a_change(ready_vault, card, person_first, exchange):
         card.pin.write_text(right)
     else:
         card.pin.write_text(right)
-        refused(ready_vault.run("exchange", GRANT), 22, "nobody is at the terminal")
+        refused(ready_vault.run("exchange", GRANT), 22, "the PIN from pin-source is not tried")
         assert spy.logins == before
         person()
     exchange()
@@ -133,7 +133,7 @@ def test_a_note_that_cannot_be_read(ready_vault, card):
     mark.write_text("{")
     mark.chmod(0o600)
     with grant_untouched(ready_vault):
-        refused(ready_vault.run("exchange", GRANT), 22, "nobody is at the terminal")
+        refused(ready_vault.run("exchange", GRANT), 22, "the PIN from pin-source is not tried")
 
 
 def test_a_pin_that_is_too_short_is_not_a_try(ready_vault, card):
