@@ -23,13 +23,20 @@ def test_somebody_is_at_the_terminal(ready_vault):
 
 
 @pytest.mark.parametrize("word, seconds", [
-    ("card", ["list", "enroll", "export", "remove"]), ("audit", ["show", "verify", "key"])])
+    ("card", ["list", "enroll", "export", "remove"]), ("audit", ["show", "verify", "key"])],
+    ids=["card", "audit"])
 def test_verbs_that_begin_alike(vault, word, seconds):
     """--help behind their first word lists them, and no others."""
     result = vault.start_bare(word, "--help").finish()
     verbs = [line.split()[:2] for line in result.out.splitlines() if line.startswith("  ") and "--" not in line[:5]]
     assert result.code == 0 and all([word, second] in verbs for second in seconds), result
     assert {first for first, _ in verbs if first != "-v"} == {word}, result
+
+
+def test_a_mistyped_second_word(vault):
+    """The first one is right, and that is said."""
+    refused(vault.start_bare("audit", "shwo").finish(), 2,
+            "there is no verb 'audit shwo'; 'audit' needs one of: show, verify, ", "hint: p11vault audit --help")
 
 
 def test_status_of_nothing(ready_vault):
@@ -82,7 +89,7 @@ def test_an_entry_that_is_none(ready_vault):
                 f"there is no entry {number}: the log has {count}, from 0 on", "hint: p11vault audit show")
 
 
-@pytest.mark.parametrize("options", [(), ("--json",)])
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
 def test_no_entry_matches(ready_vault, options):
     """Silence would look like a log that is empty."""
     result = ready_vault.done("audit", "show", "--grant", "nope", *options)
