@@ -67,8 +67,9 @@ static void warn_of_factory_pin(const struct cardroom *room, const struct secret
 }
 
 /*
- * Before a PIN that nobody types is tried, the front writes down that it will be: should this process or the machine end
- * in the middle of it, no other run tries the same PIN again.  That waits for a lock and for the disk.
+ * Before a PIN that nobody types is tried, the front writes down that it will be: should this
+ * process or the machine end in the middle of it, no other run tries the same PIN again.  That
+ * waits for a lock and for the disk.
  */
 static int announce(struct cardroom *room, struct error *error)
 {

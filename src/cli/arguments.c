@@ -160,7 +160,7 @@ static const struct verb *match_verb(const struct verb *verbs, size_t verb_count
     return NULL;
 }
 
-/* The second word of a verb whose first word this is, behind that one; NULL: it begins no verb, or another one. */
+/* The second word of a verb that begins with this one; NULL: it does not. */
 static const char *second_word(const struct verb *verb, const char *first)
 {
     size_t size = strlen(first);

@@ -39,7 +39,7 @@ static int print_card(void *context, const struct front_card *card)
     return 0;
 }
 
-/* Each failure is said once, with its hint: the gravest by whoever gets the result, the others here. */
+/* Each failure is said once, with its hint: the gravest by our caller, the others here. */
 static void keep_gravest(bool is_first, const struct error *failure, struct error *error)
 {
     bool is_graver = is_first || failure->code > error->code;

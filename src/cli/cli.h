@@ -162,8 +162,8 @@ int browser_open(const char *directory, const char *address, char **ret_page, st
 void browser_forget(const char *page);
 
 /*
- * renewal.c: the named grants (each once; the caller frees), and the run, with what came of each told.  *ret_persons, also after a
- * failure: how many turned out to need a person.
+ * renewal.c: the named grants (each once; the caller frees), and the run, with what came of each
+ * told.  *ret_persons, also after a failure: how many turned out to need a person.
  */
 int renewal_parse(const struct arguments *arguments, enum front_renewal how,
                   struct front_wanted **ret_wanted, struct error *error);

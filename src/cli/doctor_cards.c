@@ -112,7 +112,10 @@ static void check_pinentry(struct doctor *doctor, const struct config_module *mo
                        "%s: pinentry %s cannot be run", module->name, module->pinentry);
 }
 
-/* Without its own configuration a module does less, and says nothing: OpenSC leaves the card open to other programs. */
+/*
+ * Without its own configuration a module does less, and says nothing: OpenSC leaves the card open
+ * to other programs.
+ */
 static void check_files(struct doctor *doctor, const struct config_module *module)
 {
     const char *missing[CONFIG_ENV_MAX];

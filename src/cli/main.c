@@ -183,7 +183,7 @@ int main(int count, char **words)
         say("p11vault: error: the result could not be written");
         return CODE_FAULT;
     }
-    /* Everything is written down: whoever started this program is to see that it was ended by a signal. */
+    /* Everything is written down: now who started us may see that a signal has ended this. */
     interrupt_release();
     return result < 0 ? (int)error.code : CODE_DONE;
 }

@@ -157,7 +157,7 @@ static int sign_enrolment(struct session *session, const struct signed_head *hea
     return 0;
 }
 
-/* With both keys: another signing key would be news for the trust file.  Before the first card there is none. */
+/* With both keys: another signing key would be news for the trust file. */
 static bool is_trusted(struct vault *vault, const struct signed_head *head, const char *kid,
                        const char *vkey)
 {

@@ -198,7 +198,7 @@ int pin_guard_end(int descriptor, enum pin_verdict verdict, struct error *error)
         return 0; /* cut off, as it is written already */
     if (!read_mark(descriptor, &mark))
         return error_set(error, CODE_LOG, "the note of a PIN that is tried was emptied");
-    /* Not looked at: as if this try had not been; of an earlier one nobody knows more than before. */
+    /* Not looked at: as if this try had not been; of an earlier one nobody knows more now. */
     mark.cut_off = verdict == PIN_NOT_LOOKED_AT ? mark.cut_off - 1 : 0;
     mark.accepted = mark.accepted || verdict == PIN_ACCEPTED;
     mark.rejected = verdict == PIN_REJECTED;

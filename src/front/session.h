@@ -56,12 +56,16 @@ int session_expect_of_card(struct session *session, enum message_type type,
                            struct error *error);
 
 /*
- * Waits until a room says something, ends, or the deadline passes: the receiver says which.  With `front` the person sees `whom` is
- * waited for.  CODE_RETRY when a signal came that is held (interrupt.h); the room is ended then.
+ * Waits until a room says something, ends, or the deadline passes: the receiver says which.  With
+ * `front` the person sees `whom` is waited for.  CODE_RETRY when a signal came that is held
+ * (interrupt.h); the room is ended then.
  */
 int session_await(const struct front *front, const char *whom, struct room *room,
                   struct deadline deadline, struct error *error);
-/* After a failure before any key was handed out: one that a signal has caused is said so.  Always returns -1. */
+/*
+ * After a failure before any key was handed out: one that a signal has caused is said so.  Always
+ * returns -1.
+ */
 int session_cancelled(struct error *error);
 
 /* Before anything of a job: what died is closed, what was never signed is void, the log can be written. */
@@ -75,8 +79,8 @@ int session_prepare_older(struct front *front, int *ret_trust_lock, struct error
 void session_void_own(struct front *front);
 
 /*
- * A new use: its id, its lock, its intent.  `members` (taken) has verb, name, card, origin, opens and seals.  From here on signals
- * that would end this program are held, until interrupt_release().
+ * A new use: its id, its lock, its intent.  `members` (taken) has verb, name, card, origin, opens
+ * and seals.  From here on signals that would end this program are held, until interrupt_release().
  */
 int session_begin_use(struct session *session, json_t *members, struct error *error);
 

@@ -1,8 +1,9 @@
 /*
  * pcsc.c: why a module that reaches its readers through PC/SC finds nothing in them.
  *
- * Where pcscd does not run, or refuses this user, modules say that there is no card.  The client library that such a module
- * has loaded knows better, so it is asked; a module that does without it is left alone.
+ * Where pcscd does not run, or refuses this user, modules say that there is no card.  The client
+ * library that such a module has loaded knows better, so it is asked; a module that does without it
+ * is left alone.
  */
 #include "internal.h"
 

@@ -1,5 +1,5 @@
 /*
- * test_interrupt.c: signals that are held: noted, told to whoever waits, and let through at the end.
+ * test_interrupt.c: signals that are held: noted, told to whoever waits, let through at the end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 
 #define RIGHT 0
 
-/* Each test is a process of its own, which may end by a signal.  Its status, as wait(2) gives it. */
+/* Each test is a process of its own, which may end by a signal: its status, as of wait(2). */
 static int in_child(void (*work)(void))
 {
     int status = -1;

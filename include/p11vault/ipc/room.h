@@ -41,8 +41,8 @@ int room_start(const struct room_start *how, struct room **ret_room, struct erro
 
 /* Ends it: closes the channel, waits to the deadline for it to go, then kills it.  NULL is fine. */
 /*
- * CODE_CONFIG when this user can read the installed program of a room: it would refuse to work (confine_check_start()).
- * For who makes something that would be left half-made.
+ * CODE_CONFIG when this user can read the installed program of a room: it would refuse to work
+ * (confine_check_start()).  For who makes something that would be left half-made.
  */
 int room_check_closed(enum party who, struct error *error);
 
