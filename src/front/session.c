@@ -135,8 +135,10 @@ int session_await_login(struct session *session, const char *source, enum messag
 {
     bool attended = *source == '\0' || strncmp(source, PINENTRY, strlen(PINENTRY)) == 0;
     if (await_try(session, source, attended, deadline, error) < 0 ||
-        session_expect_of_card(session, type, deadline, ret_message, error) < 0)
-        return session_cancelled(error);
+        session_expect_of_card(session, type, deadline, ret_message, error) < 0) {
+        session_say_cancelled(error);
+        return -1;
+    }
     if (attended)
         pin_guard_vouch(session->front, message_text(ret_message, 0));
     return 0;

@@ -62,11 +62,8 @@ int session_expect_of_card(struct session *session, enum message_type type,
  */
 int session_await(const struct front *front, const char *whom, struct room *room,
                   struct deadline deadline, struct error *error);
-/*
- * After a failure before any key was handed out: one that a signal has caused is said so.  Always
- * returns -1.
- */
-int session_cancelled(struct error *error);
+/* After a failure before any key was handed out: one that a signal has caused is said so. */
+void session_say_cancelled(struct error *error);
 
 /* Before anything of a job: what died is closed, what was never signed is void, the log can be written. */
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,

@@ -31,9 +31,8 @@ int session_expect_of_card(struct session *session, enum message_type type,
     return session_expect(session->card, type, deadline, ret_message, error);
 }
 
-int session_cancelled(struct error *error)
+void session_say_cancelled(struct error *error)
 {
     if (interrupt_came())
         error_set(error, CODE_RETRY, "cancelled before a key was handed out: nothing was opened");
-    return -1;
 }
