@@ -81,7 +81,7 @@ def test_somebody_waits_for_a_slow_provider(ready_vault, graph):
     program.shows(f"waiting for {graph.origin}")
     graph.tell("release")
     result = program.finish()
-    assert result.code == 0 and result.err == f"waiting for {graph.origin}{OVER}", result
+    assert result.code == 0 and result.said == f"waiting for {graph.origin}{OVER}", result
 
 
 def test_nobody_is_shown_who_is_waited_for(ready_vault, shim):
@@ -89,7 +89,7 @@ def test_nobody_is_shown_who_is_waited_for(ready_vault, shim):
     shim.write(**{"env.P11FAULT_DELAY_MS": 1300})
     assert "waiting" not in ready_vault.done("exchange", GRANT).err
     result = at_a_terminal(ready_vault, "err", "inspect", GRANT, "--json")
-    assert result.code == 0 and result.err == "", result
+    assert result.code == 0 and result.said == "", result
 
 
 @pytest.mark.parametrize("call", ["C_Initialize", "C_GetSlotList", "C_OpenSession", "C_Login",

@@ -103,7 +103,7 @@ def test_a_module_without_pcscd(soft_vault):
     """Its empty reader is an empty reader."""
     SoftCard(soft_vault).take_out()
     result = soft_vault.done("card", "list")
-    assert (result.out, result.err) == ("", "no card found\n")
+    assert (result.out, result.said) == ("", "no card found\n")
 
 
 # ---- modules that fail ----
@@ -132,7 +132,7 @@ def test_missing_file(soft_vault):
            f"env.LOG = {soft_vault.directory}/soft/log\n"
     soft_vault.config.write_text(text.replace("[module soft]\n", f"[module soft]\n{more}"))
     result = soft_vault.done("card", "list")
-    assert result.err == "".join(
+    assert result.said == "".join(
         f"p11vault: note: module 'soft': env.{name}: no such file (p11vault doctor)\n"
         for name in (f"OPENSC_CONF={missing}", f"OTHER={soft_vault.base}/other"))
     found = examine(soft_vault)
@@ -143,7 +143,7 @@ def test_missing_file(soft_vault):
     assert len(found.problems) == 2 and found.code == 14, found.result
     missing.touch()
     (soft_vault.base / "other").touch()
-    assert soft_vault.done("card", "list").err == ""
+    assert soft_vault.done("card", "list").said == ""
     examine(soft_vault).is_well()
 
 

@@ -326,7 +326,7 @@ def test_the_terminal_is_put_back(ready_vault, how):
     else:
         assert (told["result"], told["code"]) == ("failed", "retry"), told
         assert told["message"] == "cancelled before a key was handed out: nothing was opened", told
-        assert "checkpoint" not in told and not again.err, again
+        assert "checkpoint" not in told and not again.said, again
 
 
 def test_cancelled_for_all_apps(ready_vault):

@@ -93,7 +93,7 @@ def test_an_entry_that_is_none(ready_vault):
 def test_no_entry_matches(ready_vault, options):
     """Silence would look like a log that is empty."""
     result = ready_vault.done("audit", "show", "--grant", "nope", *options)
-    assert (result.out, result.err) == ("", "no entry matches\n")
+    assert (result.out, result.said) == ("", "no entry matches\n")
 
 
 def test_what_comes_next(vault):
