@@ -13,6 +13,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/p11vault
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/p11vault
 SYSCONFDIR ?= /etc
+CONFDIR    := $(SYSCONFDIR)/p11vault
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 PKG_CONFIG ?= pkg-config
 INSTALL    ?= install
@@ -61,9 +62,14 @@ else
 CHECKED := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 HARDEN  += $(CHECKED) -DP11VAULT_SANITIZED
 endif
-PLACES  := -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' -DSYSCONFDIR='"$(SYSCONFDIR)"'
+PLACES  := -DVERSION='"$(VERSION)"' -DLIBEXECDIR='"$(LIBEXECDIR)"'
 # Few files name a version or a place, so another PREFIX compiles only those anew.
 PLACED  := $(shell grep -lwE 'VERSION|LIBEXECDIR|SYSCONFDIR' src/*/*.c)
+# Only an installed p11vault reads this machine's configuration.  That of a build, which is what demo and all
+# tests run, looks for it below the build directory instead; what is installed is linked once more.
+CONF_OF_BUILD     := -DSYSCONFDIR='"$(abspath $B)/etc"'
+CONF_OF_INSTALLED := -DSYSCONFDIR='"$(SYSCONFDIR)"'
+INSTALLED := $(if $(SANITIZE),,$B/installed/p11vault)
 COMPILE  = $(CC) -std=gnu11 -D_GNU_SOURCE -Iinclude $(WARN) $(HARDEN) \
            $(shell $(PKG_CONFIG) --cflags $(EVERY_LIB) 2>/dev/null) $(CPPFLAGS) $(CFLAGS)
 COMPILE := $(COMPILE)
@@ -83,17 +89,17 @@ MANUALS := $(sort $(wildcard docs/man/*.[1-8]))
 Q    := $(if $(filter 1,$(V)),,@)
 say   = $(if $Q,@printf '  %-8s %s\n' $1 '$@')
 
-all: $(PROGRAMS:%=$B/%)
+all: $(PROGRAMS:%=$B/%) $(INSTALLED)
 
 $(PLACED:%.c=$B/%.o): $B/places
-$(PLACED:%.c=$B/%.o): private COMPILE += $(PLACES)
+$(PLACED:%.c=$B/%.o): private COMPILE += $(PLACES) $(CONF_OF_BUILD)
 $B/%.o: %.c $B/flags
 	$(call say,CC)
 	$Qmkdir -p $(@D) && $(COMPILE) -MMD -MP -c -o $@ $<
 
 # The commands of this variant.  A file changes, and what depends on it is rebuilt, only when they do.
 $B/flags: STATED = $(COMPILE) $(LINK)
-$B/places: STATED = $(PLACES)
+$B/places: STATED = $(PLACES) $(CONF_OF_BUILD) $(CONF_OF_INSTALLED)
 $B/flags $B/places: FORCE
 	@mkdir -p $B
 	@printf '%s\n' '$(subst ','\'',$(STATED))' >$@.$$PPID
@@ -103,9 +109,14 @@ $(LIBRARY): $(call objects,$(MODULES:%=src/%/*.c))
 	$(call say,AR)
 	$Qrm -f $@ && $(AR) rcs $@ $^
 
-$B/p11vault: $(call objects,src/cli/*.c) $(LIBRARY)
+$B/installed/config.o: src/config/config.c $B/flags $B/places
+	$(call say,CC)
+	$Qmkdir -p $(@D) && $(COMPILE) $(CONF_OF_INSTALLED) -MMD -MP -c -o $@ $<
+
+$B/installed/p11vault: $B/installed/config.o
+$B/p11vault $B/installed/p11vault: $(call objects,src/cli/*.c) $(LIBRARY)
 	$(call say,LINK)
-	$Q$(LINK) -o $@ $^ $(call libs_of,$(FRONT_LIBS))
+	$Q$(LINK) -o $@ $(filter-out $(LIBRARY),$^) $(LIBRARY) $(call libs_of,$(FRONT_LIBS))
 
 $B/p11vault-card: $(call objects,src/cardroom/*.c) $(LIBRARY)
 	$(call say,LINK)
@@ -142,7 +153,7 @@ AT_ONCE = $$((2 * $$(nproc)))
 
 SHIM := $B/faults/shim.so
 # A file's tests share what is made once for them, so they go to one worker.
-system: all $B/proof/flip $(SHIM)
+system: all $(UNITS) $B/proof/flip $(SHIM)
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $(AT_ONCE) --dist loadfile tests/system
 
 # All that the tests of the programs need.
@@ -259,7 +270,7 @@ analyze: $(SOURCES:%.c=$B/%.analyzed) $(SOURCES:%.c=$B/%.tidy)
 	@echo 'ok: clang-tidy finds nothing in $(words $(SOURCES)) files'
 $B/%.analyzed: %.c $B/%.o
 	$(call say,ANALYZE)
-	$Qgcc $(ANALYZED) -O0 -Werror -fanalyzer -c -o /dev/null $< && touch $@
+	$Qgcc $(ANALYZED) -O0 -Werror -fanalyzer -c -o $@.o $< && touch $@
 $B/%.tidy: %.c .clang-tidy $B/%.o
 	$(call say,TIDY)
 	$Qclang-tidy --quiet --warnings-as-errors='*' $< -- $(ANALYZED) 2>/dev/null && touch $@
@@ -275,18 +286,26 @@ demo:
 deps:
 	@DEPS='$(DEPS)' tests/checks/deps.sh check
 
-# Mode 0711: a program that its user cannot read starts non-dumpable.
-install: all install-units
+# Mode 0711, root's: a program that its user cannot read starts non-dumpable.  An installed room that starts otherwise refuses
+# to work, so it is not installed by a user for himself; a package (DESTDIR) becomes root's when it is unpacked.
+FOR_ROOT := whoever installs it for himself can read the programs, and they would refuse to work: sudo make install
+install: all
 ifneq ($(SANITIZE),)
 	@echo 'a build with sanitizers runs without walls and is not installed' >&2; exit 1
 endif
-	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
-	$(INSTALL) -m 0711 $B/p11vault '$(DESTDIR)$(BINDIR)/p11vault'
+	@[ -n '$(DESTDIR)' ] || [ "$$(id -u)" -eq 0 ] || { echo '$(FOR_ROOT)' >&2; exit 1; }
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(CONFDIR)'
+	$(INSTALL) -m 0711 $(INSTALLED) '$(DESTDIR)$(BINDIR)/p11vault'
 	$(INSTALL) -m 0711 $B/p11vault-card $B/p11vault-exchange '$(DESTDIR)$(LIBEXECDIR)'
 	$(INSTALL) -m 0644 conf/p11vault.conf conf/opensc.conf '$(DESTDIR)$(DOCDIR)'
 	for page in $(MANUALS); do \
 	    $(INSTALL) -D -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$${page##*/} || exit 1; \
 	done
+	@# What is there is the operator's.
+	[ -e '$(DESTDIR)$(CONFDIR)/opensc.conf' ] || $(INSTALL) -m 0644 conf/opensc.conf '$(DESTDIR)$(CONFDIR)'
+	@cmp -s conf/opensc.conf '$(DESTDIR)$(CONFDIR)/opensc.conf' || \
+	    echo 'note: $(CONFDIR)/opensc.conf was kept; it differs from $(DOCDIR)/opensc.conf'
+	$Q$(MAKE) --no-print-directory install-units
 
 # The units name the program by its place.
 install-units:
@@ -301,7 +320,8 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/p11vault' $(patsubst %,'$(DESTDIR)$(LIBEXECDIR)/%',$(filter-out p11vault,$(PROGRAMS)))
 	rm -f $(foreach page,$(MANUALS),'$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))')
 	rm -f '$(DESTDIR)$(DOCDIR)/p11vault.conf' '$(DESTDIR)$(DOCDIR)/opensc.conf'
-	-rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)'
+	! cmp -s conf/opensc.conf '$(DESTDIR)$(CONFDIR)/opensc.conf' || rm -f '$(DESTDIR)$(CONFDIR)/opensc.conf'
+	-rmdir '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(CONFDIR)'
 
 clean:
 	rm -rf build

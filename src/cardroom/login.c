@@ -69,8 +69,9 @@ static void warn_of_factory_pin(const struct cardroom *room, const struct secret
 }
 
 /*
- * Before a PIN that nobody types is tried, the front writes down that it will be: should this process or the machine end
- * in the middle of it, no other run tries the same PIN again.
+ * Before a PIN that nobody types is tried, the front writes down that it will be: should this
+ * process or the machine end in the middle of it, no other run tries the same PIN again.  That
+ * waits for a lock and for the disk.
  */
 static int announce(struct cardroom *room, struct error *error)
 {
@@ -80,20 +81,53 @@ static int announce(struct cardroom *room, struct error *error)
     return channel_expect(room->inside.front, MESSAGE_TRY, deadline_in(ANSWER_MS), &message, error);
 }
 
-static int log_in(struct cardroom *room, const struct secret *pin, bool attended,
-                  struct error *error)
+/* After the login, and before what the card is asked next: the front knows whom it waits for. */
+static int tell_tried(struct cardroom *room, int result, enum pin_verdict verdict,
+                      struct error *error)
 {
     struct error ignored;
-    if (attended)
-        return card_login(room->card, pin, error);
-    if (card_check_pin(room->card, pin, error) < 0 || announce(room, error) < 0)
+    int told = channel_send(room->inside.front, MESSAGE_TRIED, result < 0 ? &ignored : error,
+                            NUMBER(verdict));
+    return told < 0 ? -1 : result;
+}
+
+static int read_pin_file(const struct cardroom *room, const char *source, struct secret **ret_pin,
+                         struct error *error)
+{
+    if (typed_file(source, PIN_MAX, ret_pin, error) == 0)
+        return card_check_pin(room->card, *ret_pin, error);
+    if (error->code == CODE_USAGE) /* nobody has typed this */
+        error->code = CODE_CONFIG;
+    return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
+}
+
+/* Announced first and read then: while the front writes, nothing of the PIN is in memory. */
+static int log_in_from_file(struct cardroom *room, const char *source, struct secret **ret_pin,
+                            struct error *error)
+{
+    enum pin_verdict verdict = PIN_NOT_LOOKED_AT;
+    if (announce(room, error) < 0)
         return -1;
-    int result = card_login(room->card, pin, error);
-    enum pin_verdict verdict = card_pin_verdict(room->card);
-    if (channel_send(room->inside.front, MESSAGE_TRIED, result < 0 ? &ignored : error,
-                     NUMBER(verdict)) < 0)
-        return -1;
-    return result;
+    int result = read_pin_file(room, source, ret_pin, error);
+    if (result == 0) {
+        result = card_login(room->card, *ret_pin, error);
+        verdict = card_pin_verdict(room->card);
+    }
+    return tell_tried(room, result, verdict, error);
+}
+
+static int log_in_attended(struct cardroom *room, const char *source, const char *purpose,
+                           uint64_t count, struct secret **ret_pin, struct error *error)
+{
+    const struct card_info *info = card_info(room->card);
+    if (info->pin_pad)
+        point_to_pad(info, purpose, count);
+    else if (ask_pin(info, source, purpose, count, ret_pin, error) < 0)
+        return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
+    int result = card_login(room->card, *ret_pin, error);
+    if (result == 0)
+        warn_of_factory_pin(room, *ret_pin);
+    return tell_tried(room, result, card_pin_verdict(room->card), error);
 }
 
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,
@@ -105,25 +139,11 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
     auto_of(secret_free) struct secret *pin = NULL;
     char source[SOURCE_MAX]; /* the order is forgotten when the front answers */
     bool attended = *pin_source == '\0' || strncmp(pin_source, PINENTRY, strlen(PINENTRY)) == 0;
-    if (keep_text(source, sizeof(source), pin_source, "PIN source", error) < 0)
+    if (keep_text(source, sizeof(source), pin_source, "PIN source", error) < 0 ||
+        card_may_login(room->card, attended, error) < 0)
         return -1;
-    if (card_may_login(room->card, attended, error) < 0)
-        return -1;
-    int result = 0;
-    if (attended && info->pin_pad)
-        point_to_pad(info, purpose, count);
-    if (!attended) {
-        result = typed_file(source, PIN_MAX, &pin, error);
-        if (result < 0 && error->code == CODE_USAGE) /* nobody has typed this */
-            error->code = CODE_CONFIG;
-    } else if (!info->pin_pad) {
-        result = ask_pin(info, source, purpose, count, &pin, error);
-    }
-    if (result < 0)
-        return error_prefix(error, "card '%s %s': PIN", room->label, room->serial);
-    result = log_in(room, pin, attended, error);
-    if (result == 0 && attended)
-        warn_of_factory_pin(room, pin);
+    int result = attended ? log_in_attended(room, source, purpose, count, &pin, error)
+                          : log_in_from_file(room, source, &pin, error);
     if (result == 0 && pin)
         result = card_keep_pin(room->card, pin, error);
     secret_free(TAKE(pin));

@@ -61,8 +61,8 @@ int cli_app_add(struct cli *cli, struct error *error)
         return error_prefix(error, "app add %s", what.app);
     say("%s: secret sealed, may be sent to %s only", what.app, origin.text);
     if (cards == 1)
-        say_hint("one card opens '%s'; add a recovery card: p11vault card enroll, then p11vault "
-                 "app reseal %s",
+        say_hint("one card opens '%s'; put another one in as a recovery card, then: p11vault card "
+                 "enroll, p11vault app reseal %s",
                  what.app, what.app);
     return 0;
 }

@@ -82,6 +82,8 @@ static const struct option options[] = {
     {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list, by cursors"},
     {"--monitored", NULL, PLACE(monitored), OPTION_MONITORED,
      "tell of a refresh that failed, too: started by systemd after it"},
+    {"--trusted", NULL, PLACE(trusted), OPTION_TRUSTED,
+     "the cards that this vault trusts, wherever they are"},
     {"--lost", NULL, PLACE(lost), OPTION_LOST, "somebody else may have it"},
     {"--lost-head", NULL, PLACE(lost_head), OPTION_LOST_HEAD,
      "go on from it although newer heads of the log were seen"},
@@ -179,6 +181,44 @@ static int take_option(int count, char **words, int *at, unsigned wanted,
     return 0;
 }
 
+/* The second word of a verb that begins with this one; NULL: it does not. */
+static const char *second_word(const struct verb *verb, const char *first)
+{
+    size_t size = strlen(first);
+    return strncmp(verb->name, first, size) == 0 && verb->name[size] == ' ' ? verb->name + size + 1
+                                                                            : NULL;
+}
+
+static bool begins_verbs(const struct verb *verbs, size_t verb_count, const char *word)
+{
+    for (size_t i = 0; i < verb_count; i++)
+        if (second_word(&verbs[i], word))
+            return true;
+    return false;
+}
+
+/* Words that are no verb: the first of them may begin some. */
+static int no_verb(const struct verb *verbs, size_t verb_count, const char **words, size_t count,
+                   struct error *error)
+{
+    char seconds[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < verb_count && used < sizeof(seconds); i++) {
+        const char *second = second_word(&verbs[i], words[0]);
+        if (second)
+            used += (size_t)snprintf(seconds + used, sizeof(seconds) - used, "%s%s",
+                                     used > 0 ? ", " : "", second);
+    }
+    if (used == 0)
+        return usage_error(error, "there is no verb", words[0]);
+    if (count == 1)
+        error_set(error, CODE_USAGE, "'%s' needs one of: %s", words[0], seconds);
+    else
+        error_set(error, CODE_USAGE, "there is no verb '%s %.64s'; '%s' needs one of: %s", words[0],
+                  words[1], words[0], seconds);
+    return error_hint(error, "p11vault %s --help", words[0]);
+}
+
 static int check_verb(const struct verb *verb, unsigned given, size_t count, struct error *error)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++)
@@ -218,10 +258,13 @@ int arguments_parse(int count, char **words, const struct verb *verbs, size_t ve
     *ret_verb = NULL;
     if (plain_count == 0 && !arguments.help && !arguments.version)
         return usage_error(error, "no verb", "p11vault VERB …");
-    if (plain_count > 0) {
+    if (plain_count > 0)
         *ret_verb = match_verb(verbs, verb_count, plain, plain_count, &verb_words);
-        if (!*ret_verb)
-            return usage_error(error, "there is no verb", plain[0]);
+    if (plain_count == 1 && arguments.help && begins_verbs(verbs, verb_count, plain[0])) {
+        arguments.group = plain[0];
+        verb_words = 1;
+    } else if (plain_count > 0 && !*ret_verb) {
+        return no_verb(verbs, verb_count, plain, plain_count, error);
     }
     arguments.count = plain_count - verb_words;
     if (*ret_verb && !arguments.help && check_verb(*ret_verb, given, arguments.count, error) < 0)
@@ -242,14 +285,16 @@ static void print_line(const char *word, const char *values, const char *does)
     printf("  %s %s%*s%s\n", word, values, pad > 1 ? pad : 1, "", does);
 }
 
-void arguments_usage(const struct verb *verbs, size_t verb_count, const struct verb *only)
+void arguments_usage(const struct verb *verbs, size_t verb_count, const struct verb *only,
+                     const char *group)
 {
     if (only) {
         printf("p11vault %s %s\n  %s\n\n", only->name, only->positional, only->does);
     } else {
-        printf("p11vault VERB [NAME] [options]\n\n");
+        printf("p11vault %s [NAME] [options]\n\n", group ? group : "VERB");
         for (size_t i = 0; i < verb_count; i++)
-            print_line(verbs[i].name, verbs[i].positional, verbs[i].does);
+            if (!group || second_word(&verbs[i], group))
+                print_line(verbs[i].name, verbs[i].positional, verbs[i].does);
         printf("\n");
     }
     for (size_t i = 0; i < OPTION_COUNT; i++)

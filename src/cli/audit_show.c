@@ -24,7 +24,7 @@ struct filter {
 struct showing {
     struct filter filter;
     uint64_t signed_size, next;
-    bool json;
+    bool json, shown;
     json_t *intents; /* use → its intent, until its outcome was shown */
 };
 
@@ -151,11 +151,12 @@ static bool is_wanted(const struct filter *filter, enum entry_type type, const j
 
 /* ---- one entry ---- */
 
-static int print_entry(const struct showing *showing, uint64_t index, enum entry_type type,
-                       json_t *entry, const json_t *intent, struct error *error)
+static int print_entry(struct showing *showing, uint64_t index, enum entry_type type, json_t *entry,
+                       const json_t *intent, struct error *error)
 {
     char about[AUDIT_ABOUT_SIZE];
     bool is_signed = index < showing->signed_size;
+    showing->shown = true;
     if (showing->json)
         return print_json(json_pack("{s:I, s:b, s:O}", "index", (json_int_t)index, "signed",
                                     is_signed, "entry", entry),
@@ -238,6 +239,11 @@ int cli_audit_show(struct cli *cli, struct error *error)
     if (!intents)
         return error_memory(error);
     showing.intents = intents;
-    return cli->arguments.follow ? follow(cli, &showing, error)
-                                 : show_new(cli->vault, &showing, error);
+    if (cli->arguments.follow)
+        return follow(cli, &showing, error);
+    if (show_new(cli->vault, &showing, error) < 0)
+        return -1;
+    if (!showing.shown)
+        say("no entry matches");
+    return 0;
 }

@@ -14,6 +14,16 @@ struct listing {
     size_t count;
 };
 
+/* A module that does not find its own configuration goes on without, and says nothing. */
+static void tell_missing_files(const struct config_module *module)
+{
+    const char *missing[CONFIG_ENV_MAX];
+    size_t count = config_missing_files(module, missing);
+    for (size_t i = 0; i < count; i++)
+        say("p11vault: note: module '%s': env.%s: no such file (p11vault doctor)", module->name,
+            missing[i]);
+}
+
 static int print_card(void *context, const struct front_card *card)
 {
     struct listing *listing = context;
@@ -29,7 +39,17 @@ static int print_card(void *context, const struct front_card *card)
     return 0;
 }
 
-/* One module that fails does not hide the cards of the others; the gravest failure is the result. */
+/* Each failure is said once, with its hint: the gravest by our caller, the others here. */
+static void keep_gravest(bool is_first, const struct error *failure, struct error *error)
+{
+    bool is_graver = is_first || failure->code > error->code;
+    if (!is_first)
+        say_error(is_graver ? error : failure);
+    if (is_graver)
+        *error = *failure;
+}
+
+/* One module that fails hides neither the cards of the others nor their failures. */
 static int list_all(struct cli *cli, struct listing *listing, struct error *error)
 {
     int result = 0;
@@ -39,16 +59,42 @@ static int list_all(struct cli *cli, struct listing *listing, struct error *erro
         if (cli->arguments.module && strcmp(cli->arguments.module, module->name) != 0)
             continue;
         listing->module = module;
+        tell_missing_files(module);
         if (front_list_cards(module, print_card, listing, &failure) < 0) {
             error_prefix(&failure, "module '%s'", module->name);
-            if (result < 0)
-                say("p11vault: error: %s", error->text);
-            if (result == 0 || failure.code > error->code)
-                *error = failure;
+            keep_gravest(result == 0, &failure, error);
             result = -1;
         }
     }
     return result;
+}
+
+/* What this vault trusts, wherever it is now. */
+static int list_trusted(struct cli *cli, struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    auto_cards struct vault_cards cards = {0};
+    auto_json json_t *list = json_array();
+    if (!list)
+        return error_memory(error);
+    if (vault_open(cli->config, cli->directory, true, &cli->vault, error) < 0 ||
+        vault_signed_head(cli->vault, &head, error) < 0 ||
+        vault_cards_find(cli->vault, &head, &cards, error) < 0)
+        return -1;
+    for (size_t i = 0; i < cards.count; i++) {
+        const json_t *card = cards.cards[i].entry;
+        const char *serial = json_text(card, "card"), *label = json_text(card, "label");
+        const char *model = json_text(card, "model"), *alg = json_text(card, "alg");
+        const char *time = json_text(card, "time");
+        if (!cli->arguments.json)
+            printf("%s  %s  %s  %s  since %s\n", serial, label, model, alg, time);
+        else if (json_array_append_new(list,
+                                       json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "serial", serial,
+                                                 "label", label, "model", model, "alg", alg,
+                                                 "since", time, "kid", json_text(card, "kid"))) < 0)
+            return error_memory(error);
+    }
+    return cli->arguments.json ? print_json(json_incref(list), error) : 0;
 }
 
 int cli_card_list(struct cli *cli, struct error *error)
@@ -58,6 +104,8 @@ int cli_card_list(struct cli *cli, struct error *error)
     auto_json json_t *list = listing.list;
     if (!list)
         return error_memory(error);
+    if (cli->arguments.trusted)
+        return list_trusted(cli, error);
     /* A name that is not there, or no module at all, is an error of its own. */
     if ((cli->arguments.module || cli->config->module_count == 0) &&
         config_find_module(cli->config, cli->arguments.module, &module, error) < 0)
@@ -66,7 +114,7 @@ int cli_card_list(struct cli *cli, struct error *error)
     if (listing.json && print_json(json_incref(list), error) < 0)
         return -1;
     if (result == 0 && listing.count == 0 && !listing.json)
-        say("no card is there");
+        say("no card found");
     return result;
 }
 
@@ -149,6 +197,11 @@ static int enroll(struct cli *cli, struct error *error)
     say("proved %s; signing key on the card", enrolled.alg);
     if (strcmp(enrolled.alg, "RSA-OAEP") == 0)
         say("this card can do OAEP with SHA-1 only: recorded");
+    if (enrolled.again) {
+        say("card %s was trusted already: nothing has changed", enrolled.serial);
+        say_hint("for a recovery card put another one in, then: p11vault card enroll");
+        return 0;
+    }
     say("trusted: %s  (keep a copy: p11vault audit key)", enrolled.fingerprint);
     return 0;
 }

@@ -22,10 +22,11 @@ struct arguments {
     const char *scopes, *redirect, *port, *config_id, *client_token_file, *from, *business, *assets,
         *permission;
     const char *app, *grant, *user, *since, *until, *verb;
+    const char *group; /* the word that the verbs begin with that --help is about; NULL */
     bool failures, follow, lines;
     bool json, verbose, ask_pin, soft, help, version;
     struct texts fields;
-    bool paginate, monitored;
+    bool paginate, monitored, trusted;
     bool of_businesses;
     bool paste, device, rerequest, reauthorize, reauthenticate, never, yes, due, all, lost,
         lost_head;
@@ -85,6 +86,7 @@ enum {
     OPTION_ALL = 1 << 26,
     OPTION_LOST_HEAD = 1 << 27,
     OPTION_BUSINESSES = 1 << 28,
+    OPTION_TRUSTED = 1 << 29,
 };
 
 /* What has so many days left is renewed by `refresh --due`, and needs attention where nothing renews it. */
@@ -118,7 +120,9 @@ struct verb {
 int arguments_parse(int count, char **words, const struct verb *verbs, size_t verb_count,
                     struct arguments *ret_arguments, const struct verb **ret_verb,
                     struct error *error);
-void arguments_usage(const struct verb *verbs, size_t verb_count, const struct verb *only);
+/* Of one verb, of those that begin with one word (`group`), or of all. */
+void arguments_usage(const struct verb *verbs, size_t verb_count, const struct verb *only,
+                     const char *group);
 
 /* walls.c: no writing but where the verb must; to be called once configuration and directory are known. */
 int cli_walls(const struct cli *cli, unsigned needs, struct error *error);
@@ -159,11 +163,14 @@ void outside_end(void);
 int browser_open(const char *directory, const char *address, char **ret_page, struct error *error);
 void browser_forget(const char *page);
 
-/* renewal.c: the named grants (each once; the caller frees), and the run, with what came of each told. */
+/*
+ * renewal.c: the named grants (each once; the caller frees), and the run, with what came of each
+ * told.  *ret_persons, also after a failure: how many turned out to need a person.
+ */
 int renewal_parse(const struct arguments *arguments, enum front_renewal how,
                   struct front_wanted **ret_wanted, struct error *error);
 int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, size_t count,
-                struct error *error);
+                size_t *ret_persons, struct error *error);
 
 /* progress.c: how far a long run is, drawn over itself where standard error is a terminal. */
 struct progress {
@@ -172,6 +179,10 @@ struct progress {
 void progress_draw(const struct progress *progress);
 /* Before anything else is said. */
 void progress_clear(const struct progress *progress);
+/* Whether there is one to be drawn: then nothing else is drawn in its place. */
+bool progress_is_long(const struct progress *progress);
+/* Who is waited for, drawn over itself; NULL: nobody any more. */
+void progress_wait(const char *whom);
 
 /* Asks a yes-or-no question at the terminal; `otherwise` where there is none. */
 bool confirm(const char *question, bool otherwise);

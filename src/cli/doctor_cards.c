@@ -112,6 +112,26 @@ static void check_pinentry(struct doctor *doctor, const struct config_module *mo
                        "%s: pinentry %s cannot be run", module->name, module->pinentry);
 }
 
+/*
+ * Without its own configuration a module does less, and says nothing: OpenSC leaves the card open
+ * to other programs.
+ */
+static void check_files(struct doctor *doctor, const struct config_module *module)
+{
+    const char *missing[CONFIG_ENV_MAX];
+    size_t count = config_missing_files(module, missing);
+    for (size_t i = 0; i < count; i++) {
+        bool is_opensc = strncmp(missing[i], "OPENSC_CONF=", strlen("OPENSC_CONF=")) == 0;
+        char fix[CONFIG_LINE_MAX + 128];
+        (void)snprintf(fix, sizeof(fix),
+                       is_opensc ? "install -D -m 0644 conf/opensc.conf %s"
+                                 : "put it at %s, or correct the configuration",
+                       strchr(missing[i], '=') + 1);
+        doctor_problem(doctor, CODE_CONFIG, fix, "%s: env.%s: no such file", module->name,
+                       missing[i]);
+    }
+}
+
 static void check_module(struct modules *modules)
 {
     struct error error;
@@ -120,6 +140,7 @@ static void check_module(struct modules *modules)
     doctor->check = "card";
     int listed = front_list_cards(modules->module, take_card, modules, &error);
     doctor->check = "module";
+    check_files(doctor, modules->module);
     if (listed < 0) {
         modules->failed = true;
         error_prefix(&error, "%s", modules->module->name);

@@ -21,7 +21,8 @@ int cli_import(struct cli *cli, struct error *error)
 int cli_exchange(struct cli *cli, struct error *error)
 {
     auto_free struct front_wanted *wanted = NULL;
+    size_t persons;
     if (renewal_parse(&cli->arguments, FRONT_EXCHANGE, &wanted, error) < 0)
         return -1;
-    return renewal_run(cli, "exchange", wanted, cli->arguments.count, error);
+    return renewal_run(cli, "exchange", wanted, cli->arguments.count, &persons, error);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/ipc/room.h"
 
 static const char *const softhsm_places[] = {
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -115,11 +116,26 @@ static int make_soft_card(struct cli *cli, const char *directory, struct error *
     return 0;
 }
 
+/* Without a module there is nothing to list: its section comes first. */
+static void say_next(const struct cli *cli)
+{
+    struct error none;
+    const struct config_module *module;
+    if (cli->arguments.soft)
+        say("next: p11vault card enroll");
+    else if (cli->config->module_count > 0)
+        say("next: p11vault card list");
+    else if (config_find_module(cli->config, NULL, &module, &none) < 0)
+        say("next: %s; then: p11vault card list", none.hint);
+}
+
 int cli_init(struct cli *cli, struct error *error)
 {
     auto_free char *whole = NULL;
     if (cli->arguments.soft && check_soft(cli, error) < 0)
         return error_prefix(error, "make a SoftHSM card");
+    if (room_check_closed(PARTY_CARD, error) < 0 || room_check_closed(PARTY_EXCHANGE, error) < 0)
+        return -1;
     if (vault_create(cli->config, cli->directory, &cli->vault, error) < 0)
         return -1;
     whole = realpath(cli->directory, NULL);
@@ -128,6 +144,6 @@ int cli_init(struct cli *cli, struct error *error)
     say("vault: %s", whole);
     if (cli->arguments.soft && make_soft_card(cli, whole, error) < 0)
         return -1;
-    say("next: p11vault card list");
+    say_next(cli);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "p11vault/base/interrupt.h"
 #include "p11vault/base/log.h"
 #include "p11vault/base/secret.h"
 #include "p11vault/confine/confine.h"
@@ -19,7 +20,8 @@
 static const struct verb verbs[] = {
     {"init", "", "make a vault", 0, 0, OPTION_SOFT, NEEDS_CONFIG, cli_init},
     {"doctor", "", "what is wrong here, and how to mend it", 0, 0, OPTION_JSON, 0, cli_doctor},
-    {"card list", "", "the cards that are there", 0, 0, OPTION_JSON | OPTION_MODULE, NEEDS_CONFIG, cli_card_list},
+    {"card list", "", "the cards that are there, or that are trusted", 0, 0,
+     OPTION_JSON | OPTION_MODULE | OPTION_TRUSTED, NEEDS_CONFIG, cli_card_list},
     {"card enroll", "[URI]", "trust a card: prove or make its keys", 0, 1,
      USES_CARD | OPTION_KEY | OPTION_FROM | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_card_enroll},
     {"card export", "[URI]", "what enrols a card that is elsewhere", 0, 1,
@@ -135,6 +137,8 @@ static int set_up(struct cli *cli, unsigned needs, struct error *error)
     cli->front.card = arguments->card;
     cli->front.ask_pin = arguments->ask_pin;
     cli->front.say = say_line;
+    if (!arguments->json && isatty(STDERR_FILENO))
+        cli->front.waiting = progress_wait;
     return 0;
 }
 
@@ -148,7 +152,7 @@ static int run(int count, char **words, struct cli *cli, struct error *error)
         confine_process(false, error) < 0)
         return -1;
     if (cli->arguments.help) {
-        arguments_usage(verbs, VERB_COUNT, verb);
+        arguments_usage(verbs, VERB_COUNT, verb, cli->arguments.group);
         return 0;
     }
     if (!verb) {
@@ -180,5 +184,7 @@ int main(int count, char **words)
         say("p11vault: error: the result could not be written");
         return CODE_FAULT;
     }
+    /* Everything is written down: now who started us may see that a signal has ended this. */
+    interrupt_release();
     return result < 0 ? (int)error.code : CODE_DONE;
 }

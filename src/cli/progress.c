@@ -10,10 +10,15 @@
 #define BAR_WIDTH 30
 #define BAR_FROM 10 /* so few need no bar */
 
+bool progress_is_long(const struct progress *progress)
+{
+    return progress->count >= BAR_FROM && isatty(STDERR_FILENO);
+}
+
 void progress_draw(const struct progress *progress)
 {
     char bar[BAR_WIDTH + 1];
-    if (progress->count < BAR_FROM || !isatty(STDERR_FILENO))
+    if (!progress_is_long(progress))
         return;
     memset(bar, '.', BAR_WIDTH);
     memset(bar, '#', progress->done * BAR_WIDTH / progress->count);
@@ -26,6 +31,15 @@ void progress_draw(const struct progress *progress)
 
 void progress_clear(const struct progress *progress)
 {
-    if (progress->count >= BAR_FROM && isatty(STDERR_FILENO))
+    if (progress_is_long(progress))
+        progress_wait(NULL);
+}
+
+void progress_wait(const char *whom)
+{
+    if (whom)
+        (void)fprintf(stderr, "waiting for %s", whom);
+    else
         (void)fputs("\r\033[K", stderr);
+    (void)fflush(stderr);
 }

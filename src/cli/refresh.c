@@ -132,7 +132,7 @@ static struct front_wanted *living(const struct choice *choices, size_t count, s
 static int refresh_chosen(struct cli *cli, struct error *error)
 {
     struct choosing choosing = {.cli = cli, .all = cli->arguments.all, .now = clock_now()};
-    size_t count;
+    size_t count, persons = 0;
     int result = store_record_each(cli->vault->store, choose, &choosing, error);
     auto_free struct choice *choices = choosing.choices;
     if (result != 0)
@@ -143,9 +143,12 @@ static int refresh_chosen(struct cli *cli, struct error *error)
     size_t dead = choosing.count - count;
     if (choosing.count == 0)
         say("nothing is due");
-    result = count > 0 ? renewal_run(cli, "refresh", wanted, count, error) : 0;
+    result = count > 0 ? renewal_run(cli, "refresh", wanted, count, &persons, error) : 0;
     if (dead == 0 || (result < 0 && error->code > CODE_LOGIN))
         return result;
+    if (result < 0 && count == 1)
+        say_error(error); /* of several, each was said */
+    dead += persons;
     error_set(error, CODE_LOGIN, "%zu grant%s a person", dead, dead == 1 ? " needs" : "s need");
     return error_hint(error, "p11vault status");
 }
@@ -156,6 +159,7 @@ static int refresh_named(struct cli *cli, struct error *error)
     struct choosing choosing = {.cli = cli, .all = true, .now = clock_now()};
     const struct arguments *arguments = &cli->arguments;
     auto_free struct front_wanted *wanted = NULL;
+    size_t persons;
     if (renewal_parse(arguments, FRONT_REFRESH, &wanted, error) < 0)
         return -1;
     for (size_t i = 0; i < arguments->count; i++) {
@@ -173,7 +177,7 @@ static int refresh_named(struct cli *cli, struct error *error)
                 wanted[i].name.full);
         store_record_clear(&row);
     }
-    return renewal_run(cli, "refresh", wanted, arguments->count, error);
+    return renewal_run(cli, "refresh", wanted, arguments->count, &persons, error);
 }
 
 int cli_refresh(struct cli *cli, struct error *error)

@@ -7,7 +7,8 @@
 
 struct telling {
     struct progress progress;
-    json_t *list; /* NULL: lines */
+    size_t persons; /* failures that need a person */
+    json_t *list;   /* NULL: lines */
 };
 
 /* ---- results ---- */
@@ -40,6 +41,7 @@ static void tell_one(void *context, const struct front_exchanged *exchanged)
     struct progress *progress = &telling->progress;
     progress->done++;
     progress->failed += exchanged->failure != NULL;
+    telling->persons += exchanged->failure && exchanged->failure->code == CODE_LOGIN;
     progress_clear(progress);
     if (telling->list) {
         if (progress->count > 1 || !exchanged->failure)
@@ -72,12 +74,15 @@ int renewal_parse(const struct arguments *arguments, enum front_renewal how,
 }
 
 int renewal_run(struct cli *cli, const char *verb, struct front_wanted *wanted, size_t count,
-                struct error *error)
+                size_t *ret_persons, struct error *error)
 {
     auto_json json_t *list = cli->arguments.json ? json_array() : NULL;
     struct telling telling = {.progress = {.count = count}, .list = list};
+    if (progress_is_long(&telling.progress))
+        cli->front.waiting = NULL;
     int result = front_renew(&cli->front, verb, wanted, count, tell_one, &telling, error);
     progress_clear(&telling.progress);
+    *ret_persons = telling.persons;
     if (list && json_array_size(list) > 0 &&
         print_answered(cli, json_incref(count > 1 ? list : json_array_get(list, 0)), error) < 0)
         return -1;

@@ -229,7 +229,7 @@ static bool is_fine(const struct line *line)
 static void days_text(const struct line *line, int64_t now, char ret_text[24])
 {
     ret_text[0] = '\0';
-    if (line->expires > now)
+    if (line->expires > now && line->condition != STATE_REVOKED) /* that one has none left */
         (void)snprintf(ret_text, 24, "%lld d", (long long)((line->expires - now + DAY / 2) / DAY));
 }
 
@@ -309,7 +309,8 @@ static void print_all(const struct listing *listing, bool only_due)
         print_next(line);
     }
     if (listing->count == 0)
-        say("there are no grants yet");
+        say("there are no grants%s%s yet", listing->app ? " of " : "",
+            listing->app ? listing->app : "");
     else if (only_due && fine == listing->count)
         say("nothing is due");
 }
@@ -348,10 +349,20 @@ static int warn_of_app(void *context, const struct store_app *row, struct error 
     if (warn_of_secret(cli, &head, row->app, error) < 0)
         return -1;
     if (json_array_size(json_object_get(app.key_entry, "cards")) == 1)
-        say("warning: one card opens '%s'; add a recovery card: p11vault card enroll, then "
-            "p11vault app reseal %s",
+        say("warning: one card opens '%s'; put another one in as a recovery card, then: p11vault "
+            "card enroll, p11vault app reseal %s",
             row->app, row->app);
     return 0;
+}
+
+/* A name that is mistyped must not look like one with nothing to do. */
+static int check_app(struct cli *cli, const char *app, struct error *error)
+{
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    auto_app struct vault_app found = {0};
+    return vault_signed_head(cli->vault, &head, error) < 0
+               ? -1
+               : vault_app_find(cli->vault, &head, app, &found, error);
 }
 
 int cli_status(struct cli *cli, struct error *error)
@@ -368,6 +379,8 @@ int cli_status(struct cli *cli, struct error *error)
     if (vault_signed_head(cli->vault, &listing.head, error) < 0)
         return -1;
     signed_head_clear(&listing.head); /* the note; the head itself stays known */
+    if (listing.app && check_app(cli, listing.app, error) < 0)
+        return -1;
     int result = store_record_each(store, add_pending, &listing, error);
     if (result == 0)
         result = store_record_each(store, add_line, &listing, error);

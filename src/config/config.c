@@ -207,6 +207,19 @@ int config_find_module(const struct config *config, const char *name,
     return hint_module(config, name, error);
 }
 
+size_t config_missing_files(const struct config_module *module,
+                            const char *ret_missing[CONFIG_ENV_MAX])
+{
+    size_t count = 0, size = module->writable ? strlen(module->writable) : 0;
+    for (size_t i = 0; i < module->env_count; i++) {
+        const char *path = strchr(module->env[i], '=') + 1;
+        bool is_own = size > 0 && strncmp(path, module->writable, size) == 0 && path[size] == '/';
+        if (*path == '/' && !is_own && access(path, F_OK) < 0)
+            ret_missing[count++] = module->env[i];
+    }
+    return count;
+}
+
 const char *config_ca(const struct config *config, const char *origin)
 {
     for (size_t i = 0; i < config->origin_count; i++) {

@@ -51,7 +51,7 @@ static const struct {
 } pages[RESULT_COUNT] = {
     [RESULT_CAME] = {"200 OK", "good", TICK, "The login has arrived",
         "p11vault has the provider&rsquo;s answer, and uses it only when your card agrees.",
-        BACK "it asks for the card&rsquo;s PIN now." CLOSE},
+        BACK "it goes on there, and asks for the card&rsquo;s PIN if it needs it." CLOSE},
     [RESULT_DECLINED] = {"200 OK", "halt", CROSS, "The login was declined",
         "Nothing was granted, and nothing was stored.",
         BACK "it says how to start again." CLOSE},

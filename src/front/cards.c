@@ -157,6 +157,23 @@ static int sign_enrolment(struct session *session, const struct signed_head *hea
     return 0;
 }
 
+/* With both keys: another signing key would be news for the trust file. */
+static bool is_trusted(struct vault *vault, const struct signed_head *head, const char *kid,
+                       const char *vkey)
+{
+    struct error ignored;
+    auto_cards struct vault_cards cards = {0};
+    if (vault_cards_find(vault, head, &cards, &ignored) < 0)
+        return false;
+    for (size_t i = 0; i < cards.count; i++) {
+        const json_t *entry = cards.cards[i].entry;
+        if (strcmp(json_text(entry, "kid"), kid) == 0 &&
+            strcmp(json_text(entry, "sign"), vkey) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int enroll(struct session *session, const struct signed_head *head, const char *uri,
                   const char *key, struct front_enrolled *enrolled, struct error *error)
 {
@@ -164,6 +181,8 @@ static int enroll(struct session *session, const struct signed_head *head, const
     if (ask_to_enroll(session, uri, key, &message, error) < 0)
         return -1;
     keep_enrolled(&message, enrolled);
+    enrolled->again =
+        is_trusted(session->front->vault, head, message_text(&message, 4), enrolled->vkey);
     if (session_take_anchor(session, message_text(&message, 0), message_text(&message, 9), error) <
         0)
         return -1;

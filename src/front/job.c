@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "p11vault/base/interrupt.h"
 #include "p11vault/seal/jwe.h"
 
 void job_clear(struct job *job)
@@ -250,5 +251,11 @@ int job_open(struct job *job, struct work *works, size_t count, struct room *exc
     job->exchange = exchange; /* ours from here on, whatever happens */
     if (write_intents(job, works, count, error) < 0)
         return -1;
-    return open_rooms(job, works, count, exchange, error);
+    if (open_rooms(job, works, count, exchange, error) < 0 || interrupt_came()) {
+        session_say_cancelled(error);
+        return -1;
+    }
+    /* From here on a key may be handed out: what ends now has an outcome that nobody knows. */
+    interrupt_release();
+    return 0;
 }

@@ -95,14 +95,13 @@ static bool read_mark(int descriptor, struct mark *ret_mark)
     if (size < 0 || json_parse(text, (size_t)size, "note of a PIN", &json, &ignored) < 0)
         return true;
     const char *source = json_text(json, "source");
-    *ret_mark =
-        (struct mark){.inode = json_number(json, "inode", -1),
-                      .seconds = json_number(json, "seconds", -1),
-                      .nanoseconds = json_number(json, "nanoseconds", -1),
-                      .accepted = json_is_true(json_object_get(json, "accepted")),
-                      .rejected = !json_is_false(json_object_get(json, "rejected")),
-                      .vouched = json_is_true(json_object_get(json, "vouched")),
-                      .cut_off = json_number(json, "cutoff", CUT_OFF_MAX + 1)};
+    *ret_mark = (struct mark){.inode = json_number(json, "inode", -1),
+                              .seconds = json_number(json, "seconds", -1),
+                              .nanoseconds = json_number(json, "nanoseconds", -1),
+                              .accepted = json_is_true(json_object_get(json, "accepted")),
+                              .rejected = !json_is_false(json_object_get(json, "rejected")),
+                              .vouched = json_is_true(json_object_get(json, "vouched")),
+                              .cut_off = json_number(json, "cutoff", CUT_OFF_MAX + 1)};
     (void)snprintf(ret_mark->source, sizeof(ret_mark->source), "%s", source ? source : "");
     return true;
 }
@@ -138,17 +137,18 @@ static int refuse(const char *serial, const struct mark *mark, const char *sourc
                   struct error *error)
 {
     if (!mark->rejected) {
-        error_set(error, CODE_PIN_LOCKED,
-                  "card '%s': the last try of its PIN was cut off before the card had answered, and "
-                  "nobody is at the terminal, so it is not tried",
-                  serial);
+        error_set(
+            error, CODE_PIN_LOCKED,
+            "card '%s': the last try of its PIN was cut off before the card had answered, so the "
+            "PIN from pin-source is not tried",
+            serial);
         return error_hint(error, "run the same command at a terminal with --ask-pin");
     }
     if (!mark->vouched) {
-        error_set(error, CODE_PIN_LOCKED,
-                  "card '%s': a wrong PIN was given before and nobody is at the terminal, so it is "
-                  "not tried",
-                  serial);
+        error_set(
+            error, CODE_PIN_LOCKED,
+            "card '%s': a wrong PIN was given before, so the PIN from pin-source is not tried",
+            serial);
         return error_hint(error, "%srun the same command at a terminal with --ask-pin",
                           changed ? "" : "correct the PIN's source, then ");
     }
@@ -198,7 +198,8 @@ int pin_guard_end(int descriptor, enum pin_verdict verdict, struct error *error)
         return 0; /* cut off, as it is written already */
     if (!read_mark(descriptor, &mark))
         return error_set(error, CODE_LOG, "the note of a PIN that is tried was emptied");
-    mark.cut_off = 0;
+    /* Not looked at: as if this try had not been; of an earlier one nobody knows more now. */
+    mark.cut_off = verdict == PIN_NOT_LOOKED_AT ? mark.cut_off - 1 : 0;
     mark.accepted = mark.accepted || verdict == PIN_ACCEPTED;
     mark.rejected = verdict == PIN_REJECTED;
     return write_mark(descriptor, &mark, error);

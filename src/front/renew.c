@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "job.h"
+#include "p11vault/base/interrupt.h"
 
 /* One slot: what the provider issues. */
 #define SLOTS 1
@@ -266,7 +267,7 @@ int front_renew(struct front *front, const char *verb, struct front_wanted *want
                           .worst = &worst};
         renew_of_app(&run, wanted + from, to - from);
         run_clear(&run);
-        from = to;
+        from = interrupt_came() ? count : to;
     }
     if (worst.code == CODE_DONE)
         return 0;

@@ -3,11 +3,11 @@
  */
 #include "session.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "p11vault/base/interrupt.h"
 #include "p11vault/base/log.h"
 #include "p11vault/base/percent.h"
 #include "pin_guard.h"
@@ -63,6 +63,8 @@ int session_tell(struct room *room, int sent, struct error *error)
 int session_expect(struct room *room, enum message_type type, struct deadline deadline,
                    struct message *ret_message, struct error *error)
 {
+    if (session_await(NULL, "", room, deadline, error) < 0)
+        return -1;
     if (channel_expect(room_channel(room), type, deadline, ret_message, error) == 0)
         return 0;
     room_explain(room, error);
@@ -70,23 +72,6 @@ int session_expect(struct room *room, enum message_type type, struct deadline de
 }
 
 /* ---- the login ---- */
-
-static bool is_slow(struct room *room)
-{
-    struct pollfd poller = {.fd = channel_descriptor(room_channel(room)), .events = POLLIN};
-    return poll(&poller, 1, SLOW_MS) == 0;
-}
-
-/* A message that takes a second or more is waited for on: the person is told so, once. */
-int session_expect_of_card(struct session *session, enum message_type type,
-                           struct deadline deadline, struct message *ret_message,
-                           struct error *error)
-{
-    struct front *front = session->front;
-    if (front->say && is_slow(session->card))
-        front->say("waiting for the card");
-    return session_expect(session->card, type, deadline, ret_message, error);
-}
 
 int session_pin_source(const struct front *front, char ret_source[PIN_SOURCE_MAX],
                        struct error *error)
@@ -136,14 +121,24 @@ static int let_try(struct session *session, const char *source, struct error *er
     return pin_guard_end(guard, (enum pin_verdict)verdict, error);
 }
 
+/* Until a person has typed it nothing is drawn over the prompt. */
+static int await_try(struct session *session, const char *source, bool attended,
+                     struct deadline deadline, struct error *error)
+{
+    struct message message;
+    return attended ? session_expect(session->card, MESSAGE_TRIED, deadline, &message, error)
+                    : let_try(session, source, error);
+}
+
 int session_await_login(struct session *session, const char *source, enum message_type type,
                         struct deadline deadline, struct message *ret_message, struct error *error)
 {
     bool attended = *source == '\0' || strncmp(source, PINENTRY, strlen(PINENTRY)) == 0;
-    if (!attended && let_try(session, source, error) < 0)
+    if (await_try(session, source, attended, deadline, error) < 0 ||
+        session_expect_of_card(session, type, deadline, ret_message, error) < 0) {
+        session_say_cancelled(error);
         return -1;
-    if (session_expect(session->card, type, deadline, ret_message, error) < 0)
-        return -1;
+    }
     if (attended)
         pin_guard_vouch(session->front, message_text(ret_message, 0));
     return 0;
@@ -220,7 +215,8 @@ int session_begin_batch(struct session *session, struct error *error)
 {
     char lock[USE_SIZE + 8];
     struct vault *vault = session->front->vault;
-    if (vault_new_use(session->use, error) < 0)
+    /* What has an intent gets an outcome, also when somebody thinks better of it at the prompt. */
+    if (interrupt_hold(error) < 0 || vault_new_use(session->use, error) < 0)
         return -1;
     (void)snprintf(lock, sizeof(lock), "use-%s", session->use);
     return vault_lock(vault, lock, "using it", &session->use_lock, error);

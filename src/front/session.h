@@ -15,7 +15,7 @@
 
 #define SERIAL_MAX 128
 
-/* After this long without an answer of the card the person is told what is waited for. */
+/* After this long without an answer the person is told who is waited for. */
 #define SLOW_MS 1000
 
 struct session {
@@ -50,10 +50,20 @@ int session_tell(struct room *room, int sent, struct error *error);
 int session_expect(struct room *room, enum message_type type, struct deadline deadline,
                    struct message *ret_message, struct error *error);
 
-/* The same of the card room: when the card takes long, the person is told, once. */
+/* The same of the card room: the person sees that the card is waited for. */
 int session_expect_of_card(struct session *session, enum message_type type,
                            struct deadline deadline, struct message *ret_message,
                            struct error *error);
+
+/*
+ * Waits until a room says something, ends, or the deadline passes: the receiver says which.  With
+ * `front` the person sees `whom` is waited for.  CODE_RETRY when a signal came that is held
+ * (interrupt.h); the room is ended then.
+ */
+int session_await(const struct front *front, const char *whom, struct room *room,
+                  struct deadline deadline, struct error *error);
+/* After a failure before any key was handed out: one that a signal has caused is said so. */
+void session_say_cancelled(struct error *error);
 
 /* Before anything of a job: what died is closed, what was never signed is void, the log can be written. */
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
@@ -65,7 +75,10 @@ int session_prepare_older(struct front *front, int *ret_trust_lock, struct error
 /* After a failed job that grants trust, with the trust lock still held: what it added and nobody signed is void. */
 void session_void_own(struct front *front);
 
-/* A new use: its id, its lock, its intent.  `members` (taken) has verb, name, card, origin, opens and seals. */
+/*
+ * A new use: its id, its lock, its intent.  `members` (taken) has verb, name, card, origin, opens
+ * and seals.  From here on signals that would end this program are held, until interrupt_release().
+ */
 int session_begin_use(struct session *session, json_t *members, struct error *error);
 
 /* The intent of a use that opens no record and makes none: of cards, of the log itself. */

@@ -34,9 +34,10 @@ int job_connect(struct job *job, struct room *exchange, const char *origin, stru
     int sent = channel_send(room_channel(job->exchange), MESSAGE_CONNECT, error, TEXT(origin),
                             TEXT(config_ca(config, origin)), NUMBER(connect_ms),
                             NUMBER((int64_t)config->exchange_deadline_s * 1000));
+    struct deadline deadline = deadline_in(connect_ms + ROOM_GRACE_MS);
     if (session_tell(job->exchange, sent, error) < 0 ||
-        session_expect(job->exchange, MESSAGE_CONNECTED, deadline_in(connect_ms + ROOM_GRACE_MS),
-                       &message, error) < 0)
+        session_await(job->front, origin, job->exchange, deadline, error) < 0 ||
+        session_expect(job->exchange, MESSAGE_CONNECTED, deadline, &message, error) < 0)
         return -1;
     log_info("connected to %s, %s", message_text(&message, 0), message_text(&message, 1));
     job->connection_lives = true;
@@ -305,6 +306,8 @@ static int follow(struct work *work, struct order *order, json_t **ret_told, str
         deadline_in((int64_t)job->front->config->exchange_deadline_s * 1000 + ROOM_GRACE_MS);
     for (;;) {
         struct message message;
+        if (session_await(job->front, job->origin, job->exchange, deadline, error) < 0)
+            return -1;
         if (channel_receive(channel, deadline, &message, error) < 0) {
             room_explain(job->exchange, error);
             return -1;

@@ -85,6 +85,18 @@ int room_find_program(enum party who, char ret_path[PATH_MAX], struct error *err
     return error_hint(error, "install all three programs: make install");
 }
 
+int room_check_closed(enum party who, struct error *error)
+{
+    char path[PATH_MAX];
+    if (room_find_program(who, path, error) < 0)
+        return -1;
+    bool is_installed = strncmp(path, LIBEXECDIR "/", strlen(LIBEXECDIR "/")) == 0;
+    if (!is_installed || geteuid() == 0 || access(path, R_OK) < 0)
+        return 0;
+    error_set(error, CODE_CONFIG, "'%s' can be read by you, so it would refuse to work", path);
+    return error_hint(error, "install it again as root, mode 0711: sudo make install");
+}
+
 /* The descriptors of the room: 0 input or nothing, 1 nothing, 2 ours, 3 its channel, 4 the keys or closed. */
 static int plan_descriptors(posix_spawn_file_actions_t *plan, const struct room_start *how,
                             int channel)
@@ -198,6 +210,11 @@ void room_free(struct room *room)
     if (room->pid > 0)
         child_reap(room->pid, deadline_in(ROOM_END_MS));
     free(room);
+}
+
+void room_interrupt(struct room *room)
+{
+    kill(room->pid, SIGTERM);
 }
 
 void room_explain(struct room *room, struct error *error)

@@ -41,6 +41,7 @@
 #define HINT_ADDRESS "add this machine's address to the server IP allow list in the app's dashboard"
 #define HINT_CONSENT "log in again and grant what is asked for: p11vault login NAME --rerequest"
 #define HINT_VERSION "set api-version in [meta] of the configuration to a current version"
+#define HINT_PATH "check the path; when that is right: api-version in [meta] of the configuration"
 #define HINT_METHOD "set debug-token = get in [meta] of the configuration"
 #define HINT_CLOCK "set this machine's clock; if it is right: p11vault app set-secret APP"
 #define HINT_OTHER "import a token that this app was given: p11vault import NAME"
@@ -177,6 +178,8 @@ const struct error_row error_rows[] = {
         HINT_SECRET),
     ROW(ANYWHERE, 191, ANY_SUBCODE, CODE_CONFIG, "the redirect address is not one of the app's",
         HINT_REDIRECT),
+    ROW_TEXT(GRAPH, 2500, "nknown path", CODE_CONFIG,
+             "the provider does not know the path of the call", HINT_PATH),
     ROW(ANYWHERE, 2500, ANY_SUBCODE, CODE_CONFIG,
         "the provider does not know the path of the call, or wants a token with it", HINT_VERSION),
     ROW(ANYWHERE, 2635, ANY_SUBCODE, CODE_CONFIG, "the version of the Graph API is too old",

@@ -50,7 +50,10 @@ static inline CK_BYTE *module_bytes(const void *bytes)
     return (CK_BYTE *)(uintptr_t)bytes;
 }
 
+/* CODE_NO_CARD or CODE_CONFIG when nothing is found because pcscd is not reached (pcsc.c). */
 int module_scan(struct module *module, struct scan *ret_scan, struct error *error);
+/* Of a module that has found nothing, or did not start: 0 when it does not use PC/SC, or can. */
+int pcsc_check(const char *module, struct error *error);
 
 /* What a card says it can do.  Its list is asked too: some modules describe mechanisms that they then refuse. */
 struct offer {

@@ -52,9 +52,7 @@ int card_may_login(const struct card *card, bool attended, struct error *error)
                       "log in once with the card's own tool, such as pkcs11-tool --login --test",
                       error);
     if (info.pin_count_low && !attended)
-        return refuse(card,
-                      "a wrong PIN was given before and nobody is at the terminal, so it is not "
-                      "tried",
+        return refuse(card, "a wrong PIN was given before, so the PIN from pin-source is not tried",
                       "run the same command at a terminal with --ask-pin", error);
     return 0;
 }

@@ -55,6 +55,8 @@ static int start(const char *path, CK_FUNCTION_LIST **ret_calls, struct error *e
     rv = initialize(calls);
     if (rv != CKR_OK) {
         p11_kit_module_release(calls);
+        if (pcsc_check(path, error) < 0)
+            return -1;
         return error_set(error, CODE_CARD, "PKCS#11 module '%s': C_Initialize failed: %s", path,
                          ckr_name(rv));
     }
@@ -162,6 +164,8 @@ int module_scan(struct module *module, struct scan *ret_scan, struct error *erro
             scan.unreadable = rv;
         }
     }
+    if (count == 0 && pcsc_check(module->path, error) < 0)
+        return -1;
     *ret_scan = scan;
     return 0;
 }

@@ -83,7 +83,14 @@ int vault_proof_text(struct vault *vault, const struct signed_head *head, uint64
                      struct buffer *ret_text, struct error *error)
 {
     struct merkle_proof proof;
-    uint64_t size = head->checkpoint.size;
+    uint64_t size = head->checkpoint.size, entries;
+    if (store_log_size(vault->store, &entries, error) < 0)
+        return -1;
+    if (index >= entries) {
+        error_set(error, CODE_USAGE, "there is no entry %llu: the log has %llu, from 0 on",
+                  (unsigned long long)index, (unsigned long long)entries);
+        return error_hint(error, "p11vault audit show");
+    }
     if (index >= size) {
         error_set(error, CODE_LOG, "entry %llu is not signed: there are %llu signed entries",
                   (unsigned long long)index, (unsigned long long)size);

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Who may include whom: a file includes its own module and lower floors only.  The module of a file
-# is its directory.  Also: one foreign library a module, and wiping only where secrets live or lived.
+# is its directory.  Also: one foreign library a module, wiping only where secrets live or lived, and no
+# output to a device.
 # tests/checks/floors.sh [DIRECTORY]: the tree to look at, by default this one.
 set -u
 cd "${1:-.}" || exit 2
@@ -86,5 +87,11 @@ report 'only the secret type and the scrub wipe' "$(
 )"
 
 report 'clean-up is by attribute: no goto' "$(grep -rnwE 'goto' src --include='*.c')"
+
+# As root, a tool that replaces its output file replaces the device.  A shell's redirection does not.
+report 'no tool writes its output to a device' "$(
+    find Makefile .ci tests \( -name Makefile -o -name run -o -name '*.sh' -o -name '*.py' \) \
+        -exec grep -nHE -- "(-o|--output)['\",= ]*/dev/|\bof=/dev/" {} + 2>/dev/null
+)"
 
 exit $failed

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs every stage of `make check`, goes on after a failed one, and says on the last line how many
-# checks passed and failed: cmocka tests, pytest tests, and the "ok: ..." lines of single checks.
+# checks passed, failed and were skipped: cmocka tests, pytest tests, and the "ok: ..." lines of single checks.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 # Each stage states its own settings: nothing of the make that called us may leak in.
@@ -105,5 +105,5 @@ done
 sed -nE 's/^SKIPPED \[([0-9]+)\] [^ ]+ (.*)$/\1 \2/p; s/^SKIP: (.*)$/1 \1/p' "$logs"/* | awk '
     { many = $1; sub(/^[0-9]+ /, ""); why[$0] += many }
     END { for (one in why) printf "  %d  %s\n", why[one], one }' | sort -rn
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

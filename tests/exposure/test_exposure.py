@@ -1,6 +1,9 @@
 """Copies of secrets in memory and registers, at every moment that can be held."""
 
+import fcntl
+import re
 import secrets
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +39,19 @@ def test_exchange_typed_pin(stage):
     scene.talk_through()
     stage.at_each_answer(scene)
     stage.judge(scene, 0, [*waits("wait for the PIN", rooms=(CARD,)), *waits(*AWAITED)])
+
+
+def test_announced_pin(stage):
+    """The PIN of a file is read when the front has noted that it will be tried, not while it waits for that."""
+    moment = "wait for the note of a PIN"
+    stage.case = "PIN announced"
+    with next(stage.vault.trust.parent.glob("pin-tried.*")).open("rb") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)  # what another login to the card would hold
+        scene = stage.start("exchange", GRANT)
+        wait_until(lambda: re.search(rf"-> FLOCK .* {scene.pid} ", Path("/proc/locks").read_text()),
+                   "the front does not wait for the lock")
+        scene.look(moment)
+    stage.judge(scene, 0, waits(moment, rooms=(CARD,)))
 
 
 def test_wrong_pin(stage):

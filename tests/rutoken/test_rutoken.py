@@ -56,7 +56,7 @@ def test_card_list_follows_the_readers(formatted):
     assert formatted.vault.done("card", "list").out.split()[1] == OTHER_SERIAL
     second.remove()
     result = formatted.vault.done("card", "list")
-    assert (result.out, result.err) == ("", "no card is there\n")
+    assert (result.out, result.err) == ("", "no card found\n")
 
 
 @pytest.mark.parametrize("atr", ["ecp", "ds"])

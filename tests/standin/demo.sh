@@ -5,10 +5,17 @@
 set -eu
 umask 077
 
+# Of the caller's environment nothing is taken over but where programs and room for files are: by what else stands
+# there, shells, Python, OpenSSL and PKCS#11 modules can be told to read anything.
+if [ "${1:-}" != alone ]; then
+    exec env -i PATH="$PATH" TERM="${TERM:-dumb}" TMPDIR="${TMPDIR:-/tmp}" LC_ALL=C.UTF-8 \
+        P11VAULT_BUILD="${P11VAULT_BUILD:-}" PYTHON="${PYTHON:-}" "$0" alone
+fi
+
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${P11VAULT_BUILD:-$here/../../build/release}" && pwd)
 python=${PYTHON:-/usr/bin/python3}
-export PYTHONDONTWRITEBYTECODE=1
+export PYTHONDONTWRITEBYTECODE=1 PYTHONNOUSERSITE=1
 if [ ! -x "$build/p11vault" ]; then
     echo "demo: no p11vault in $build: run make first" >&2
     exit 2
@@ -41,10 +48,10 @@ fi
 origin=https://localhost:$port
 tell() { "$python" "$here/client.py" "$work/graph" "$@"; }
 
-# Everything that would be Ann's lies in her directory; nothing of the caller's is read.
+# Everything that would be Ann's lies in her directory; nothing of the caller's is read, and nothing in /etc:
+# that is for an installed p11vault.
 cd "$work/ann"
 export HOME=$PWD XDG_CONFIG_HOME=$PWD/.config P11VAULT_DIR=$PWD/vault PATH=$build:$PATH
-unset XDG_DATA_HOME SOFTHSM2_CONF
 
 app=1234567890
 secret=$(tell add_app "app_id=\"$app\"" --print secret)

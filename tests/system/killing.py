@@ -143,7 +143,7 @@ class Victim:
 
     def kill(self, call, number, *arguments):
         """A run that ends in the middle; what the front said.  No process of it is left."""
-        return self._run(["-o", "/dev/null", "-e", f"trace={call}",
+        return self._run(["-o", self._trace, "-e", f"trace={call}",
                           "-e", f"inject={call}:signal=KILL:when={number}"], arguments)
 
     def _run(self, options, arguments):

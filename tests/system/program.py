@@ -198,6 +198,16 @@ class Program:
             f"never asked for {[p.pattern for p, _ in self._dialogue]}: {self.command}\n{result}")
         return result
 
+    def shows(self, pattern, name="err", timeout=30):
+        """Talk with the program until this stands in one of its outputs."""
+        until = time.monotonic() + timeout
+        while not re.search(pattern.encode(), self._texts[name]):
+            ready = self._selector.select(max(0, until - time.monotonic()))
+            if not ready:
+                self._give_up(timeout)
+            for key, _ in ready:
+                self._handle(key)
+
     def _decoded(self):
         return [self._texts[name].decode(errors="replace") for name in ("out", "err", "terminal")]
 
@@ -281,8 +291,13 @@ class Program:
             stream.close()
 
 
-def at_a_terminal(vault, output, *arguments, **environment):
-    """A whole run on a vault of which a terminal shows the output "out" or "err"."""
+def start_at_a_terminal(vault, output, *arguments, **environment):
+    """A run on a vault of which a terminal shows the output "out" or "err", not waited for."""
     return Program([vault.programs / "p11vault", "--config", vault.config, "--vault",
                     vault.directory, *arguments], vault.environment(**environment),
-                   vault.processes, shown=output).finish()
+                   vault.processes, shown=output)
+
+
+def at_a_terminal(vault, output, *arguments, **environment):
+    """The whole of such a run."""
+    return start_at_a_terminal(vault, output, *arguments, **environment).finish()

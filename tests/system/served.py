@@ -30,7 +30,7 @@ class Served:
         self.process = subprocess.Popen(
             [*command, "--dir", str(directory), "--until-eof"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, start_new_session=True,
-            env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"})
+            env={"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1"})
         processes.add(self.process.pid)
         try:
             self.said = self._wait_until_ready()

@@ -119,7 +119,7 @@ def test_no_card(ready_vault, card):
         refused(ready_vault.run("exchange", GRANT), 20,
                 f"no card fits serial '{serial}'; found: none", "p11vault card list")
     listed = ready_vault.run("card", "list")
-    assert (listed.code, listed.out) == (0, "") and "no card is there" in listed.err
+    assert (listed.code, listed.out) == (0, "") and "no card found" in listed.err
 
 
 @pytest.mark.parametrize("uri, words", [

@@ -12,6 +12,7 @@ import pytest
 from cards import GRANT, Facts, SoftCard, exchange_again, grant_untouched, refused
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+from program import at_a_terminal, start_at_a_terminal
 from waiting import wait_until
 
 
@@ -81,11 +82,34 @@ def test_what_an_exchange_costs_on_a_slow_card(ready_vault, shim):
     assert took > 0.9
 
 
+OVER = "\r\x1b[K"  # drawn over once nobody is waited for any more
+
+
 def test_somebody_waits_for_a_slow_card(ready_vault, shim):
-    """After a second without an answer it is said, and the work goes on."""
+    """After a second without an answer a terminal shows it, and the work goes on."""
     shim.write(**{"env.P11FAULT_DELAY_MS": 1300})
-    result = ready_vault.done("exchange", GRANT)
-    assert result.err.count("waiting for the card") >= 2, result  # login; signature and unwrap
+    result = at_a_terminal(ready_vault, "err", "exchange", GRANT)
+    assert result.code == 0
+    assert result.err.count(f"waiting for the card{OVER}") == 2, result  # login; signature and unwrap
+    assert result.err.count("waiting for") == result.err.count(OVER) == 2, result
+
+
+def test_somebody_waits_for_a_slow_provider(ready_vault, graph):
+    """The same, by the address that is waited for."""
+    graph.misbehave("exchange", "silent")
+    program = start_at_a_terminal(ready_vault, "err", "exchange", GRANT)
+    program.shows(f"waiting for {graph.origin}")
+    graph.tell("release")
+    result = program.finish()
+    assert result.code == 0 and result.said == f"waiting for {graph.origin}{OVER}", result
+
+
+def test_nobody_is_shown_who_is_waited_for(ready_vault, shim):
+    """A log of a job and a program that reads JSON get no drawing."""
+    shim.write(**{"env.P11FAULT_DELAY_MS": 1300})
+    assert "waiting" not in ready_vault.done("exchange", GRANT).err
+    result = at_a_terminal(ready_vault, "err", "inspect", GRANT, "--json")
+    assert result.code == 0 and result.said == "", result
 
 
 @pytest.mark.parametrize("call", ["C_Initialize", "C_GetSlotList", "C_OpenSession", "C_Login",

@@ -88,7 +88,7 @@ def test_until_a_person_and_a_change(ready_vault, card, person_first, exchange):
         card.pin.write_text(right)
     else:
         card.pin.write_text(right)
-        refused(ready_vault.run("exchange", GRANT), 22, "nobody is at the terminal")
+        refused(ready_vault.run("exchange", GRANT), 22, "the PIN from pin-source is not tried")
         assert spy.logins == before
         person()
     exchange()
@@ -152,13 +152,27 @@ def test_a_note_that_cannot_be_read(ready_vault, card):
     mark.write_text("{")
     mark.chmod(0o600)
     with grant_untouched(ready_vault):
-        refused(ready_vault.run("exchange", GRANT), 22, "nobody is at the terminal")
+        refused(ready_vault.run("exchange", GRANT), 22, "the PIN from pin-source is not tried")
 
 
 def test_a_pin_that_is_too_short_is_not_a_try(ready_vault, card):
     """Nothing was tried, so nothing is remembered."""
     card.pin.write_text("123")
     refused(ready_vault.run("exchange", GRANT), 21, "shorter than the card allows; no try was spent")
+    assert not marks(ready_vault)
+
+
+def test_a_pin_that_cannot_be_read_is_not_a_try(ready_vault, card, exchange):
+    """Nor does it take back what nobody knows of the try before it."""
+    exchange()
+    for cut in (0, 1):
+        cut_off(ready_vault, card, cutoff=cut)
+        card.pin.chmod(0o644)
+        with grant_untouched(ready_vault):
+            refused(ready_vault.run("exchange", GRANT), 14, "PIN", f"chmod 600 {card.pin}")
+        card.pin.chmod(0o600)
+        assert [note["cutoff"] for note in marks(ready_vault)] == [1] * cut
+    exchange()
     assert not marks(ready_vault)
 
 

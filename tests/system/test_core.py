@@ -352,8 +352,25 @@ def test_the_terminal_is_put_back(ready_vault, how):
     assert termios.tcgetattr(slave) == before
     os.close(master)
     os.close(slave)
-    ready_vault.done("exchange", GRANT)
-    ready_vault.done("audit", "verify")
+    again = ready_vault.done("exchange", GRANT)
+    # Whoever could write it down has: no key was handed out.
+    told = [entry for entry in Facts(ready_vault).entries if entry["type"] == "outcome"][-2]
+    if how == signal.SIGKILL:
+        assert told["result"] == "unknown" and "its outcome is logged as unknown" in again.err, again
+    else:
+        assert (told["result"], told["code"]) == ("failed", "retry"), told
+        assert told["message"] == "cancelled before a key was handed out: nothing was opened", told
+        assert "checkpoint" not in told and not again.said, again
+
+
+def test_cancelled_for_all_apps(ready_vault):
+    """When a person cancels at one app's PIN, the next app is not begun with."""
+    ready_vault.done("app", "add", "more", "--id", "1234567891", "--secret-file",
+                     ready_vault.write("given/more", "0123456789abcdef" * 2))
+    ready_vault.done("import", "more/user/bob", "--token-file", ready_vault.write("given/t", "EAAB" + "x" * 60))
+    result = ready_vault.run("exchange", GRANT, "more/user/bob", "--ask-pin", pty=[(r"1 use\): $", b"\x03")])
+    assert result.code == -signal.SIGINT and result.terminal.count("PIN for") == 1, result
+    assert result.err.count("cancelled before a key was handed out: nothing was opened") == 1, result
 
 
 # ---- what a person gets wrong ----

@@ -46,15 +46,25 @@ class Staged:
         shutil.copytree(programs / "src", build / "src")
         for name in ("flags", "places"):
             shutil.copy2(programs / name, build)
-        self._settings = [f"PREFIX={self.prefix}", f"B={build}", f"CC={flags.partition(' -std=')[0]}",
-                          f"WERROR={int('-Werror' in flags)}"]
+        self._settings = [f"PREFIX={self.prefix}", f"SYSCONFDIR={self.base / 'etc'}", f"B={build}",
+                          f"CC={flags.partition(' -std=')[0]}", f"WERROR={int('-Werror' in flags)}"]
 
-    def make(self, *targets):
-        """In a tree of its own: the build under test is left alone."""
-        done = subprocess.run(
-            ["nice", "make", "-j2", "-C", ROOT, *self._settings, *targets], capture_output=True, text=True, check=False,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"})
+    def make(self, *targets, before=()):
+        """In a tree of its own: the build under test is left alone.  What it said."""
+        done = self.try_make(*targets, before=before)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def try_make(self, *targets, before=()):
+        """The same, however it ends."""
+        return subprocess.run(
+            [*before, "nice", "make", "-j2", "-C", ROOT, *self._settings, *targets], capture_output=True, text=True,
+            check=False, env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"})
+
+    @property
+    def opensc_conf(self):
+        """Where a module's section names it."""
+        return self.base / "etc/p11vault/opensc.conf"
 
     def files(self):
         """Every file below the prefix and its mode."""
@@ -73,7 +83,8 @@ def fixture_staged(programs):
         pytest.skip("a build with sanitizers is not installed")
     staged = Staged(programs)
     try:
-        staged.make("install")
+        # Who is not root can make a package only; here it is unpacked at once.
+        staged.make("install", *([] if os.geteuid() == 0 else ["DESTDIR=/"]))
         yield staged
     finally:
         shutil.rmtree(staged.base)
@@ -106,10 +117,45 @@ def test_destination(staged):
     found = {str(path.relative_to(with_prefix)) for path in with_prefix.rglob("*")
              if not path.is_dir()}
     assert found == {*FILES, "bin/other"}
+    assert (place / str(staged.opensc_conf).lstrip("/")).exists()
     staged.make(f"DESTDIR={place}", "uninstall")
     assert [path for path in place.rglob("*") if not path.is_dir()] == [other]
     assert not (with_prefix / "libexec/p11vault").exists()
     assert not (with_prefix / "share/doc/p11vault").exists()
+
+
+def test_opensc_conf(staged):
+    """It is where README's configuration names it; one that somebody has changed is left alone, also at the end."""
+    ours, there = ROOT / "conf/opensc.conf", staged.opensc_conf
+    settings = [] if os.geteuid() == 0 else ["DESTDIR=/"]
+    assert there.read_bytes() == ours.read_bytes() and stat.S_IMODE(there.stat().st_mode) == 0o644
+    assert "was kept" not in staged.make("install", *settings)
+    there.write_text("# mine\n")
+    assert f"note: {there} was kept; it differs from" in staged.make("install", *settings)
+    staged.make("uninstall", *settings)
+    assert there.read_text() == "# mine\n"
+    there.unlink()
+    staged.make("install", *settings)
+    assert there.read_bytes() == ours.read_bytes()
+
+
+def test_not_for_oneself(staged):
+    """What an ordinary user installs for himself would refuse to work: that is said before anything is; a package may be made."""
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    build, place = staged.base / "build", staged.base / "package"
+    place.mkdir()
+
+    def give(user):
+        for path in (place, build, *build.rglob("*")):
+            os.chown(path, user, user)
+    give(NOBODY)
+    done = staged.try_make("install", before=DROP)
+    assert done.returncode != 0, done
+    assert done.stderr.splitlines()[0].endswith("and they would refuse to work: sudo make install"), done
+    staged.make(f"DESTDIR={place}", "install", before=DROP)
+    assert (place / str(staged.prefix).lstrip("/") / "bin/p11vault").exists()
+    give(0)
 
 
 # ---- rooms ----
@@ -232,6 +278,24 @@ def test_a_whole_vault(vault):
             if line.split()[:2] == ["ok", "programs"]] == [str(path) for path in
         (vault.programs / "p11vault", *(vault.programs.parent / "libexec/p11vault" / name
                                         for name in PROGRAMS[1:]))]
+
+
+@pytest.mark.parametrize("how", ["mode", "owner"])
+@pytest.mark.parametrize("who", ["card", "exchange"])
+def test_nothing_is_begun_with_a_readable_room(vault, installed, who, how):
+    """No half of a vault is left behind, nor a section in the configuration."""
+    room = installed.room(who)
+    if how == "mode":
+        room.chmod(0o755)
+    else:
+        os.chown(room, NOBODY, NOBODY)
+    result = vault.run("init", "--soft")
+    os.chown(room, 0, 0)
+    room.chmod(0o711)
+    assert result.code == CONFIG and f"'{room}' can be read by you, so it would refuse to work" in result.err, result
+    assert "hint: install it again as root, mode 0711: sudo make install" in result.err
+    assert not list(vault.directory.iterdir()) and vault.config.read_text() == ""
+    vault.make_soft()
 
 
 def test_a_readable_room_is_told(vault, installed):

@@ -47,8 +47,8 @@ def test_everything_typed(vault, graph, canaries):
          r"trusted: SHA256:[0-9a-f]{64}  \(keep a copy: p11vault audit key\)"),
         (("app", "add", "ads", "--id", facts["app_id"], "--origin", graph.origin),
          [asks("app add ads"), (r"app secret: $", secret)],
-         "hint: one card opens 'ads'; add a recovery card: p11vault card enroll, then "
-         "p11vault app reseal ads"),
+          "hint: one card opens 'ads'; put another one in as a recovery card, then: "
+          "p11vault card enroll, p11vault app reseal ads"),
         (("import", GRANT), [(r"access token: $", token)],
          f"next: p11vault exchange {GRANT}"),
         (("exchange", GRANT), [asks(f"exchange {GRANT}")], "")]

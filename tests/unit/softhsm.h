@@ -102,6 +102,7 @@ static inline void world_begin(const char *mechanisms)
     snprintf(path, sizeof(path), "%s/softhsm2.conf", world.directory);
     write_text(path, text, 0600);
     assert_int_equal(setenv("SOFTHSM2_CONF", path, 1), 0);
+    assert_int_equal(unsetenv(MODULE_INIT_VARIABLE), 0);
     assert_done(module_load(MODULE, &world.module, &error), &error);
 }
 

@@ -165,7 +165,7 @@ static void wrong_pin_costs_one_try_and_warns(void **state)
     assert_true(card_info(card)->pin_count_low);
     assert_int_equal(card_may_login(card, true, &error), 0);
     assert_code(card_may_login(card, false, &error), CODE_PIN_LOCKED, &error,
-                "nobody is at the terminal");
+                "the PIN from pin-source is not tried");
     assert_true(error.hint[0] != '\0');
 
     assert_done(card_login(card, right, &error), &error);

@@ -283,7 +283,7 @@ static void test_wycheproof_points(void **state)
     (void)state;
     auto_json json_t *file = sample_vectors("wycheproof/ecdh_secp256r1_ecpoint_test.json");
     if (file == NULL)
-        leave_out("../shared/vectors is not there");
+        leave_out(NO_VECTORS);
     size_t valid = 0;
     size_t invalid = 0;
     size_t group_index;

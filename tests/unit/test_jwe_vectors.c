@@ -84,7 +84,7 @@ static void test_wycheproof_jwe(void **state)
     (void)state;
     auto_json json_t *file = sample_vectors("wycheproof/json_web_encryption_test.json");
     if (file == NULL)
-        leave_out("../shared/vectors is not there");
+        leave_out(NO_VECTORS);
     size_t opened = 0;
     size_t refused = 0;
     size_t group_index;
@@ -142,7 +142,7 @@ static void test_wycheproof_gcm(void **state)
     (void)state;
     auto_json json_t *file = sample_vectors("wycheproof/aes_gcm_test.json");
     if (file == NULL)
-        leave_out("../shared/vectors is not there");
+        leave_out(NO_VECTORS);
     size_t used = 0;
     size_t group_index;
     size_t index;
@@ -163,7 +163,7 @@ static void test_rfc7520_rsa_oaep(void **state)
     auto_json json_t *file =
         sample_vectors("rfc7520/5_2.key_encryption_using_rsa-oaep_with_aes-gcm.json");
     if (file == NULL)
-        leave_out("../shared/vectors is not there");
+        leave_out(NO_VECTORS);
     const json_t *input = json_object_get(file, "input");
     const json_t *private = json_object_get(input, "key");
     struct error error = {0};

@@ -244,7 +244,7 @@ static void test_rfc7520_keys(void **state)
     auto_json json_t *p256_file =
         sample_vectors("rfc7520/5_5.key_agreement_using_ecdh-es_with_aes-cbc-hmac-sha2.json");
     if (rsa_file == NULL || p384_file == NULL || p256_file == NULL)
-        leave_out("../shared/vectors is not there");
+        leave_out(NO_VECTORS);
     struct error error = {0};
     const json_t *rsa = json_object_get(json_object_get(rsa_file, "input"), "key");
     const json_t *p384 = json_object_get(json_object_get(p384_file, "encrypting_key"), "epk");

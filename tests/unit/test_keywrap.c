@@ -80,7 +80,7 @@ static void test_wycheproof_keywrap(void **state)
     (void)state;
     auto_json json_t *file = sample_vectors("wycheproof/aes_wrap_test.json");
     if (file == NULL)
-        leave_out("../shared/vectors is not there");
+        leave_out(NO_VECTORS);
     size_t valid = 0;
     size_t invalid = 0;
     size_t group_index;
@@ -174,7 +174,7 @@ static size_t check_oaep_file(const char *name, int sha256)
 {
     auto_json json_t *file = sample_vectors(name);
     if (file == NULL)
-        leave_out("../shared/vectors is not there");
+        leave_out(NO_VECTORS);
     size_t used = 0;
     size_t group_index;
     size_t index;

@@ -79,6 +79,16 @@ static void every_page(void **state)
     }
 }
 
+/* Whether a PIN is asked for depends on pin-source, which the room that answers does not know. */
+static void promises_no_question(void **state)
+{
+    auto_buffer struct buffer answer = BUFFER_UP_TO(RESULT_PAGE_MAX);
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(result_page_put(RESULT_CAME, &answer, &error), 0);
+    has(buffer_text(&answer), "asks for the card&rsquo;s PIN if it needs it.");
+}
+
 static void a_page_that_does_not_fit(void **state)
 {
     auto_buffer struct buffer answer = BUFFER_UP_TO(100);
@@ -91,6 +101,7 @@ static void a_page_that_does_not_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_page),
+                                       cmocka_unit_test(promises_no_question),
                                        cmocka_unit_test(a_page_that_does_not_fit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
  *
  * Read in this order, later files override single keys: SYSCONFDIR/p11vault/p11vault.conf, then the file named with
  * --config, else $XDG_CONFIG_HOME/p11vault/config (or ~/.config/p11vault/config).
+ * A program that is not installed has its SYSCONFDIR in the build directory (Makefile), so tests
+ * read nothing of the machine's.
  * A file or its directory that others can write, an unknown section or key, one that stands twice in a file, a value
  * out of range, a line over CONFIG_LINE_MAX bytes: CODE_CONFIG with file and line number.  inih cuts long lines in
  * silence; our reader refuses them first.
@@ -95,6 +97,14 @@ DEFINE_CLEANUP(struct config, config_free);
  */
 int config_find_module(const struct config *config, const char *name,
                        const struct config_module **ret_module, struct error *error);
+
+/*
+ * Each "VARIABLE=/PATH" of a module's env that names nothing that is there, and nothing that the
+ * module could make itself (below `writable`): modules pass over such a file in silence.  How many;
+ * the texts belong to the module.
+ */
+size_t config_missing_files(const struct config_module *module,
+                            const char *ret_missing[CONFIG_ENV_MAX]);
 
 /* What is set for a family: "meta", "instagram", "threads".  NULL for another name. */
 const struct config_provider *config_provider(const struct config *config, const char *name);

@@ -32,6 +32,8 @@ struct front {
     /* Tells the person what happens while it happens; NULL: nobody is told. */
     void (*say)(const char *text);
     struct front_version version; /* what the jobs of this run have seen */
+    /* Draws who is waited for, over itself; NULL: nobody any more.  NULL: nothing is drawn. */
+    void (*waiting)(const char *whom);
 };
 
 /* ---- cards ---- */
@@ -53,6 +55,7 @@ int front_format_card(const struct config_module *module, const char *directory,
 
 struct front_enrolled {
     char serial[128], label[128], alg[32], vkey[NOTE_VKEY_MAX], fingerprint[NOTE_FINGERPRINT_SIZE];
+    bool again; /* it was trusted already, with the same keys */
 };
 /* Enrols a card: `uri` may name a key on it; `key` is the kind to make otherwise, "" for the best. */
 int front_enroll(struct front *front, const char *uri, const char *key,

@@ -16,9 +16,9 @@
  * One exchange:
  *
  *   front                          card room                      exchange room
- *   open ───────────────────────────▶ PIN; when nobody types it:
+ *   open ───────────────────────────▶ asks for the PIN; when nobody types it:
  *        ◀─────────────────────────── trying
- *   try ────────────────────────────▶ login
+ *   try ────────────────────────────▶ reads it
  *        ◀─────────────────────────── tried
  *        ◀─────────────────────────── ready
  *   connect ───────────────────────────────────────────────────────▶ resolve, TLS, lock for good
@@ -86,7 +86,7 @@ enum message_type {
     MESSAGE_SIGN,       /* everything is said: check, sign, unwrap */
     MESSAGE_HAND,       /* n, n of a second or none: send these keys to the exchange room */
     MESSAGE_AGAIN,      /* with a descriptor: the channel to a new exchange room */
-    MESSAGE_TRY,        /* go on: the PIN may be tried */
+    MESSAGE_TRY,        /* go on: it stands written; the PIN may be read and tried */
     MESSAGE_CARD_END,
     /* card → front */
     MESSAGE_FOUND,      /* serial, label, model, manufacturer, state of the PIN, what it says it can do */
@@ -100,8 +100,8 @@ enum message_type {
     MESSAGE_SIGNED,     /* note, tree size; the head on the card: card, weak or none, its size, why it could not be written */
     MESSAGE_SEALED,     /* the app key record, once its digest is signed for */
     MESSAGE_HANDED,     /* n, n of the second */
-    MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be tried */
-    MESSAGE_TRIED,      /* what the card said of it: enum pin_verdict */
+    MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be read and tried */
+    MESSAGE_TRIED,      /* what the card said of it, also when it was typed: enum pin_verdict */
     MESSAGE_CARD_FAIL,  /* code, text, hint */
     /* card → exchange */
     MESSAGE_APPKEY,     /* public JWK of the app key */
