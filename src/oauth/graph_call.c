@@ -48,7 +48,7 @@ int oauth_graph_check(const char *method, const char *path, const char *fields, 
 {
     struct graph_path read;
     bool ids;
-    if (check_method(method, error) < 0 || graph_read_path(path, &read, error) < 0 ||
+    if (check_method(method, error) < 0 || graph_read_path(method, path, &read, error) < 0 ||
         check_fields(fields, &ids, error) < 0)
         return -1;
     if (*read.path == '\0' && !ids)
@@ -80,7 +80,7 @@ int graph_call_make(const struct oauth_parameters *parameters, const struct oaut
 {
     struct graph_path path;
     if (oauth_graph_check(parameters->method, parameters->path, parameters->fields, error) < 0 ||
-        graph_read_path(parameters->path, &path, error) < 0)
+        graph_read_path(parameters->method, parameters->path, &path, error) < 0)
         return -1;
     const char *version = *path.version ? path.version : parameters->api_version;
     if (request_begin(parameters->method, version, (const char *const[]){path.path, NULL},
@@ -109,6 +109,11 @@ int oauth_graph_add(struct buffer *fields, const char *field, struct error *erro
     if (!equals || equals == field) {
         error_set(error, CODE_USAGE, "'%.64s' is no parameter", field);
         return error_hint(error, "-F NAME=VALUE");
+    }
+    if (equals[1] == '@') {
+        error_set(error, CODE_USAGE, "'%.64s' names a file, and files are not sent", field);
+        return error_hint(error, "give its address as a parameter of the call (url=https://...); a "
+                                 "text that begins with @: 'PATH?NAME=%%40...'");
     }
     if ((fields->size > 0 && buffer_put(fields, "&", 1, error) < 0) ||
         percent_put(fields, field, (size_t)(equals - field), "[]", error) < 0 ||

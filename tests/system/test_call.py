@@ -172,6 +172,7 @@ REFUSED = [
     "me?batch=%5B%5D", "me?batch[0]=x", "me?method=delete", "me?METHOD=post", "me?callback=f",
     "me?grant_type=fb_exchange_token", "me?fb_exchange_token=x", "?ids=me,oauth/access_token",
     "?ids=debug_token", "?id=oauth/access_token", "me?code=1", "me?a%00b=1", "me?a=%zz", "me?x.y=1",
+    "1/accounts/test-users", "method/auth.getSession", "1?fields=client_token", "?asyncbatch=x&id=1",
     "me?=1", "me? access_token=1", "me?+access_token=1", "me?access%20token=1",
 ]
 
@@ -188,11 +189,21 @@ def test_refused(ready_vault, graph, target):
 
 @pytest.mark.parametrize("arguments", [
     ["PUT", "me"], ["GETTTTTTTTT", "me"], ["GET", "me", "-F", "x"], ["GET", "me", "-F", "=x"],
-    ["GET", "me", "-F", "access_token=x"], ["POST", "me", "--paginate"], ["GET"],
+    ["GET", "me", "-F", "access_token=x"], ["POST", "me/photos", "-F", "source=@photo.jpg"], ["POST", "me", "--paginate"], ["GET"],
     ["GET", "me", "-F", "x=" + "y" * 30000], ["GET", "m" * 600], ["GET", "me", *["-F", "a=b"] * 65]])
 def test_usage(ready_vault, arguments):
     """What cannot be understood."""
     refused(call(ready_vault, *arguments), 2)
+
+
+def test_permissions_are_not_taken_back(ready_vault, graph):
+    """`call` does not end a grant; the verb that does is named."""
+    asked = len(graph.requests())
+    for path in ("me/permissions", "me/permissions/email"):
+        result = call(ready_vault, "DELETE", path)
+        refused(result, 2, "p11vault revoke")
+    assert len(graph.requests()) == asked
+    assert call(ready_vault, "GET", "me/permissions").code == 0
 
 
 def test_ids(ready_vault):

@@ -94,6 +94,8 @@ static void test_allowed(void **state)
                  {"1/comments", "message=an access_token, a secret, a batch&debug=all"},
                  {"search", "type=adinterest&q=oauth&__paging_token=1&limit=3"},
                  {"decode", ""},
+                 {"1/items_batch", "requests=[]"},
+                 {"me/permissions", "fields=permission,status"},
                  {"my.page-name", ""}};
     (void)state;
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -138,7 +140,18 @@ static void test_refused(void **state)
                  {"GET", "me", " a=1"},
                  {"GET", "me", "[a]=1"},
                  {"GET", "me", "a[=1&access_token]=2"},
-                 {"GET", "me", "=1"}};
+                 {"GET", "me", "=1"},
+                 {"DELETE", "me/permissions", ""},
+                 {"DELETE", "v26.0/1/Permissions/email", ""},
+                 {"POST", "act_1/adbatch", ""},
+                 {"POST", "", "id=1&asyncbatch=%5B%5D"},
+                 {"POST", "act_1", "adbatch[0]=x"},
+                 {"POST", "act_1/async_batch_requests", ""},
+                 {"GET", "method/auth.getSession", ""},
+                 {"POST", "1/accounts/test-users", ""},
+                 {"GET", "", "ids=1,test-users"},
+                 {"GET", "1", "fields=id,client_token"},
+                 {"GET", "1/accounts", "fields=login_url,password"}};
     (void)state;
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         struct error error = {0};
@@ -161,6 +174,11 @@ static void test_what_is_given(void **state)
     assert_string_equal(buffer_text(&fields), "limit=2&x=%20&message=a%20b%3Dc%26d%C3%A9&empty=");
     assert_int_equal(oauth_graph_add(&fields, "nothing", &error), -1);
     assert_int_equal(error.code, CODE_USAGE);
+    assert_int_equal(oauth_graph_add(&fields, "mail=a@b", &error), 0);
+    if (oauth_graph_add(&fields, "source=@photo.jpg", &error) == 0)
+        fail_msg("the text @photo.jpg would be sent");
+    assert_int_equal(error.code, CODE_USAGE);
+    assert_non_null(strstr(error.hint, "PATH?NAME=%40"));
     assert_true(oauth_graph_repeats("GET"));
     assert_false(oauth_graph_repeats("POST") || oauth_graph_repeats("DELETE"));
 }

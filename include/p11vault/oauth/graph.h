@@ -24,7 +24,7 @@ int oauth_graph_check(const char *method, const char *path, const char *fields,
 /* Whether such a call may be made again when its answer is lost: it only reads. */
 bool oauth_graph_repeats(const char *method);
 
-/* Appends "NAME=VALUE" to a form as a field, encoded.  CODE_USAGE for what has no name. */
+/* Appends "NAME=VALUE" to a form as a field, encoded.  CODE_USAGE for what has no name, and for "NAME=@FILE" of curl. */
 int oauth_graph_add(struct buffer *fields, const char *field, struct error *error);
 /* Splits "PATH?QUERY": the query goes to the form, the path to `ret_path`. */
 int oauth_graph_split(const char *target, struct buffer *fields, char ret_path[GRAPH_PATH_MAX],
