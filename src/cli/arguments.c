@@ -77,7 +77,7 @@ static const struct option options[] = {
      "refresh: what has 20 days left or was not checked today; status: what needs something"},
     {"--all", NULL, PLACE(all), OPTION_ALL, "every grant"},
     {"-F", "NAME=VALUE…", PLACE(fields), OPTION_CALL, "a parameter of the call; may be repeated"},
-    {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list, by cursors"},
+    {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list"},
     {"--monitored", NULL, PLACE(monitored), OPTION_MONITORED,
      "tell of a refresh that failed, too: started by systemd after it"},
     {"--lost", NULL, PLACE(lost), OPTION_LOST, "somebody else may have it"},

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "exchangeroom.h"
+#include "p11vault/oauth/graph.h"
 #include "p11vault/oauth/proof.h"
+
+_Static_assert(SIEVE_NEXT_MAX == OAUTH_NEXT_MAX, "what the sieve finds is told whole");
 
 /* What is kept to be judged: errors are small, and what is larger is an answer that is passed on. */
 #define KEPT_MAX ((size_t)48 * 1024)
@@ -134,8 +137,10 @@ int passage_judge(const struct step *step, struct oauth_reply *reply,
         return -1;
     }
     ret_answer->scrubbed = (int64_t)(found->known + found->alike);
-    if (ret_answer->verdict.action == CODE_DONE)
-        memcpy(ret_answer->cursor, found->cursor, sizeof(found->cursor));
+    ret_answer->has_next = ret_answer->verdict.action == CODE_DONE && found->has_next;
+    if (ret_answer->has_next &&
+        oauth_graph_leads_on(step->parameters.path, found->next.path, found->next.parameters))
+        memcpy(ret_answer->next, found->next.parameters, sizeof(found->next.parameters));
     return 0;
 }
 

@@ -2,6 +2,7 @@
  * graph_call.c: the request of a call of the caller's own choice.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "graph_read.h"
 #include "graph_rules.h"
@@ -56,23 +57,37 @@ int oauth_graph_check(const char *method, const char *path, const char *fields, 
     return 0;
 }
 
+/* The path behind its first part. */
+static const char *edge_of(const struct graph_path *path)
+{
+    return path->path + strcspn(path->path, "/");
+}
+
+bool oauth_graph_leads_on(const char *path, const char *next_path, const char *parameters)
+{
+    struct graph_path own, next;
+    struct error error;
+    return graph_read_path("GET", path, &own, &error) == 0 &&
+           graph_read_path("GET", next_path, &next, &error) == 0 &&
+           strcasecmp(edge_of(&own), edge_of(&next)) == 0 && text_given(parameters) &&
+           oauth_graph_check("GET", path, parameters, &error) == 0;
+}
+
 static int put_fields(const struct oauth_parameters *parameters, struct oauth_call *call,
                       struct error *error)
 {
     auto_buffer struct buffer value = BUFFER_UP_TO(GRAPH_FIELDS_MAX);
     char name[GRAPH_NAME_MAX], plain[GRAPH_NAME_MAX];
     const char *fields = text_given(parameters->fields) ? parameters->fields : "";
-    bool goes_on = text_given(parameters->cursor), more;
+    bool more;
     for (;;) {
         if (graph_read_field(&fields, name, plain, &value, &more, error) < 0)
             return -1;
         if (!more)
-            break;
-        bool is_place = strcmp(plain, "after") == 0 || strcmp(plain, "before") == 0;
-        if (!(goes_on && is_place) && request_field(call, name, buffer_text(&value), error) < 0)
+            return 0;
+        if (request_field(call, name, buffer_text(&value), error) < 0)
             return -1;
     }
-    return request_text(call, "after", parameters->cursor, error);
 }
 
 int graph_call_make(const struct oauth_parameters *parameters, const struct oauth_values *values,

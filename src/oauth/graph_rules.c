@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum where {
-    IN_PATH = 1,  /* a part of the path, or one of "ids" */
-    IN_NAME = 2,  /* the name of a field */
+    IN_PATH = 1,   /* a part of the path, or one of "ids" */
+    IN_NAME = 2,   /* the name of a field */
     IN_FIELDS = 4, /* a word of "fields" */
     IN_DELETED = 8 /* a part of the path of a DELETE */
 };

@@ -86,6 +86,44 @@ def test_a_list(ready_vault):
     assert (whole["http"], whole["scrubbed"]) == (200, 0)
 
 
+def test_a_list_by_time(ready_vault, graph, canaries):
+    """Without cursors, as feeds and insights are: to the page that is empty."""
+    graph.rules(feed_paging="time")
+    try:
+        result = call(ready_vault, "GET", "me/feed?limit=25", "--paginate")
+    finally:
+        graph.rules(feed_paging="cursors")
+    pages = [json.loads(line)["data"] for line in result.out.splitlines()]
+    assert (result.code, [len(page) for page in pages]) == (0, [25, 25, 10, 0]), result
+    assert len({item["id"] for page in pages for item in page}) == 60
+    check_clean(ready_vault, canaries, result)
+
+
+@pytest.mark.parametrize("following", [
+    "https://graph.example/v26.0/1/comments?after=x", "https://graph.example/v26.0/me/feed",
+    "https://graph.example/oauth/feed?after=x", "https://graph.example/v26.0/1/feed?method=delete",
+    "/v26.0/1/feed?after=x", ["https://graph.example/v26.0/1/feed?after=x"]])
+def test_a_list_that_cannot_be_followed(ready_vault, graph, following):
+    """It is said loudly, and nothing else is called."""
+    graph.misbehave("call", "fields", set={"paging": {"next": following}}, at="top")
+    before = asked_since(graph, 0)
+    result = call(ready_vault, "GET", "me/feed", "--paginate")
+    assert json.loads(failed(result, 15, "the list is not whole"))["data"]
+    assert asked_since(graph, before) == 1
+    assert call(ready_vault, "GET", "me/feed").code == 0
+    assert Facts(ready_vault).entries[-1]["result"] == "done"
+
+
+def test_a_list_that_goes_round(ready_vault, graph):
+    """A circle of three: each page once, and then the first again."""
+    graph.rules(endless_lists=True)
+    try:
+        result = call(ready_vault, "GET", "me/feed?limit=25", "--paginate")
+    finally:
+        graph.rules(endless_lists=False)
+    assert len(failed(result, 15, "circle after 4 answers").splitlines()) == 4
+
+
 # ---- what does not ----
 
 @pytest.mark.parametrize("how", ECHOES)

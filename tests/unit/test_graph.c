@@ -14,7 +14,7 @@
 #include "p11vault/oauth/call.h"
 
 struct request {
-    const char *provider, *method, *path, *fields, *cursor;
+    const char *provider, *method, *path, *fields;
     const char *target, *form; /* as they must begin; a proof follows at Meta */
 };
 
@@ -40,18 +40,16 @@ static void check_begins(const struct secret *secret, const char *text, bool pro
 static void test_requests(void **state)
 {
     static const struct request requests[] = {
-        {"meta", "GET", "me", "", "", "/v26.0/me?appsecret_proof=", NULL},
-        {"meta", "GET", "/v25.0/1_2/feed", "limit=5&after=x", "",
+        {"meta", "GET", "me", "", "/v26.0/me?appsecret_proof=", NULL},
+        {"meta", "GET", "/v25.0/1_2/feed", "limit=5&after=x",
          "/v25.0/1_2/feed?limit=5&after=x&appsecret_proof=", NULL},
-        {"meta", "GET", "me/feed", "limit=5&after=x&before=y", "Q=+",
-         "/v26.0/me/feed?limit=5&after=Q%3D%2B&appsecret_proof=", NULL},
-        {"meta", "POST", "me/feed", "message=a+b%26%C3%A9&x[0]=&y", "", "/v26.0/me/feed",
+        {"meta", "POST", "me/feed", "message=a+b%26%C3%A9&x[0]=&y", "/v26.0/me/feed",
          "message=a%20b%26%C3%A9&x[0]=&y=&appsecret_proof="},
-        {"meta", "DELETE", "1_2", "", "", "/v26.0/1_2?appsecret_proof=", NULL},
-        {"meta", "GET", "%6de%2Ffeed", "", "", "/v26.0/me/feed?appsecret_proof=", NULL},
-        {"meta", "GET", "/", "ids=1,me", "", "/v26.0/?ids=1%2Cme&appsecret_proof=", NULL},
-        {"instagram", "GET", "me", "fields=id", "", "/v26.0/me?fields=id", NULL},
-        {"threads", "GET", "v1.0/me", "", "", "/v1.0/me", NULL},
+        {"meta", "DELETE", "1_2", "", "/v26.0/1_2?appsecret_proof=", NULL},
+        {"meta", "GET", "%6de%2Ffeed", "", "/v26.0/me/feed?appsecret_proof=", NULL},
+        {"meta", "GET", "/", "ids=1,me", "/v26.0/?ids=1%2Cme&appsecret_proof=", NULL},
+        {"instagram", "GET", "me", "fields=id", "/v26.0/me?fields=id", NULL},
+        {"threads", "GET", "v1.0/me", "", "/v1.0/me", NULL},
     };
     (void)state;
     auto_of(secret_free) struct secret *grant = secret_of("the-grant-of-the-test");
@@ -64,8 +62,7 @@ static void test_requests(void **state)
                                                     .now = 1800000000,
                                                     .method = request->method,
                                                     .path = request->path,
-                                                    .fields = request->fields,
-                                                    .cursor = request->cursor};
+                                                    .fields = request->fields};
         const struct oauth_values values = {.app_secret = is_meta ? app_secret : NULL,
                                             .grant = grant};
         auto_call struct oauth_call call = {0};
@@ -161,6 +158,32 @@ static void test_refused(void **state)
     }
 }
 
+static void test_where_a_list_goes_on(void **state)
+{
+    static const struct {
+        const char *path, *next, *parameters;
+        bool leads_on;
+    } lists[] = {{"me/feed", "/v26.0/123/feed", "limit=25&until=7&__paging_token=x", true},
+                 {"v25.0/act_1/insights", "/act_1/insights", "since=1&until=2&metric=a%2Cb", true},
+                 {"search", "/v26.0/search", "after=x", true},
+                 {"me/feed", "/v26.0/123/FEED", "after=x", true},
+                 {"me/feed", "/v26.0/me/feed", "", false},
+                 {"me/feed", "/v26.0/123/comments", "after=x", false},
+                 {"me/feed", "/v26.0/123/feed/9", "after=x", false},
+                 {"me/feed", "/v26.0/feed", "after=x", false},
+                 {"me/feed", "/oauth/feed", "after=x", false},
+                 {"me/feed", "/v26.0/123/../feed", "after=x", false},
+                 {"me/feed", "", "after=x", false},
+                 {"me/feed", "/v26.0/123/feed", "after=x&access_token=y", false},
+                 {"me/feed", "/v26.0/123/feed", "fields=access_token", false},
+                 {"me/feed", "/v26.0/123/feed", "method=delete", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (oauth_graph_leads_on(lists[i].path, lists[i].next, lists[i].parameters) !=
+            lists[i].leads_on)
+            fail_msg("%s?%s is wrongly judged", lists[i].next, lists[i].parameters);
+}
+
 static void test_what_is_given(void **state)
 {
     (void)state;
@@ -186,9 +209,8 @@ static void test_what_is_given(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_allowed),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_requests),      cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_where_a_list_goes_on),
         cmocka_unit_test(test_what_is_given),
     };
     return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
