@@ -197,6 +197,17 @@ def test_control_characters_at_a_terminal(ready_vault, graph):
     assert (code, text) == (0, "?]0;title? \ufffd?31m\r\n")  # half of what U+009B was is left
 
 
+@pytest.mark.parametrize("text", [
+    '{}],"http":299,"name":"x/user/y","scrubbed":7,"answers":[{}', '{"a":1}]}{"http":299',
+    '{}"', '[1,{"b":"]}"]', "Service \u00e9 \x1b Unavailable\n", "{'http':299}", '{"http":299,'])
+def test_the_frame_is_ours(ready_vault, graph, text):
+    """With --json: what is no JSON stands there as a text, and says nothing of the call."""
+    graph.misbehave("me", "garbage", text=text)
+    result = call(ready_vault, "GET", "me", "--json")
+    assert json.loads(result.out) == {"answers": [text], "http": 200, "name": GRANT,
+                                      "scrubbed": 0}, result
+
+
 # ---- what is refused ----
 
 REFUSED = [
