@@ -78,6 +78,8 @@ static const struct option options[] = {
     {"--all", NULL, PLACE(all), OPTION_ALL, "every grant"},
     {"-F", "NAME=VALUE…", PLACE(fields), OPTION_CALL, "a parameter of the call; may be repeated"},
     {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list"},
+    {"--signature", "VALUE", PLACE(signature), OPTION_SIGNATURE,
+     "of the header X-Hub-Signature-256: sha256=..."},
     {"--monitored", NULL, PLACE(monitored), OPTION_MONITORED,
      "tell of a refresh that failed, too: started by systemd after it"},
     {"--lost", NULL, PLACE(lost), OPTION_LOST, "somebody else may have it"},

@@ -20,7 +20,7 @@ struct arguments {
     const char *vault, *config, *module, *card;
     const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
     const char *scopes, *redirect, *port, *config_id, *client_token, *from, *business, *assets,
-        *permission;
+        *permission, *signature;
     const char *app, *grant, *user, *since, *until, *verb;
     bool failures, follow, lines;
     bool json, verbose, ask_pin, soft, help, version;
@@ -83,6 +83,7 @@ enum {
     OPTION_LOST = 1 << 25,
     OPTION_ALL = 1 << 26,
     OPTION_LOST_HEAD = 1 << 27,
+    OPTION_SIGNATURE = 1 << 28,
 };
 
 /* What has so many days left is renewed by `refresh --due`, and needs attention where nothing renews it. */
@@ -132,7 +133,7 @@ verb_function cli_init, cli_card_list, cli_card_enroll, cli_card_export, cli_app
     cli_inspect, cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget,
     cli_backup, cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key,
     cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_audit_accept, cli_doctor, cli_call,
-    cli_notify, cli_signed_request;
+    cli_notify, cli_signed_request, cli_webhook_verify;
 
 /*
  * Programs that are none of ours (outside.c): a process made before this one builds its walls, which they must not inherit,
@@ -187,6 +188,9 @@ void say_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_error(const struct error *error);
 /* One JSON value and a line end; the reference is taken. */
 int print_json(json_t *value, struct error *error);
+
+/* Standard input to its end, at most what the buffer takes; `what` names it in the error (CODE_USAGE). */
+int read_input(const char *what, struct buffer *input, struct error *error);
 /* "expires 2027-01-22 (60 days)", "never expires", "expiry not known", "expired 2026-11-20". */
 #define EXPIRY_TEXT_SIZE 96
 void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE]);

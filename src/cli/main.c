@@ -60,6 +60,8 @@ static const struct verb verbs[] = {
      USES_CARD | OPTION_PERMISSION | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_revoke},
     {"signed-request", "APP [FILE]", "whether what a callback got is the provider's", 1, 2,
      USES_CARD | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_signed_request},
+    {"webhook verify", "APP", "whether the body on standard input is the provider's", 1, 1,
+     USES_CARD | OPTION_SIGNATURE | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_webhook_verify},
     {"grant list", "", "the grants", 0, 0, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_list},
     {"grant show", "NAME", "all that is known of a grant", 1, 1, OPTION_JSON, NEEDS_CONFIG | READS_VAULT, cli_grant_show},
     {"grant rename", "NAME NEW-NAME", "another label for a grant", 2, 2, USES_CARD,

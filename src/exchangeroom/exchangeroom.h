@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "p11vault/base/buffer.h"
 #include "p11vault/base/digest.h"
 #include "p11vault/base/json.h"
 #include "p11vault/http/connection.h"
@@ -53,6 +54,7 @@ struct exchangeroom {
     struct inside inside; /* its channels: the front's, and the one-way one from the card room */
 
     struct secret *typed;
+    struct buffer body; /* of what was posted to a webhook; no secret */
 
     /* Of a login, a device login or a client: until the one step that uses it. */
     struct secret *code, *verifier;
@@ -82,9 +84,12 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
 int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
                          struct error *error);
 
-/* Checking what is signed with an app secret (signed_request.c). */
+/* Checking what is signed with an app secret: signed requests; webhooks, whose body comes first (signed_request.c). */
 int exchangeroom_check_signed(struct exchangeroom *room, const struct message *order,
                               struct error *error);
+int exchangeroom_piece(struct exchangeroom *room, const struct message *order, struct error *error);
+int exchangeroom_verify(struct exchangeroom *room, const struct message *order,
+                        struct error *error);
 
 /* Records and keys (records.c). */
 int exchangeroom_record(struct exchangeroom *room, const struct message *order,

@@ -3,6 +3,7 @@
 A verb or a --json that is not named here fails the test of the table, so that none is left out.
 """
 
+import hmac
 import re
 import secrets
 import subprocess
@@ -49,6 +50,8 @@ FORMS = {
     "inspect": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "permissions": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "signed-request": [(("ads", "{request}"), WITH_BOTH), (("ads", "{request}", JSON), WITH_BOTH)],
+    "webhook verify": [(("ads", "--signature", "{signature}"), WITH_BOTH),
+                       (("ads", "--signature", "{signature}", JSON), WITH_BOTH)],
     "revoke": [((GRANT, "--yes"), WITH_BOTH)],
     "grant list": [((), ENDS), ((JSON,), ENDS)],
     "grant show": [((GRANT,), ENDS), ((GRANT, JSON), ENDS)],
@@ -95,6 +98,7 @@ def test_verb(stage, build, verb, words, ends):
     file = stage.vault.write("given/new", secret + "\n")
     given = {"origin": stage.graph.origin, "secret": file, "new": stage.vault.base / "new",
              "request": stage.vault.write("given/request", signed(stage.app_secret)),
+             "signature": "sha256=" + hmac.new(stage.app_secret.encode(), b"", "sha256").hexdigest(),
              "second": _second_card(stage) if verb == "card remove" else "",
              "backup": _backup(stage) if verb == "restore" else ""}
     arguments = [word.format(**given) for word in words]

@@ -226,6 +226,13 @@ int front_revoke(struct front *front, const struct name *name, const char *permi
 int front_check_signed_request(struct front *front, const char *app, const char *text,
                                struct signed_request *ret_request, struct error *error);
 
+/*
+ * Whether a body, as it was posted to a webhook, is signed with the app's secret; `signature` is the value of its header
+ * X-Hub-Signature-256.  CODE_STOP when it is not, or is malformed (which needs no card).
+ */
+int front_verify_webhook(struct front *front, const char *app, const char *signature,
+                         const void *body, size_t size, struct error *error);
+
 /* Has the log signed as it is now; *ret_size is how many entries that covers. */
 int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *error);
 
