@@ -77,6 +77,8 @@ static const struct option options[] = {
      "refresh: what has 20 days left or was not checked today; status: what needs something"},
     {"--all", NULL, PLACE(all), OPTION_ALL, "every grant"},
     {"-F", "NAME=VALUE…", PLACE(fields), OPTION_CALL, "a parameter of the call; may be repeated"},
+    {"--batch", "FILE", PLACE(batch), OPTION_CALL,
+     "the calls of a JSON array, in one request; -: on standard input"},
     {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list"},
     {"--signature", "VALUE", PLACE(signature), OPTION_SIGNATURE,
      "of the header X-Hub-Signature-256: sha256=..."},

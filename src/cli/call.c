@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "p11vault/base/json.h"
+#include "p11vault/oauth/batch.h"
 #include "p11vault/oauth/graph.h"
 
 /* An answer has 64 MiB at most, and some more when marks stand in the place of what is shorter. */
@@ -151,47 +152,80 @@ static int read_method(const char *word, char ret_method[8], struct error *error
     return 0;
 }
 
-int cli_call(struct cli *cli, struct error *error)
+static int read_call(const struct arguments *arguments, struct buffer *fields, char *ret_path,
+                     char ret_method[8], struct error *error)
 {
-    const struct arguments *arguments = &cli->arguments;
-    auto_buffer struct buffer fields = BUFFER_UP_TO(GRAPH_FIELDS_MAX);
-    char path[GRAPH_PATH_MAX], method[8];
-    struct name name;
-    struct front_called called;
-    __attribute__((cleanup(showing_clear))) struct showing showing = {
-        .as_json = arguments->json,
-        .answer = BUFFER_UP_TO(ANSWER_MAX),
-        .at_terminal = isatty(STDOUT_FILENO)};
-    if (name_parse_grant(arguments->positional[0], &name, error) < 0 ||
-        read_method(arguments->positional[1], method, error) < 0 ||
-        read_fields(arguments, &fields, path, error) < 0)
+    if (arguments->count != 3) {
+        error_set(error, CODE_USAGE, "'call' needs NAME METHOD PATH, or NAME and --batch");
+        return error_hint(error, "p11vault call --help");
+    }
+    if (read_method(arguments->positional[1], ret_method, error) < 0 ||
+        read_fields(arguments, fields, ret_path, error) < 0)
         return -1;
-    const struct front_call what = {.method = method,
-                                    .path = path,
-                                    .fields = buffer_text(&fields),
-                                    .paginate = arguments->paginate,
-                                    .write = show,
-                                    .end = end,
-                                    .context = &showing};
-    if (what.paginate && !oauth_graph_repeats(method))
+    if (arguments->paginate && !oauth_graph_repeats(ret_method))
         return error_set(error, CODE_USAGE, "--paginate is for GET: leave it out");
-    if (oauth_graph_check(method, path, what.fields, error) < 0)
+    return oauth_graph_check(ret_method, ret_path, buffer_text(fields), error);
+}
+
+static int read_batch(const struct arguments *arguments, char **ret_batch, struct error *error)
+{
+    auto_buffer struct buffer text = BUFFER_UP_TO(BATCH_INPUT_MAX);
+    struct oauth_batch batch;
+    if (arguments->count != 1 || arguments->fields.count > 0 || arguments->paginate)
+        return error_set(error, CODE_USAGE,
+                         "with --batch there is neither METHOD, PATH, -F nor --paginate");
+    if ((strcmp(arguments->batch, "-") == 0
+             ? read_input("a batch", &text, error)
+             : buffer_read_file(arguments->batch, BATCH_INPUT_MAX, FILE_PLAIN, &text, error)) < 0)
         return -1;
+    return oauth_batch_read(buffer_text(&text), text.size, &batch, ret_batch, error);
+}
+
+static int show_call(struct cli *cli, const struct name *name, const struct front_call *what,
+                     struct showing *showing, struct error *error)
+{
+    struct front_called called;
     /* Whoever reads may go: the log is still to say what came of it. */
     (void)signal(SIGPIPE, SIG_IGN);
-    if (showing.as_json && write_text("{\"answers\":[", error) < 0)
+    if (showing->as_json && write_text("{\"answers\":[", error) < 0)
         return -1;
-    int result = front_call(&cli->front, &name, &what, &called, error);
+    int result = front_call(&cli->front, name, what, &called, error);
     if (called.scrubbed > 0)
         say("p11vault: note: %s: the answer held %lld access token%s or secret%s, not shown",
-            name.full, (long long)called.scrubbed, called.scrubbed == 1 ? "" : "s",
+            name->full, (long long)called.scrubbed, called.scrubbed == 1 ? "" : "s",
             called.scrubbed == 1 ? "" : "s");
     struct error ending;
-    if ((showing.is_open && end(&showing, &ending) < 0) ||
-        (showing.as_json && show_end(&name, &called, &ending) < 0)) {
+    if ((showing->is_open && end(showing, &ending) < 0) ||
+        (showing->as_json && show_end(name, &called, &ending) < 0)) {
         if (result == 0)
             *error = ending;
         return -1;
     }
     return result;
+}
+
+int cli_call(struct cli *cli, struct error *error)
+{
+    const struct arguments *arguments = &cli->arguments;
+    auto_buffer struct buffer fields = BUFFER_UP_TO(GRAPH_FIELDS_MAX);
+    auto_free char *batch = NULL;
+    char path[GRAPH_PATH_MAX] = "", method[8] = "";
+    struct name name;
+    __attribute__((cleanup(showing_clear))) struct showing showing = {
+        .as_json = arguments->json,
+        .answer = BUFFER_UP_TO(ANSWER_MAX),
+        .at_terminal = isatty(STDOUT_FILENO)};
+    if (name_parse_grant(arguments->positional[0], &name, error) < 0 ||
+        (arguments->batch ? read_batch(arguments, &batch, error)
+                          : read_call(arguments, &fields, path, method, error)) < 0)
+        return -1;
+    const struct front_call what = {.method = method,
+                                    .path = path,
+                                    .fields = buffer_text(&fields),
+                                    .paginate = arguments->paginate,
+                                    .batch = batch,
+                                    .write = show,
+                                    .end = end,
+                                    .context = &showing};
+    return show_call(cli, &name, &what, &showing, error);
 }

@@ -20,7 +20,7 @@ struct arguments {
     const char *vault, *config, *module, *card;
     const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
     const char *scopes, *redirect, *port, *config_id, *client_token, *from, *business, *assets,
-        *permission, *signature;
+        *permission, *signature, *batch;
     const char *app, *grant, *user, *since, *until, *verb;
     bool failures, follow, lines;
     bool json, verbose, ask_pin, soft, help, version;

@@ -54,7 +54,7 @@ static const struct verb verbs[] = {
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_inspect},
     {"permissions", "NAME", "what a person has granted and declined", 1, 1, USES_CARD | OPTION_JSON,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_permissions},
-    {"call", "NAME METHOD PATH", "one call with a grant; the answer is scrubbed", 3, 3,
+    {"call", "NAME [METHOD PATH]", "one call with a grant, or a batch; the answer is scrubbed", 1, 3,
      USES_CARD | OPTION_CALL | OPTION_JSON, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_call},
     {"revoke", "NAME", "end a grant at the provider, then here", 1, 1,
      USES_CARD | OPTION_PERMISSION | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_revoke},

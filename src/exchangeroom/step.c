@@ -54,7 +54,7 @@ static int carry_out(struct exchangeroom *room, struct step *step, struct error 
     struct deadline deadline = deadline_in(room->step_ms);
     if (http_response_new(HTTP_BODY_MAX, &step->response, error) < 0)
         return -1;
-    if (step->step == STEP_CALL)
+    if (passage_is_of(step->step))
         http_response_stream(step->response, HTTP_STREAM_MAX);
     if (exchangeroom_send(room, step, deadline, error) < 0 ||
         exchangeroom_receive(room, step, deadline, error) < 0)

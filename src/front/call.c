@@ -9,6 +9,7 @@
 #include "job.h"
 #include "p11vault/base/digest.h"
 #include "p11vault/base/log.h"
+#include "p11vault/oauth/batch.h"
 #include "p11vault/oauth/graph.h"
 
 /* What only reads is asked for again, after so many milliseconds. */
@@ -41,6 +42,30 @@ static void calling_clear(struct calling *calling)
     buffer_clear(&calling->seen);
 }
 
+static enum oauth_step step_of(const struct front_call *what)
+{
+    return what->batch ? STEP_BATCH : STEP_CALL;
+}
+
+static bool repeats(const struct front_call *what)
+{
+    return !what->batch && oauth_graph_repeats(what->method);
+}
+
+/* Which calls there may be; the log says what is called, without parameters. */
+static int check(const struct front_call *what, char *ret_call, size_t room, struct error *error)
+{
+    struct oauth_batch batch;
+    if (!what->batch) {
+        (void)snprintf(ret_call, room, "%s %s", what->method, what->path);
+        return oauth_graph_check(what->method, what->path, what->fields, error);
+    }
+    if (oauth_batch_read(what->batch, strlen(what->batch), &batch, NULL, error) < 0)
+        return -1;
+    (void)snprintf(ret_call, room, "%s", batch.summary);
+    return 0;
+}
+
 static int take_content(void *context, bool is_answer, const void *bytes, size_t size,
                         struct error *error)
 {
@@ -58,12 +83,11 @@ static int begin(struct calling *calling, const struct name *name, struct error 
     if (session_prepare(job->front, false, NULL, error) < 0 ||
         job_begin(job, name->app, error) < 0 || work_begin(work, job, name, 0, error) < 0)
         return -1;
-    if (oauth_step_needs(job->provider, STEP_CALL) == 0)
-        return error_set(error, CODE_USAGE, "%s cannot be called", job->provider->name);
-    if (work_find(work, name->full, "current", true, &work->grant, error) < 0)
+    if (oauth_step_needs(job->provider, step_of(calling->what)) == 0)
+        return error_set(error, CODE_USAGE, "%s has no such calls", job->provider->name);
+    if (check(calling->what, work->call, sizeof(work->call), error) < 0 ||
+        work_find(work, name->full, "current", true, &work->grant, error) < 0)
         return -1;
-    (void)snprintf(work->call, sizeof(work->call), "%s %s", calling->what->method,
-                   calling->what->path);
     return job_open(job, work, 1, NULL, error);
 }
 
@@ -74,7 +98,7 @@ static int call_once(struct calling *calling, const char *fields, struct error *
     auto_json json_t *told = NULL;
     auto_answer struct oauth_answer answer = {0};
     const struct order order = {
-        .step = STEP_CALL,
+        .step = step_of(what),
         .grant = work->grant,
         .slot = NO_RECORD,
         .parameters = {.method = what->method, .path = what->path, .fields = fields},
@@ -98,12 +122,11 @@ static int call_again(struct calling *calling, const char *fields, struct error 
         int result = call_once(calling, fields, error);
         if (result == 0)
             return 0;
-        bool repeats = oauth_graph_repeats(calling->what->method) && !calling->has_shown &&
-                       calling->work.verdict.action == CODE_RETRY && error->code == CODE_RETRY;
-        if (error->code == CODE_RETRY && !oauth_graph_repeats(calling->what->method))
+        bool passes = error->code == CODE_RETRY && calling->work.verdict.action == CODE_RETRY;
+        if (error->code == CODE_RETRY && !repeats(calling->what))
             return error_hint(error,
                               "it may have been done all the same: look before you call again");
-        if (!repeats || times == AGAIN)
+        if (!passes || calling->has_shown || times == AGAIN)
             return -1;
         log_info("%s; asking again", error->text);
         (void)poll(NULL, 0, again_ms[times]);
@@ -148,7 +171,7 @@ static int call_all(struct calling *calling, const struct name *name, struct err
     char fields[OAUTH_NEXT_MAX];
     if (begin(calling, name, error) < 0)
         return -1;
-    for (const char *now = what->fields;; now = fields) {
+    for (const char *now = what->batch ? what->batch : what->fields;; now = fields) {
         calling->has_shown = false;
         if (call_again(calling, now, error) < 0) {
             struct error showing;
@@ -177,8 +200,6 @@ int front_call(struct front *front, const struct name *name, const struct front_
         .called = ret_called,
         .failed = BUFFER_UP_TO(FAILED_MAX),
         .seen = BUFFER_UP_TO(ANSWERS_MAX * sizeof(struct digest))};
-    if (oauth_graph_check(what->method, what->path, what->fields, error) < 0)
-        return -1;
     if (call_all(&calling, name, error) == 0)
         return 0;
     work_fail(&calling.work, error);

@@ -112,9 +112,10 @@ static json_t *intent_members(const struct work *work, const char *batch)
         append_opened(opens, job, work->pending) < 0 || append_opened(opens, job, work->source) < 0)
         return NULL;
     json_t *seals = *work->seals ? json_pack("[s]", work->seals) : json_array();
-    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:o, s:s*}", "verb", job->verb, "name",
+    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:o, s:s*, s:s*}", "verb", job->verb, "name",
                      work->name.full, "card", job->front->card ? job->front->card : "", "origin",
-                     job->origin, "opens", opens, "seals", seals, "batch", batch);
+                     job->origin, "opens", opens, "seals", seals, "batch", batch, "call",
+                     *work->call ? work->call : NULL);
 }
 
 static int append_intents(struct job *job, struct work *works, size_t count, struct error *error)

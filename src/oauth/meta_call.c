@@ -144,6 +144,7 @@ int meta_call_make(enum oauth_step step, const struct oauth_parameters *paramete
         [STEP_TAKE_BACK] = make_take_back,
         [STEP_REVOKE] = make_revocation,
         [STEP_CALL] = graph_call_make,
+        [STEP_BATCH] = graph_batch_make,
     };
     return makers[step](parameters, values, call, error);
 }

@@ -45,6 +45,7 @@ static const struct oauth_family families[] = {
                 [STEP_TAKE_BACK] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_REVOKE] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_CALL] = NEEDS_APP_SECRET | NEEDS_GRANT,
+                [STEP_BATCH] = NEEDS_APP_SECRET | NEEDS_GRANT,
             },
         .make = meta_call_make,
         .inspect = meta_inspection_read,
@@ -217,6 +218,7 @@ const char *oauth_step_name(enum oauth_step step)
         [STEP_TAKE_BACK] = "take-back",
         [STEP_REVOKE] = "revoke",
         [STEP_CALL] = "call",
+        [STEP_BATCH] = "batch",
     };
     return (unsigned)step < STEP_COUNT ? names[step] : "unknown";
 }

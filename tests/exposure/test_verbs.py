@@ -27,7 +27,8 @@ WRONG_DEVICE = ("ads/user/bob", "--device", "--client-token", "0" * 32)
 # What each form is given behind the verb, and whose ends must be among what was seen.
 FORMS = {
     "init": [((), ENDS), (("--soft",), WITH_CARD)],
-    "call": [((GRANT, "GET", "me"), WITH_BOTH), ((GRANT, "GET", "me", JSON), WITH_BOTH)],
+    "call": [((GRANT, "GET", "me"), WITH_BOTH), ((GRANT, "GET", "me", JSON), WITH_BOTH),
+             ((GRANT, "--batch", "{batch}"), WITH_BOTH)],
     "notify": [((), ENDS), ((JSON,), ENDS)],
     "doctor": [((), WITH_CARD), ((JSON,), WITH_CARD)],
     "card list": [((), WITH_CARD), ((JSON,), WITH_CARD)],
@@ -98,6 +99,8 @@ def test_verb(stage, build, verb, words, ends):
     file = stage.vault.write("given/new", secret + "\n")
     given = {"origin": stage.graph.origin, "secret": file, "new": stage.vault.base / "new",
              "request": stage.vault.write("given/request", signed(stage.app_secret)),
+             "batch": stage.vault.write(
+                 "given/batch", '[{"method":"GET","relative_url":"me/echo?how=escape"}]'),
              "signature": "sha256=" + hmac.new(stage.app_secret.encode(), b"", "sha256").hexdigest(),
              "second": _second_card(stage) if verb == "card remove" else "",
              "backup": _backup(stage) if verb == "restore" else ""}

@@ -7,6 +7,7 @@ families share one, the family of the app or of the token does.
 import re
 from dataclasses import dataclass
 
+import meta_batch
 import meta_business
 import meta_data
 import meta_debugger
@@ -21,6 +22,7 @@ from meta_errors import GraphError, method_error
 OLDEST_VERSION, NEWEST_VERSION = (21, 0), (26, 0)
 THREADS_VERSION = (1, 0)
 PARTS = re.compile(r"/(?:(v[^/]*)/)?(.+)")
+BATCH = re.compile("/v[^/]+/?")
 VERSION = re.compile(r"v([1-9][0-9]?)\.([0-9])")
 OBJECT = "(me|[1-9][0-9]{0,19})"
 
@@ -121,6 +123,8 @@ TABLE = [(re.compile(pattern), choose) for pattern, choose in (
 def find(state, request):
     """The call that a path belongs to, whatever its version part looks like, or None."""
     parts = PARTS.fullmatch(request.path)
+    if BATCH.fullmatch(request.path) and request.value("batch") is not None:
+        return Route("batch", meta_batch.batch, ("POST",), False)
     for pattern, choose in TABLE if parts else ():
         found = pattern.fullmatch(parts[2])
         if found:
@@ -148,7 +152,7 @@ def family_of(state, request):
 def version_of(state, request):
     """The version that serves a request, as text; 2500 for a path that has none or a wrong one."""
     parts, family = PARTS.fullmatch(request.path), family_of(state, request)
-    given = parts and parts[1]
+    given = parts and (request.path.strip("/") if BATCH.fullmatch(request.path) else parts[1])
     version = given and VERSION.fullmatch(given)
     version = version and (int(version[1]), int(version[2]))
     newest = THREADS_VERSION if family == "threads" else NEWEST_VERSION

@@ -18,7 +18,7 @@ ISSUING_STEPS = ("exchange", "code", "redeem", "app_token", "system_user", "narr
 EXTENDING_STEPS = ("exchange", "redeem", "narrow", "session_info", "refresh")
 HTTP_STEPS = ISSUING_STEPS + (
     "debug_token", "pages", "client_code", "device_start", "permissions", "take_back", "revoke",
-    "me", "call", "dialog", "other")
+    "me", "call", "batch", "dialog", "other")
 CONNECT_KINDS = ("untrusted", "other_name", "old_tls", "reset", "silent", "cut", "garbage",
                  "close")
 

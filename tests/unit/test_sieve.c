@@ -433,6 +433,96 @@ static void test_a_list_that_cannot_be_followed(void **state)
     }
 }
 
+/* ---- batches ---- */
+
+struct items {
+    struct buffer out, told; /* "200 {…}" a line */
+};
+
+static int note_out(void *context, const uint8_t *bytes, size_t size, struct error *error)
+{
+    struct items *items = context;
+    return buffer_put(&items->out, bytes, size, error);
+}
+
+static int note_item(void *context, int status, const struct secret *body, struct error *error)
+{
+    struct items *items = context;
+    return buffer_put_format(&items->told, error, "%d %.*s\n", status, (int)secret_size(body),
+                             (const char *)secret_data(body));
+}
+
+/* However it is cut: what comes out, and what is told of each item. */
+static void check_batch(const char *text, const char *expected, const char *told, size_t found)
+{
+    static const size_t pieces[] = {1, 2, 5, 16384};
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        auto_of(sieve_free) struct sieve *sieve = make();
+        struct items items = {BUFFER_UP_TO(1 << 20), BUFFER_UP_TO(1 << 20)};
+        struct error error;
+        assert_int_equal(sieve_expect_batch(sieve, note_item, &error), 0);
+        assert_int_equal(sieve_look(sieve, "x\0[{\"code\":1}]", 14, &error), 0);
+        for (size_t at = 0; at < strlen(text); at += pieces[i]) {
+            size_t now = strlen(text) - at < pieces[i] ? strlen(text) - at : pieces[i];
+            assert_int_equal(sieve_feed(sieve, text + at, now, note_out, &items, &error), 0);
+        }
+        assert_int_equal(sieve_end(sieve, note_out, &items, &error), 0);
+        assert_string_equal(buffer_text(&items.out), expected);
+        assert_string_equal(buffer_text(&items.told), told);
+        assert_int_equal(sieve_found(sieve)->known + sieve_found(sieve)->alike, found);
+        buffer_clear(&items.out);
+        buffer_clear(&items.told);
+    }
+}
+
+static void test_a_batch(void **state)
+{
+    (void)state;
+    check_batch("[{\"code\":200,\"headers\":[{\"name\":\"ETag\",\"value\":\"x\"}],"
+                "\"body\":\"{\\\"id\\\":\\\"1\\\",\\\"a\\\":\\\"caf\\\\u00e9 \\u00e9\\/\\\"}\"},"
+                "null, {\"body\":\"{}\",\"code\":400},{\"code\":500}]",
+                "[{\"code\":200,\"headers\":[{\"name\":\"ETag\",\"value\":\"x\"}],"
+                "\"body\":\"{\\\"id\\\":\\\"1\\\",\\\"a\\\":\\\"caf\\\\u00e9 \xc3\xa9/\\\"}\"},"
+                "null, {\"body\":\"{}\",\"code\":400},{\"code\":500}]",
+                "200 {\"id\":\"1\",\"a\":\"caf\\u00e9 \xc3\xa9/\"}\n0 \n400 {}\n500 \n", 0);
+    check_batch("{\"error\":{\"code\":190},\"body\":\"x\"}",
+                "{\"error\":{\"code\":190},\"body\":\"x\"}", "", 0);
+    check_batch("[]", "[]", "", 0);
+    check_batch("[{\"code\":200,\"body\":\"{\\\"a\\\":\\\"cut",
+                "[{\"code\":200,\"body\":\"{\\\"a\\\":\\\"cut", "", 0);
+}
+
+/* A body is seen as what it is: its members, its lists, and three layers of escapes in all. */
+static void test_a_secret_in_a_batch(void **state)
+{
+    char twice[4096], text[8192];
+    (void)state;
+    check_batch("[{\"code\":200,\"body\":\"{\\\"access_token\\\":\\\"x y\\\",\\\"t\\\":\\\"" VALUE
+                "\\\"}\"}]",
+                "[{\"code\":200,\"body\":\"{\\\"access_token\\\":\\\"" MARK
+                "\\\",\\\"t\\\":\\\"" MARK "\\\"}\"}]",
+                "200 {\"access_token\":\"" MARK "\",\"t\":\"" MARK "\"}\n", 2);
+    check_batch("[{\"code\":200,\"body\":\"{\\\"data\\\":[],\\\"paging\\\":{\\\"next\\\":\\\"https:"
+                "\\\\\\/\\\\\\/g\\\\\\/1\\\\\\/feed?access_token=" VALUE "&after=A\\\"}}\"}]",
+                "[{\"code\":200,\"body\":\"{\\\"data\\\":[],\\\"paging\\\":{\\\"next\\\":\\\"after="
+                "A\\\"}}\"}]",
+                "200 {\"data\":[],\"paging\":{\"next\":\"after=A\"}}\n", 0);
+    check_batch(
+        "[{\"code\":200,\"headers\":[{\"name\":\"a\",\"value\":\"" VALUE "\"}],\"body\":\"\"}]",
+        "[{\"code\":200,\"headers\":[{\"name\":\"a\",\"value\":\"" MARK "\"}],\"body\":\"\"}]",
+        "200 \n", 1);
+    check_batch("[{\"code\":200,\"body\":\"\\u007b\\u0022secret\\u0022:\\u0022a b\\u0022}\"}]",
+                "[{\"code\":200,\"body\":\"{\\\"secret\\\":\\\"" MARK "\\\"}\"}]",
+                "200 {\"secret\":\"" MARK "\"}\n", 1);
+    as_json_twice(VALUE, twice);
+    char *to = text + sprintf(text, "[{\"code\":200,\"body\":\"");
+    for (const char *at = twice; *at; at++)
+        to += sprintf(to, *at == '\\' ? "\\\\" : "%c", *at);
+    (void)sprintf(to, "\"}]");
+    check_batch(text, "[{\"code\":200,\"body\":\"" MARK "\"}]", "200 " MARK "\n", 1);
+    check_batch("[{\"body\":\"" VALUE, "[{\"body\":\"" MARK, "", 1);
+}
+
 static void test_a_value_cut_off(void **state)
 {
     (void)state;
@@ -494,6 +584,8 @@ int main(void)
         cmocka_unit_test(test_paging),
         cmocka_unit_test(test_a_list_that_ends),
         cmocka_unit_test(test_a_list_that_cannot_be_followed),
+        cmocka_unit_test(test_a_batch),
+        cmocka_unit_test(test_a_secret_in_a_batch),
         cmocka_unit_test(test_a_value_cut_off),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_refusals),

@@ -28,6 +28,10 @@ static inline void json_decref_at(json_t **json)
 int json_parse(const char *text, size_t size, const char *what, json_t **ret_object,
                struct error *error);
 
+/* The same for an array. */
+int json_parse_array(const char *text, size_t size, const char *what, json_t **ret_array,
+                     struct error *error);
+
 /* The canonical text; the caller frees it.  CODE_FAULT for a value with a real number in it. */
 int json_canonical(const json_t *value, char **ret_text, struct error *error);
 

@@ -192,10 +192,11 @@ int front_inspect(struct front *front, const struct name *name, struct oauth_fac
 int front_permissions(struct front *front, const struct name *name, struct oauth_answer *ret_answer,
                       struct error *error);
 
-/* One call of the caller's own choice: see oauth/graph.h. */
+/* One call of the caller's own choice: see oauth/graph.h; or a batch of them, see oauth/batch.h. */
 struct front_call {
     const char *method, *path, *fields; /* the fields are a form */
     bool paginate;                      /* go on to the end of the list */
+    const char *batch;                  /* in its canonical form, in place of all of these; NULL */
     /* Takes scrubbed bytes of an answer as they come; then that it is whole. */
     int (*write)(void *context, const void *bytes, size_t size, struct error *error);
     int (*end)(void *context, struct error *error);
@@ -206,8 +207,8 @@ struct front_called {
     int64_t scrubbed; /* places in the answers that held a token or secret */
 };
 /*
- * What only reads is asked for again when the provider has a passing fault; nothing else is.  The answer of a call that
- * failed is written, too.
+ * What only reads is asked for again when the provider has a passing fault; nothing else is, and no batch.  The answer
+ * of a call that failed is written, too.  Of a batch the gravest failure is the error.
  */
 int front_call(struct front *front, const struct name *name, const struct front_call *what,
                struct front_called *ret_called, struct error *error);
