@@ -51,7 +51,7 @@ class Case:
         if self.answer.redirect:
             return self.answer.redirect.parameters
         data, at_top = self.answer.data, self.option("at", "facts") == "top"
-        inner = data.get("data") if isinstance(data, dict) and not at_top else None
+        inner = data.get("data") if isinstance(data, dict) and not at_top else data
         if isinstance(inner, list):
             number = int(self.option("item", 0))
             return inner[number] if number < len(inner) else {}
