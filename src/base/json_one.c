@@ -1,6 +1,7 @@
 /*
- * json_one.c: whether a text may stand within other JSON, as it is: a reader must not take a part of it for what is around
- * it.  Of 64 MiB nothing is built: jansson would take twenty times as much.
+ * json_one.c: whether a text may stand within other JSON, as it is: a reader must not take a part
+ * of it for what is around it.  Of 64 MiB nothing is built: jansson would take twenty times as
+ * much.
  */
 #include <string.h>
 

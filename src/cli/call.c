@@ -100,7 +100,7 @@ static int write_string(struct buffer *answer, struct error *error)
     return json_dump_callback(text, dump, error, JSON_ENCODE_ANY);
 }
 
-/* What the answers are is the provider's word: it must not get out of its place within the frame. */
+/* An answer is the provider's word: it must not get out of its place within the frame. */
 static int end_framed(struct showing *showing, struct error *error)
 {
     auto_buffer struct buffer answer = showing->answer;

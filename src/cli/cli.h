@@ -189,7 +189,10 @@ void say_error(const struct error *error);
 /* One JSON value and a line end; the reference is taken. */
 int print_json(json_t *value, struct error *error);
 
-/* Standard input to its end, at most what the buffer takes; `what` names it in the error (CODE_USAGE). */
+/*
+ * Standard input to its end, at most what the buffer takes; `what` names it in the error
+ * (CODE_USAGE).
+ */
 int read_input(const char *what, struct buffer *input, struct error *error);
 /* "expires 2027-01-22 (60 days)", "never expires", "expiry not known", "expired 2026-11-20". */
 #define EXPIRY_TEXT_SIZE 96

@@ -1,5 +1,6 @@
 /*
- * The answer to a batch: each item is judged as the answer to a call, and the gravest of them is the verdict on all.
+ * The answer to a batch: each item is judged as the answer to a call, and the gravest of them is
+ * the verdict on all.
  */
 #include <stdio.h>
 #include <string.h>

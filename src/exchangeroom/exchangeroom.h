@@ -85,7 +85,10 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
 int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
                          struct error *error);
 
-/* Checking what is signed with an app secret: signed requests; webhooks, whose body comes first (signed_request.c). */
+/*
+ * Checking what is signed with an app secret: signed requests; webhooks, whose body comes first
+ * (signed_request.c).
+ */
 int exchangeroom_check_signed(struct exchangeroom *room, const struct message *order,
                               struct error *error);
 int exchangeroom_piece(struct exchangeroom *room, const struct message *order, struct error *error);
@@ -173,7 +176,10 @@ int exchangeroom_step(struct exchangeroom *room, const struct message *order, st
 /* Its request (send.c). */
 int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,
                       struct error *error);
-/* Of STEP_CALL and STEP_BATCH (passage.c): before its request goes out, with the values that must not come back. */
+/*
+ * Of STEP_CALL and STEP_BATCH (passage.c): before its request goes out, with the values that must
+ * not come back.
+ */
 bool passage_is_of(enum oauth_step step);
 int passage_begin(struct step *step, const struct secret *app_secret, const struct secret *grant,
                   struct error *error);
@@ -184,7 +190,7 @@ int passage_judge(const struct step *step, struct oauth_reply *reply,
                   struct oauth_answer *ret_answer, struct error *error);
 int passage_tell(struct exchangeroom *room, struct step *step, enum code action,
                  struct error *error);
-/* The answer to one item of a batch; and the verdict on all, in place of that on the answer as a whole. */
+/* The answer to one item of a batch; and the verdict on all of them. */
 int batch_take_item(struct step *step, int status, const struct secret *body, struct error *error);
 void batch_judge(const struct batch *batch, struct oauth_verdict *verdict);
 /* Its answer (answer.c): receiving it, and what becomes of it; or of one that did not come. */

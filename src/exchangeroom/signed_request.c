@@ -1,6 +1,6 @@
 /*
- * Whether a signed request, or what was posted to a webhook, is the provider's, by a room that was never connected: nothing
- * of the app secret leaves it but that.
+ * Whether a signed request, or what was posted to a webhook, is the provider's, by a room that was
+ * never connected: nothing of the app secret leaves it but that.
  */
 #include "p11vault/oauth/signed_request.h"
 
@@ -8,7 +8,7 @@
 #include "p11vault/base/scrub.h"
 #include "p11vault/oauth/webhook.h"
 
-/* What is looked at: a signed request, or (NULL) the body in hand with a signature beside it. */
+/* What is looked at: a signed request, or a body (else NULL) with a signature beside it. */
 struct question {
     const struct secret *request;
     const char *signature;
@@ -18,7 +18,7 @@ struct question {
 static int look(const struct secret *app_secret, const struct question *question,
                 struct signed_request *ret_request, struct error *error)
 {
-    if (question->request)
+    if (!question->body)
         return signed_request_check(app_secret, question->request, ret_request, error);
     return webhook_check(app_secret, question->signature, buffer_text(question->body),
                          question->body->size, error);

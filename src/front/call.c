@@ -19,7 +19,7 @@ static const int again_ms[] = {1000, 3000};
 /* The answer of a call that failed is small; it is shown unless the call is made again. */
 #define FAILED_MAX ((size_t)64 * 1024)
 
-/* No list has so many pages; a server that makes up a new one each time must not keep us for ever. */
+/* No list has so many pages; a server may make up a new one each time. */
 #define ANSWERS_MAX 100000
 
 struct calling {

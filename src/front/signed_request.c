@@ -1,6 +1,6 @@
 /*
- * `signed-request` and `webhook verify`: whether what was posted to a callback or a webhook is the provider's.  It costs a use of
- * the card, because it is signed with the app secret.
+ * `signed-request` and `webhook verify`: whether what was posted to a callback or a webhook is the
+ * provider's.  It costs a use of the card, because it is signed with the app secret.
  */
 #include "p11vault/oauth/signed_request.h"
 

@@ -35,7 +35,10 @@ static const json_t *find_before(const struct item *item, const char *name, size
     return NULL;
 }
 
-/* The length of a path such as "$.data.*.id" or "$[0].id"; 0: it is another, or it does not end with an id. */
+/*
+ * The length of a path such as "$.data.*.id" or "$[0].id"; 0: it is another, or it does not end
+ * with an id.
+ */
 static size_t id_path_size(const char *path)
 {
     const char *at = path + 1, *last = NULL;

@@ -1,8 +1,9 @@
 /*
- * alike.c: what looks like an access token, whosever it is: its beginning and size, or the name before it; and a JWT.
+ * alike.c: what looks like an access token, whosever it is: its beginning and size, or the name
+ * before it; and a JWT.
  *
- * members.c knows exactly what is a member of the answer's own JSON; here it is guessed, since JSON may stand in a string,
- * and names and values in a URL or a text.
+ * members.c knows exactly what is a member of the answer's own JSON; here it is guessed, since JSON
+ * may stand in a string, and names and values in a URL or a text.
  */
 #include <ctype.h>
 #include <string.h>
@@ -41,7 +42,10 @@ bool tail_is(const struct tail *tail, const char *word)
     return tail->size == strlen(word) && ends_with(tail, word);
 }
 
-/* A code of OAuth has a hundred characters and more; "code" is also the name of languages, currencies and errors. */
+/*
+ * A code of OAuth has a hundred characters and more; "code" is also the name of languages,
+ * currencies and errors.
+ */
 size_t tail_names_secret(const struct tail *tail)
 {
     static const char *const names[] = {
@@ -83,8 +87,9 @@ static bool begins_like_one(const struct alike *alike)
 }
 
 /*
- * A token with something before it in its word: letters, "_" or "-", or a few characters.  Within what is random anyway, as
- * a cursor is, a beginning stands by chance, and a list whose cursor is scrubbed cannot be followed.
+ * A token with something before it in its word: letters, "_" or "-", or a few characters.  Within
+ * what is random anyway, as a cursor is, a beginning stands by chance, and a list whose cursor is
+ * scrubbed cannot be followed.
  */
 static bool push_glued(struct alike *alike, uint8_t byte, uint64_t from)
 {

@@ -1,6 +1,7 @@
 /*
- * batch.c: the answer to a batch is an array of {"code": 200, "headers": […], "body": "…"}, each body JSON in a string.  A
- * body is taken out of its string, goes through a sieve of its own as the answer to a call does, and is escaped again.
+ * batch.c: the answer to a batch is an array of {"code": 200, "headers": […], "body": "…"}, each
+ * body JSON in a string.  A body is taken out of its string, goes through a sieve of its own as the
+ * answer to a call does, and is escaped again.
  */
 #include <ctype.h>
 #include <stdio.h>

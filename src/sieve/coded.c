@@ -1,6 +1,7 @@
 /*
- * coded.c: base64 and hexadecimal, decoded from every character at which they may begin, so that a token of anybody is known
- * by its look there as well.  What was no coding brings bytes that look like nothing.
+ * coded.c: base64 and hexadecimal, decoded from every character at which they may begin, so that a
+ * token of anybody is known by its look there as well.  What was no coding brings bytes that look
+ * like nothing.
  */
 #include <ctype.h>
 

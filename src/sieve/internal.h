@@ -1,9 +1,10 @@
 /*
- * internal.h: the parts of the sieve.  members.c goes first and follows the JSON: it takes out the values of members that
- * are secrets and gives the URLs of lists to paging.c; in a batch, batch.c takes the body of each item out of its string
- * first, and puts it back afterwards.  sieve.c holds bytes back until view.c, which looks at them as they are and through
- * two layers of escapes, has seen enough; needles.c knows hashes of the known values, alike.c what an access token looks
- * like, and coded.c shows it what stands in base64 and hexadecimal.
+ * internal.h: the parts of the sieve.  members.c goes first and follows the JSON: it takes out the
+ * values of members that are secrets and gives the URLs of lists to paging.c; in a batch, batch.c
+ * takes the body of each item out of its string first, and puts it back afterwards.  sieve.c holds
+ * bytes back until view.c, which looks at them as they are and through two layers of escapes, has
+ * seen enough; needles.c knows hashes of the known values, alike.c what an access token looks like,
+ * and coded.c shows it what stands in base64 and hexadecimal.
  */
 #ifndef P11VAULT_SRC_SIEVE_INTERNAL_H
 #define P11VAULT_SRC_SIEVE_INTERNAL_H
@@ -50,7 +51,7 @@ struct tail {
 };
 void tail_push(struct tail *tail, uint8_t byte);
 bool tail_is(const struct tail *tail, const char *word);
-/* How many characters what stands behind such a name has at least when it is a secret; 0: it is none. */
+/* How many characters a secret behind such a name has at least; 0: the name is not a secret's. */
 size_t tail_names_secret(const struct tail *tail);
 
 #define BEGINNING 4 /* characters that tell an access token */
@@ -63,14 +64,20 @@ struct alike {
     uint64_t from, bar_from;
     bool digits, behind_bar;
 
-    /* Behind the name of a secret; then in its value, which is a word, a text in quotes, or all of an array or object. */
+    /*
+     * Behind the name of a secret; then in its value, which is a word, a text in quotes, or all of
+     * an array or object.
+     */
     size_t least;
     bool colon, equals, quoted;
     size_t value;
     unsigned depth;
     bool in_quotes;
 
-    /* A token within a word; the latest characters of the word, the last one lowest, and the place of each by its number. */
+    /*
+     * A token within a word; the latest characters of the word, the last one lowest, and the place
+     * of each by its number.
+     */
     uint64_t latest, latest_from[LATEST], glued_from;
     size_t glued;
     bool lower, digit;
@@ -140,7 +147,7 @@ struct unescape {
 };
 
 #define UNESCAPED_MAX 7
-/* One more byte of the string; how many bytes of UTF-8 it brings.  What is no escape stands for itself. */
+/* One more byte of the string; how many bytes it brings.  U+FFFD stands for what is no escape. */
 size_t unescape_push(struct unescape *unescape, uint8_t byte, uint8_t ret_bytes[UNESCAPED_MAX]);
 
 /* ---- members.c: strings, names and brackets ---- */

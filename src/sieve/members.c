@@ -1,6 +1,7 @@
 /*
- * members.c: strings, names and brackets of the answer's own JSON.  What stands in a member whose name says that it is a
- * secret is taken out: a string whole, of an array or object each string.  URLs of lists go to paging.c.
+ * members.c: strings, names and brackets of the answer's own JSON.  What stands in a member whose
+ * name says that it is a secret is taken out: a string whole, of an array or object each string.
+ * URLs of lists go to paging.c.
  *
  * It takes no notice of what is no JSON.
  */

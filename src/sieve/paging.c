@@ -1,12 +1,15 @@
 /*
- * paging.c: the URLs of a list's neighbours hold the access token.  In their place stand the parameters of the URL: what a
- * next call needs as fields, and nothing that leads elsewhere.
+ * paging.c: the URLs of a list's neighbours hold the access token.  In their place stand the
+ * parameters of the URL: what a next call needs as fields, and nothing that leads elsewhere.
  */
 #include <string.h>
 
 #include "internal.h"
 
-/* What may stand in a parameter, encoded as it is; neither what ends a string of JSON nor the parameter. */
+/*
+ * What may stand in a parameter, encoded as it is; neither what ends a string of JSON nor the
+ * parameter.
+ */
 #define PARAMETER_ALPHABET                                                                         \
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"                               \
     "-._~!$'()*+,;:@/?%=[]{}|"

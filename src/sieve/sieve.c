@@ -10,8 +10,8 @@
 #include "internal.h"
 
 /*
- * A window has at most 82 characters (an app id, a bar, 20 of a secret, in hexadecimal), and behind two layers of escapes a
- * character has at most 36: each of six, each of them of six.
+ * A window has at most 82 characters (an app id, a bar, 20 of a secret, in hexadecimal), and behind
+ * two layers of escapes a character has at most 36: each of six, each of them of six.
  */
 #define HOLD ((size_t)3 * 1024)
 #define HELD_MAX (4 * HOLD)

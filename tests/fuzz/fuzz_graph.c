@@ -1,6 +1,7 @@
 /*
- * fuzz_graph.c: any text as a call or as a batch of calls.  What is allowed is allowed in its canonical form as well, asks
- * for no token by any name that a server could read, and makes a request.
+ * fuzz_graph.c: any text as a call or as a batch of calls.  What is allowed is allowed in its
+ * canonical form as well, asks for no token by any name that a server could read, and makes a
+ * request.
  */
 #include <stdint.h>
 #include <stdio.h>

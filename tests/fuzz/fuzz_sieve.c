@@ -1,7 +1,8 @@
 /*
- * fuzz_sieve.c: any bytes as an answer, in pieces of any size, or as the body of an item of a batch.  Bytes 1 to 8 of the
- * input stand for the known value in a disguise.  Whatever comes out holds no window of it: not as it is, not behind one
- * or two layers of escapes, nor in a body behind the third.
+ * fuzz_sieve.c: any bytes as an answer, in pieces of any size, or as the body of an item of a
+ * batch.  Bytes 1 to 8 of the input stand for the known value in a disguise.  Whatever comes out
+ * holds no window of it: not as it is, not behind one or two layers of escapes, nor in a body
+ * behind the third.
  */
 #include <ctype.h>
 #include <stdbool.h>

@@ -405,7 +405,10 @@ static void test_a_list_that_ends(void **state)
     check_next("{\"next\":\"https://x/y?after=1\"}", NULL, NULL, NULL);
 }
 
-/* It goes on, and nobody is told where: what is left out is half of where, or what came back is a secret. */
+/*
+ * It goes on, and nobody is told where: what is left out is half of where, or what came back is a
+ * secret.
+ */
 static void test_a_list_that_cannot_be_followed(void **state)
 {
     static const char *const lists[] = {

@@ -36,8 +36,9 @@ int json_parse_array(const char *text, size_t size, const char *what, json_t **r
 int json_canonical(const json_t *value, char **ret_text, struct error *error);
 
 /*
- * Whether the bytes are one value of JSON in UTF-8 and nothing else (RFC 8259), nesting at most 512: they can stand within
- * another text of JSON, and nothing of them can be read as a part of that.
+ * Whether the bytes are one value of JSON in UTF-8 and nothing else (RFC 8259), nesting at most
+ * 512: they can stand within another text of JSON, and nothing of them can be read as a part of
+ * that.
  */
 bool json_is_one(const char *bytes, size_t size);
 

@@ -207,8 +207,9 @@ struct front_called {
     int64_t scrubbed; /* places in the answers that held a token or secret */
 };
 /*
- * What only reads is asked for again when the provider has a passing fault; nothing else is, and no batch.  The answer
- * of a call that failed is written, too.  Of a batch the gravest failure is the error.
+ * What only reads is asked for again when the provider has a passing fault; nothing else is, and no
+ * batch.  The answer of a call that failed is written, too.  Of a batch the gravest failure is the
+ * error.
  */
 int front_call(struct front *front, const struct name *name, const struct front_call *what,
                struct front_called *ret_called, struct error *error);
@@ -228,8 +229,9 @@ int front_check_signed_request(struct front *front, const char *app, const char 
                                struct signed_request *ret_request, struct error *error);
 
 /*
- * Whether a body, as it was posted to a webhook, is signed with the app's secret; `signature` is the value of its header
- * X-Hub-Signature-256.  CODE_STOP when it is not, or is malformed (which needs no card).
+ * Whether a body, as it was posted to a webhook, is signed with the app's secret; `signature` is
+ * the value of its header X-Hub-Signature-256.  CODE_STOP when it is not, or is malformed (which
+ * needs no card).
  */
 int front_verify_webhook(struct front *front, const char *app, const char *signature,
                          const void *body, size_t size, struct error *error);

@@ -99,11 +99,10 @@ struct oauth_answer {
         [OAUTH_CURSOR_MAX]; /* of the list's next page, "" at its end; an empty page may have one */
     struct oauth_permission *permissions; /* STEP_PERMISSIONS */
     size_t permission_count;
-    /* STEP_CALL: places of the answer that were not passed on; the list goes on: the form of the next call, "" when it is none. */
-    int64_t scrubbed;
-    bool has_next;
-    char next[OAUTH_NEXT_MAX];
-    char user_code[32]; /* device login: what the person types at verification_uri */
+    int64_t scrubbed; /* STEP_CALL, STEP_BATCH: places of the answer that were not passed on */
+    bool has_next;    /* STEP_CALL: the answer is a list that goes on */
+    char next[OAUTH_NEXT_MAX]; /* a form for the call of its next page; "": no call leads there */
+    char user_code[32];        /* device login: what the person types at verification_uri */
     char verification_uri[FACT_TEXT_MAX];
     int64_t interval; /* seconds between polls, at least 5 */
     char machine_id[FACT_TEXT_MAX];

@@ -33,7 +33,7 @@ struct oauth_parameters {
     const char *client_token; /* device login; not a secret */
     const char *assets;       /* comma-separated ids: STEP_NARROW */
     const char *kind;         /* of the grant that goes in; none: the family's person_kind */
-    /* STEP_CALL: see graph.h; the fields are a form.  STEP_BATCH: they are the batch, see batch.h. */
+    /* STEP_CALL (graph.h): the fields are a form; STEP_BATCH (batch.h): they are the batch. */
     const char *method, *path, *fields;
     bool sixty_days; /* set_token_expires_in_60_days: STEP_SYSTEM_USER, STEP_NARROW */
     bool fetch_only; /* STEP_NARROW: read back the grant that exists already */

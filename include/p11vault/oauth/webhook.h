@@ -1,6 +1,7 @@
 /*
- * webhook.h: what Meta posts to a webhook has a header X-Hub-Signature-256: "sha256=" and in hexadecimal the HMAC-SHA256,
- * with the app secret, of the body as it was sent (Meta, "Webhooks: Validating payloads").
+ * webhook.h: what Meta posts to a webhook has a header X-Hub-Signature-256: "sha256=" and in
+ * hexadecimal the HMAC-SHA256, with the app secret, of the body as it was sent (Meta, "Webhooks:
+ * Validating payloads").
  */
 #ifndef P11VAULT_OAUTH_WEBHOOK_H
 #define P11VAULT_OAUTH_WEBHOOK_H
