@@ -43,9 +43,14 @@ bool tail_is(const struct tail *tail, const char *word)
 }
 
 /*
- * A code of OAuth has a hundred characters and more; "code" is also the name of languages,
- * currencies and errors.
+ * A code of OAuth has a hundred characters and more, and digits among them; "code" is also the name
+ * of languages, currencies and errors.
  */
+bool value_is_secret(size_t least, size_t size, bool has_digit)
+{
+    return size >= least && (least == 1 || has_digit);
+}
+
 size_t tail_names_secret(const struct tail *tail)
 {
     static const char *const names[] = {
@@ -119,6 +124,7 @@ static void begin_word(struct alike *alike, uint64_t from)
 {
     alike->from = from;
     alike->digits = true;
+    alike->has_digit = false;
     alike->plain = alike->glued = 0;
     alike->tail.size = 0;
     if (alike->least == 0 || alike->depth > 0)
@@ -137,6 +143,7 @@ static bool push_word(struct alike *alike, uint8_t byte, uint64_t from, uint64_t
     if (alike->size < BEGINNING)
         alike->head[alike->size] = byte;
     alike->digits &= isdigit(byte) != 0;
+    alike->has_digit |= isdigit(byte) != 0;
     alike->size++;
     tail_push(&alike->tail, byte);
     *ret_from = alike->glued_from;
@@ -146,8 +153,9 @@ static bool push_word(struct alike *alike, uint8_t byte, uint64_t from, uint64_t
     if (alike->is_jwt && ++alike->jwt >= JWT_PART_MIN)
         return true;
     *ret_from = alike->from;
-    if ((alike->value > 0 && alike->size >= alike->value) ||
-        (alike->size == TOKEN_MIN && begins_like_one(alike)))
+    if (alike->value > 0 && value_is_secret(alike->value, alike->size, alike->has_digit))
+        return true;
+    if (alike->size == TOKEN_MIN && begins_like_one(alike))
         return true;
     *ret_from = alike->bar_from;
     return alike->behind_bar && alike->size == APP_SECRET_MIN;

@@ -53,6 +53,8 @@ void tail_push(struct tail *tail, uint8_t byte);
 bool tail_is(const struct tail *tail, const char *word);
 /* How many characters a secret behind such a name has at least; 0: the name is not a secret's. */
 size_t tail_names_secret(const struct tail *tail);
+/* Whether a value of that size is one, behind a name that asks for `least`. */
+bool value_is_secret(size_t least, size_t size, bool has_digit);
 
 #define BEGINNING 4 /* characters that tell an access token */
 #define LATEST 8    /* a power of two */
@@ -62,7 +64,7 @@ struct alike {
     uint8_t head[BEGINNING];
     size_t size, plain; /* of the word, and of what of it is but letters */
     uint64_t from, bar_from;
-    bool digits, behind_bar;
+    bool digits, has_digit, behind_bar;
 
     /*
      * Behind the name of a secret; then in its value, which is a word, a text in quotes, or all of

@@ -5,6 +5,7 @@
  *
  * It takes no notice of what is no JSON.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "internal.h"
@@ -33,16 +34,24 @@ static int begin_string(struct sieve *sieve, struct error *error)
     return 0;
 }
 
-/* A secret goes; one that is too short to be one stays. */
+static bool has_digit(const struct secret *text)
+{
+    for (size_t i = 0; i < secret_size(text); i++)
+        if (isdigit(secret_data(text)[i]))
+            return true;
+    return false;
+}
+
+/* What is cut off may have gone on as one. */
 static int put_secret(struct sieve *sieve, struct error *error)
 {
     const struct members *members = &sieve->state->members;
-    size_t size = secret_size(sieve->url);
-    int result;
-    if (size > 0 && (members->too_long || size >= members->least))
-        result = sieve_mark(sieve, error);
-    else
-        result = sieve_pass_text(sieve, (const char *)secret_data(sieve->url), size, error);
+    const struct secret *text = sieve->url;
+    size_t size = secret_size(text);
+    bool is_cut = members->too_long && size > 0;
+    int result = is_cut || value_is_secret(members->least, size, has_digit(text))
+                     ? sieve_mark(sieve, error)
+                     : sieve_pass_text(sieve, (const char *)secret_data(text), size, error);
     secret_clear(sieve->url);
     return result;
 }

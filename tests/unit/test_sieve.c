@@ -290,6 +290,7 @@ static void test_no_secrets(void **state)
         "[{\"code\":200,\"body\":\"{}\"}]",
         "{\"language\":{\"code\":\"en_US\"},\"currency\":{\"code\":\"EUR\"},\"country_code\":"
         "\"DE\"}",
+        "{\"code\":\"UNSUPPORTED_OBJECT_TYPE_NAME\",\"x\":{\"code\":\"190\"}}",
         "{\"coupon\":{\"code\":\"SUMMER-2026\"},\"message\":\"use code=SUMMER26\"}",
         "{\"is_secret\":true,\"has_password\":false,\"secret\":null,\"password\":\"\"}",
         "{\"privacy\":\"SECRET\",\"tokens\":5,\"token_type\":\"bearer\",\"access_token_expires\":"
