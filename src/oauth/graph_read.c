@@ -27,7 +27,10 @@ static int decode(const char *from, size_t size, bool is_form, struct buffer *to
             i += 2;
         }
         if (buffer_put(to, &byte, 1, error) < 0)
-            return -1;
+            return error->code != CODE_STOP
+                       ? -1
+                       : error_set(error, CODE_USAGE, "a part of it is longer than %zu bytes",
+                                   to->maximum);
     }
     return 0;
 }

@@ -102,6 +102,8 @@ static void test_allowed(void **state)
     }
 }
 
+#define SIXTY "a_name_of_sixty_characters_and_so_on_and_on_and_on_and_on_an"
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -138,6 +140,7 @@ static void test_refused(void **state)
                  {"GET", "me", "[a]=1"},
                  {"GET", "me", "a[=1&access_token]=2"},
                  {"GET", "me", "=1"},
+                 {"GET", "me", SIXTY SIXTY SIXTY "=1"},
                  {"DELETE", "me/permissions", ""},
                  {"DELETE", "v26.0/1/Permissions/email", ""},
                  {"POST", "act_1/adbatch", ""},
