@@ -181,6 +181,8 @@ int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadl
  * not come back.
  */
 bool passage_is_of(enum oauth_step step);
+/* What may not be called is refused before a key is asked for. */
+int passage_check(struct step *step, struct error *error);
 int passage_begin(struct step *step, const struct secret *app_secret, const struct secret *grant,
                   struct error *error);
 /* What has come of the answer; its end; the verdict; and the rest to the front, once that is known. */

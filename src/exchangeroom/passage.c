@@ -44,18 +44,22 @@ bool passage_is_of(enum oauth_step step)
     return step == STEP_CALL || step == STEP_BATCH;
 }
 
+int passage_check(struct step *step, struct error *error)
+{
+    const struct oauth_parameters *parameters = &step->parameters;
+    const char *path = parameters->path ? parameters->path : "";
+    const char *fields = parameters->fields ? parameters->fields : "";
+    if (step->step == STEP_CALL)
+        return oauth_graph_check(parameters->method, path, fields, error);
+    if (step->step == STEP_BATCH)
+        return oauth_batch_read(fields, strlen(fields), &step->passage.batch.asked, NULL, error);
+    return 0;
+}
+
 static int take_item(void *context, int status, const struct secret *body, struct error *error)
 {
     const struct passing *passing = context;
     return batch_take_item(passing->step, status, body, error);
-}
-
-static int begin_batch(struct step *step, struct error *error)
-{
-    const char *text = step->parameters.fields;
-    if (oauth_batch_read(text, strlen(text), &step->passage.batch.asked, NULL, error) < 0)
-        return -1;
-    return sieve_expect_batch(step->passage.sieve, take_item, error);
 }
 
 int passage_begin(struct step *step, const struct secret *app_secret, const struct secret *grant,
@@ -66,7 +70,7 @@ int passage_begin(struct step *step, const struct secret *app_secret, const stru
     if (sieve_new(size, &passage->sieve, error) < 0 ||
         secret_new(KEPT_MAX, &passage->kept, error) < 0 ||
         sieve_add(passage->sieve, grant, error) < 0 ||
-        (step->step == STEP_BATCH && begin_batch(step, error) < 0))
+        (step->step == STEP_BATCH && sieve_expect_batch(passage->sieve, take_item, error) < 0))
         return -1;
     if (!app_secret)
         return 0;

@@ -18,7 +18,7 @@ void step_clear(struct step *step)
 }
 
 /* What is issued and has no place to be sealed into would be lost; what is missing is found before anything is sent. */
-static int check_order(struct exchangeroom *room, const struct step *step, struct error *error)
+static int check_order(struct exchangeroom *room, struct step *step, struct error *error)
 {
     bool has_code = room->code != NULL;
     if (step->needs == 0)
@@ -27,7 +27,7 @@ static int check_order(struct exchangeroom *room, const struct step *step, struc
         return error_set(error, CODE_FAULT, "%s: there is no code", oauth_step_name(step->step));
     if ((step->needs & ISSUES_GRANT) != 0 && exchangeroom_check_slot(room, step->slot, error) < 0)
         return -1;
-    return 0;
+    return passage_check(step, error);
 }
 
 /* step: provider, step, parameters, n of secret, n of grant, n of slot */
