@@ -181,7 +181,8 @@ static int call_all(struct calling *calling, const struct name *name, struct err
         }
         if (what->end(what->context, error) < 0)
             return -1;
-        if (!what->paginate || !calling->has_next)
+        if (!what->paginate || !calling->has_next ||
+            oauth_graph_is_ahead(calling->next, clock_now()))
             return work_close(&calling->work, "done", NULL, error);
         if (check_next(calling, error) < 0)
             return -1;

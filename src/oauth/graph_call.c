@@ -1,6 +1,7 @@
 /*
  * graph_call.c: the request of a call of the caller's own choice.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -71,6 +72,18 @@ bool oauth_graph_leads_on(const char *path, const char *next_path, const char *p
            graph_read_path("GET", next_path, &next, &error) == 0 &&
            strcasecmp(edge_of(&own), edge_of(&next)) == 0 && text_given(parameters) &&
            oauth_graph_check("GET", path, parameters, &error) == 0;
+}
+
+bool oauth_graph_is_ahead(const char *parameters, int64_t now)
+{
+    auto_buffer struct buffer value = BUFFER_UP_TO(GRAPH_FIELDS_MAX);
+    char name[GRAPH_NAME_MAX], plain[GRAPH_NAME_MAX];
+    struct error error;
+    bool more;
+    while (graph_read_field(&parameters, name, plain, &value, &more, &error) == 0 && more)
+        if (strcmp(plain, "since") == 0 && strtoll(buffer_text(&value), NULL, 10) > now)
+            return true;
+    return false;
 }
 
 static int put_fields(const struct oauth_parameters *parameters, struct oauth_call *call,

@@ -67,6 +67,7 @@ static void call(const char *text)
         else
             must(error.code == CODE_USAGE);
     (void)oauth_graph_leads_on("me/feed", path, buffer_text(&fields));
+    (void)oauth_graph_is_ahead(buffer_text(&fields), 1800000000);
 }
 
 static void batch(const char *text, size_t size)

@@ -5,7 +5,7 @@ import re
 
 from messages import Answer
 from meta_errors import GraphError, no_object
-from meta_lists import listed, listed_by_time
+from meta_lists import listed, listed_by_time, windows
 
 FIELDS = ("id", "name", "client_business_id")
 NEWEST = 1786000000  # a post a minute before it
@@ -44,6 +44,12 @@ def feed(call):
     if call.rule("feed_paging") == "time":
         return listed_by_time(call, items, [NEWEST - 60 * n for n in range(len(ids))])
     return listed(call, items, ids)
+
+
+def insights(call):
+    """GET /{id}/insights: one value for each day"""
+    _own(call, call.data_caller())
+    return windows(call, {"name": call.required("metric"), "period": "day", "value": 1})
 
 
 def post(call):

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from messages import Answer
 from meta_errors import GraphError
 
-KEPT = ("fields", "permission", "status")  # what a link to another page repeats
+DAY = 86400
+KEPT = ("fields", "metric", "permission", "status")  # what a link to another page repeats
 
 
 def listed(call, items, names, visible=lambda item: True):
@@ -58,6 +59,16 @@ def listed_by_time(call, items, times):
     return Answer(200, answer)
 
 
+def windows(call, value):
+    """A list that goes from window to window of a day, with a next one whatever the time is."""
+    since = _time(call, "since", call.state.now() - 3 * DAY)
+    until = _time(call, "until", since + DAY)
+    data = [] if since > call.state.now() else [{**value, "end_time": until}]
+    return Answer(200, {"data": data, "paging": {
+        "previous": _link(call, None, since=2 * since - until, until=since),
+        "next": _link(call, None, since=until, until=2 * until - since)}})
+
+
 def _time(call, name, default):
     given = call.value(name) or str(default)
     if not re.fullmatch("[0-9]{1,12}", given):
@@ -87,7 +98,8 @@ def _link(call, limit, **place):
     """A whole URL with the token in it, as Meta sends it; the proof is not repeated."""
     kept = [(name, value) for name, value in call.request.query + call.request.form
             if name in KEPT]
-    query = [("access_token", call.token_text()), *kept, ("limit", limit), *place.items()]
+    size = [("limit", limit)] if limit else []
+    query = [("access_token", call.token_text()), *kept, *size, *place.items()]
     host = call.request.header("Host") or "localhost"
     path = call.request.path.replace("/me/", f"/{call.caller().subject()}/")
     return f"https://{host}{path}?{urlencode(query)}"

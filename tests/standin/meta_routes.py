@@ -115,6 +115,7 @@ TABLE = [(re.compile(pattern), choose) for pattern, choose in (
                                            DELETE=("revoke", meta_business.delete_tokens))),
     (OBJECT + "/system_user_access_tokens", _graph("narrow", meta_business.narrow, "POST")),
     (OBJECT + "/feed", _by_method(GET=("call", meta_data.feed), POST=("call", meta_data.post))),
+    (OBJECT + "/insights", _graph("call", meta_data.insights, "GET")),
     (OBJECT + "/echo", _by_method(GET=("call", meta_data.echo), POST=("call", meta_data.echo))),
     (OBJECT, _object),
 )]

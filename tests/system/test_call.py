@@ -99,6 +99,16 @@ def test_a_list_by_time(ready_vault, graph, canaries):
     check_clean(ready_vault, canaries, result)
 
 
+def test_insights(ready_vault):
+    """They always have a next page: the list ends with the present, and is whole."""
+    result = call(ready_vault, "GET", "me/insights?metric=page_impressions", "--paginate")
+    days = [json.loads(line) for line in result.out.splitlines()]
+    assert (result.code, [len(day["data"]) for day in days]) == (0, [1, 1, 1, 1]), result
+    assert days[0]["paging"]["next"].startswith("metric=page_impressions&since=")
+    ends = [day["data"][0]["end_time"] for day in days]
+    assert ends == [ends[0] + 86400 * number for number in range(4)]
+
+
 @pytest.mark.parametrize("following", [
     "https://graph.example/v26.0/1/comments?after=x", "https://graph.example/v26.0/me/feed",
     "https://graph.example/oauth/feed?after=x", "https://graph.example/v26.0/1/feed?method=delete",

@@ -187,6 +187,16 @@ static void test_where_a_list_goes_on(void **state)
             fail_msg("%s?%s is wrongly judged", lists[i].next, lists[i].parameters);
 }
 
+static void test_a_list_that_has_come_to_the_present(void **state)
+{
+    (void)state;
+    assert_true(oauth_graph_is_ahead("metric=x&since=1800000001&until=1800086401", 1800000000));
+    assert_false(oauth_graph_is_ahead("metric=x&since=1800000000&until=1800086400", 1800000000));
+    assert_false(oauth_graph_is_ahead("until=1900000000&since&__paging_token=x", 1800000000));
+    assert_false(oauth_graph_is_ahead("since=2026-12-01", 1800000000));
+    assert_false(oauth_graph_is_ahead("", 1800000000));
+}
+
 static void test_what_is_given(void **state)
 {
     (void)state;
@@ -212,8 +222,11 @@ static void test_what_is_given(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),      cmocka_unit_test(test_allowed),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_where_a_list_goes_on),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_allowed),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_where_a_list_goes_on),
+        cmocka_unit_test(test_a_list_that_has_come_to_the_present),
         cmocka_unit_test(test_what_is_given),
     };
     return cmocka_run_group_tests_name("graph", tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/error.h"
@@ -27,6 +28,9 @@ int oauth_graph_check(const char *method, const char *path, const char *fields,
  * those of a call.
  */
 bool oauth_graph_leads_on(const char *path, const char *next_path, const char *parameters);
+
+/* Whether they ask for what comes after `now` (seconds): insights always name a next page. */
+bool oauth_graph_is_ahead(const char *parameters, int64_t now);
 
 /* Whether such a call may be made again when its answer is lost: it only reads. */
 bool oauth_graph_repeats(const char *method);
