@@ -145,6 +145,7 @@ static const struct schema schemas[] = {
         HOLDS("opens", OBJECTS, opened),
         MUST("seals", TEXTS), /* the records that are to be made */
         MAY("batch", ID),     /* several uses by one login and one signature */
+        MAY("call", TEXT),    /* methods and paths, when the caller chose them */
         END
     }},
     [ENTRY_STEP] = {"step", false, {

@@ -36,21 +36,43 @@ static bool too_deep(const char *text, size_t size)
     return false;
 }
 
-int json_parse(const char *text, size_t size, const char *what, json_t **ret_object,
-               struct error *error)
+static int parse(const char *text, size_t size, const char *what, json_t **ret_value,
+                 struct error *error)
 {
     if (too_deep(text, size))
         return error_set(error, CODE_STOP, "%s: JSON nests deeper than %d", what, DEPTH_MAX);
     json_error_t fault;
-    auto_json json_t *object = json_loadb(text, size, JSON_REJECT_DUPLICATES, &fault);
-    if (object == NULL && json_error_code(&fault) == json_error_out_of_memory)
+    auto_json json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &fault);
+    if (value == NULL && json_error_code(&fault) == json_error_out_of_memory)
         return error_memory(error);
-    if (object == NULL) /* jansson's own text quotes what it could not read */
+    if (value == NULL) /* jansson's own text quotes what it could not read */
         return error_set(error, CODE_STOP, "%s: not acceptable as JSON (line %d, column %d)", what,
                          fault.line, fault.column);
-    if (!json_is_object(object))
+    *ret_value = TAKE(value);
+    return 0;
+}
+
+int json_parse(const char *text, size_t size, const char *what, json_t **ret_object,
+               struct error *error)
+{
+    auto_json json_t *value = NULL;
+    if (parse(text, size, what, &value, error) < 0)
+        return -1;
+    if (!json_is_object(value))
         return error_set(error, CODE_STOP, "%s: not a JSON object", what);
-    *ret_object = TAKE(object);
+    *ret_object = TAKE(value);
+    return 0;
+}
+
+int json_parse_array(const char *text, size_t size, const char *what, json_t **ret_array,
+                     struct error *error)
+{
+    auto_json json_t *value = NULL;
+    if (parse(text, size, what, &value, error) < 0)
+        return -1;
+    if (!json_is_array(value))
+        return error_set(error, CODE_STOP, "%s: not a JSON array", what);
+    *ret_array = TAKE(value);
     return 0;
 }
 

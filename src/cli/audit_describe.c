@@ -38,6 +38,14 @@ static void describe_step(const json_t *entry, char *ret_text, size_t room)
                    (long long)json_number(entry, "answer_us", 0), scrubbed);
 }
 
+static void describe_intent(const json_t *entry, char *ret_text, size_t room)
+{
+    const char *call = json_text(entry, "call");
+    (void)snprintf(ret_text, room, "%s %s%s%s (use %.8s)", json_text(entry, "verb"),
+                   json_text(entry, "name"), call ? ": " : "", call ? call : "",
+                   json_text(entry, "use"));
+}
+
 /* Who was told of what. */
 static void describe_notice(const json_t *entry, char *ret_text, size_t room)
 {
@@ -72,8 +80,7 @@ static void describe(enum entry_type type, const json_t *entry, const json_t *in
                        (long long)json_number(entry, "version", 0), json_text(entry, "state"));
         break;
     case ENTRY_INTENT:
-        (void)snprintf(ret_text, room, "%s %s (use %.8s)", json_text(entry, "verb"), name,
-                       json_text(entry, "use"));
+        describe_intent(entry, ret_text, room);
         break;
     case ENTRY_STEP:
         describe_step(entry, ret_text, room);

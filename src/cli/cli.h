@@ -20,7 +20,7 @@ struct arguments {
     const char *vault, *config, *module, *card;
     const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
     const char *scopes, *redirect, *port, *config_id, *client_token_file, *from, *business, *assets,
-        *permission;
+        *permission, *signature, *batch;
     const char *app, *grant, *user, *since, *until, *verb;
     const char *group; /* the word that the verbs begin with that --help is about; NULL */
     bool failures, follow, lines;
@@ -87,6 +87,7 @@ enum {
     OPTION_LOST_HEAD = 1 << 27,
     OPTION_BUSINESSES = 1 << 28,
     OPTION_TRUSTED = 1 << 29,
+    OPTION_SIGNATURE = 1 << 30,
 };
 
 /* What has so many days left is renewed by `refresh --due`, and needs attention where nothing renews it. */
@@ -138,7 +139,7 @@ verb_function cli_init, cli_card_list, cli_card_enroll, cli_card_export, cli_app
     cli_inspect, cli_permissions, cli_revoke, cli_grant_list, cli_grant_show, cli_grant_forget,
     cli_backup, cli_restore, cli_status, cli_audit_show, cli_audit_verify, cli_audit_key,
     cli_audit_checkpoint, cli_audit_prove, cli_audit_export, cli_audit_accept, cli_doctor, cli_call,
-    cli_notify, cli_signed_request;
+    cli_notify, cli_signed_request, cli_webhook_verify;
 
 /*
  * Programs that are none of ours (outside.c): a process made before this one builds its walls, which they must not inherit,
@@ -207,6 +208,12 @@ int print_json(json_t *value, struct error *error);
  */
 int print_answered(const struct cli *cli, json_t *value, struct error *error);
 void warn_of_version(const struct cli *cli);
+
+/*
+ * Standard input to its end, at most what the buffer takes; `what` names it in the error
+ * (CODE_USAGE).
+ */
+int read_input(const char *what, struct buffer *input, struct error *error);
 /* "expires 2027-01-22 (60 days)", "never expires", "expiry not known", "expired 2026-11-20". */
 #define EXPIRY_TEXT_SIZE 96
 void expiry_text(int64_t expires, char ret_text[EXPIRY_TEXT_SIZE]);

@@ -1,39 +1,20 @@
 /*
  * `signed-request`: what was posted to an app's deauthorise or data-deletion callback.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "p11vault/base/clock.h"
 
 #define FORM_KEY "signed_request="
 
-static int read_input(struct buffer *text, struct error *error)
-{
-    char piece[4096];
-    for (;;) {
-        ssize_t size = read(STDIN_FILENO, piece, sizeof(piece));
-        if (size == 0)
-            return 0;
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0)
-            return error_errno(error, CODE_USAGE, "read the signed request from standard input");
-        if (buffer_put(text, piece, (size_t)size, error) < 0)
-            return error_set(error, CODE_USAGE, "a signed request has at most %zu bytes",
-                             SIGNED_REQUEST_MAX);
-    }
-}
-
 /* As it is, or as the form that it was posted in; with a line's end or without. */
 static int read_request(const char *file, struct buffer *text, const char **ret_request,
                         struct error *error)
 {
     if ((file ? buffer_read_file(file, SIGNED_REQUEST_MAX, FILE_PLAIN, text, error)
-              : read_input(text, error)) < 0)
+              : read_input("a signed request", text, error)) < 0)
         return -1;
     char *request = (char *)text->data;
     if (request && strncmp(request, FORM_KEY, strlen(FORM_KEY)) == 0)

@@ -10,12 +10,14 @@
 
 #include <jansson.h>
 
+#include "p11vault/base/buffer.h"
 #include "p11vault/base/digest.h"
 #include "p11vault/base/json.h"
 #include "p11vault/http/connection.h"
 #include "p11vault/http/response.h"
 #include "p11vault/inside/inside.h"
 #include "p11vault/oauth/answer.h"
+#include "p11vault/oauth/batch.h"
 #include "p11vault/oauth/call.h"
 #include "p11vault/seal/jwe.h"
 #include "p11vault/seal/record.h"
@@ -58,6 +60,7 @@ struct exchangeroom {
     struct inside inside; /* its channels: the front's, and the one-way one from the card room */
 
     struct secret *typed;
+    struct buffer body; /* of what was posted to a webhook; no secret */
 
     /* Of a login, a device login or a client: until the one step that uses it. */
     struct secret *code, *verifier;
@@ -92,9 +95,15 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
 int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
                          struct error *error);
 
-/* Checking what is signed with an app secret (signed_request.c). */
+/*
+ * Checking what is signed with an app secret: signed requests; webhooks, whose body comes first
+ * (signed_request.c).
+ */
 int exchangeroom_check_signed(struct exchangeroom *room, const struct message *order,
                               struct error *error);
+int exchangeroom_piece(struct exchangeroom *room, const struct message *order, struct error *error);
+int exchangeroom_verify(struct exchangeroom *room, const struct message *order,
+                        struct error *error);
 
 /* Records and keys (records.c). */
 int exchangeroom_record(struct exchangeroom *room, const struct message *order,
@@ -136,12 +145,20 @@ int exchangeroom_tell_issued(struct exchangeroom *room, const struct sealed *sea
 int exchangeroom_shut(struct exchangeroom *room, struct error *error);
 int exchangeroom_reseal(struct exchangeroom *room, const struct message *order,
                         struct error *error);
+/* The answers to the items of a batch, as they come (batch.c). */
+struct batch {
+    struct oauth_batch asked; /* count 0: it is none */
+    size_t come;
+    struct oauth_verdict worst;
+};
+
 /* What is passed on of an answer (passage.c); empty for the steps whose answer is read here. */
 struct passage {
     struct sieve *sieve; /* NULL: the answer is read here */
     struct secret *kept; /* scrubbed, and not with the front yet */
     bool has_looked;     /* at the head of the answer */
     bool is_passed_on;   /* the front has the beginning */
+    struct batch batch;
 };
 void passage_clear(struct passage *passage);
 
@@ -169,7 +186,13 @@ int exchangeroom_step(struct exchangeroom *room, const struct message *order, st
 /* Its request (send.c). */
 int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,
                       struct error *error);
-/* Of STEP_CALL (passage.c): before its request goes out, with the values that must not come back. */
+/*
+ * Of STEP_CALL and STEP_BATCH (passage.c): before its request goes out, with the values that must
+ * not come back.
+ */
+bool passage_is_of(enum oauth_step step);
+/* What may not be called is refused before a key is asked for. */
+int passage_check(struct step *step, struct error *error);
 int passage_begin(struct step *step, const struct secret *app_secret, const struct secret *grant,
                   struct error *error);
 /* What has come of the answer; its end; the verdict; and the rest to the front, once that is known. */
@@ -179,6 +202,9 @@ int passage_judge(const struct step *step, struct oauth_reply *reply,
                   struct oauth_answer *ret_answer, struct error *error);
 int passage_tell(struct exchangeroom *room, struct step *step, enum code action,
                  struct error *error);
+/* The answer to one item of a batch; and the verdict on all of them. */
+int batch_take_item(struct step *step, int status, const struct secret *body, struct error *error);
+void batch_judge(const struct batch *batch, struct oauth_verdict *verdict);
 /* Its answer (answer.c): receiving it, and what becomes of it; or of one that did not come. */
 int exchangeroom_receive(struct exchangeroom *room, struct step *step, struct deadline deadline,
                          struct error *error);

@@ -16,6 +16,7 @@ static void clear(struct exchangeroom *room)
 {
     connection_free(room->connection);
     secret_free(room->typed);
+    buffer_clear(&room->body);
     secret_free(room->code);
     secret_free(room->verifier);
     secret_free(room->client_token);
@@ -41,6 +42,10 @@ static int carry_out(struct exchangeroom *room, const struct message *order, str
         return exchangeroom_reseal(room, order, error);
     case MESSAGE_CHECK:
         return exchangeroom_check_signed(room, order, error);
+    case MESSAGE_PIECE:
+        return exchangeroom_piece(room, order, error);
+    case MESSAGE_VERIFY:
+        return exchangeroom_verify(room, order, error);
     case MESSAGE_RECORD:
         return exchangeroom_record(room, order, error);
     case MESSAGE_SLOT:

@@ -6,11 +6,21 @@
 #include <string.h>
 
 #include "exchangeroom.h"
+#include "p11vault/oauth/graph.h"
 #include "p11vault/oauth/proof.h"
+
+_Static_assert(SIEVE_NEXT_MAX == OAUTH_NEXT_MAX, "what the sieve finds is told whole");
 
 /* What is kept to be judged: errors are small, and what is larger is an answer that is passed on. */
 #define KEPT_MAX ((size_t)48 * 1024)
 #define PROOF_SIZE 64
+
+/* While some of the answer is looked at. */
+struct passing {
+    struct exchangeroom *room;
+    struct step *step;
+    bool is_fine;
+};
 
 void passage_clear(struct passage *passage)
 {
@@ -29,6 +39,29 @@ static int add_proof(struct sieve *sieve, const struct step *step, const struct 
     return sieve_add(sieve, proof, error);
 }
 
+bool passage_is_of(enum oauth_step step)
+{
+    return step == STEP_CALL || step == STEP_BATCH;
+}
+
+int passage_check(struct step *step, struct error *error)
+{
+    const struct oauth_parameters *parameters = &step->parameters;
+    const char *path = parameters->path ? parameters->path : "";
+    const char *fields = parameters->fields ? parameters->fields : "";
+    if (step->step == STEP_CALL)
+        return oauth_graph_check(parameters->method, path, fields, error);
+    if (step->step == STEP_BATCH)
+        return oauth_batch_read(fields, strlen(fields), &step->passage.batch.asked, NULL, error);
+    return 0;
+}
+
+static int take_item(void *context, int status, const struct secret *body, struct error *error)
+{
+    const struct passing *passing = context;
+    return batch_take_item(passing->step, status, body, error);
+}
+
 int passage_begin(struct step *step, const struct secret *app_secret, const struct secret *grant,
                   struct error *error)
 {
@@ -36,7 +69,8 @@ int passage_begin(struct step *step, const struct secret *app_secret, const stru
     size_t size = secret_size(grant) + (app_secret ? secret_size(app_secret) + PROOF_SIZE : 0);
     if (sieve_new(size, &passage->sieve, error) < 0 ||
         secret_new(KEPT_MAX, &passage->kept, error) < 0 ||
-        sieve_add(passage->sieve, grant, error) < 0)
+        sieve_add(passage->sieve, grant, error) < 0 ||
+        (step->step == STEP_BATCH && sieve_expect_batch(passage->sieve, take_item, error) < 0))
         return -1;
     if (!app_secret)
         return 0;
@@ -58,17 +92,11 @@ static int tell_kept(struct exchangeroom *room, struct passage *passage, bool is
     return result;
 }
 
-struct passing {
-    struct exchangeroom *room;
-    struct passage *passage;
-    bool is_fine;
-};
-
 /* What does not fit any more is an answer and goes on to the front; of an error the rest is left out. */
 static int keep(void *context, const uint8_t *bytes, size_t size, struct error *error)
 {
     const struct passing *passing = context;
-    struct passage *passage = passing->passage;
+    struct passage *passage = &passing->step->passage;
     while (size > 0) {
         size_t room;
         (void)secret_room(passage->kept, &room);
@@ -91,7 +119,7 @@ static int keep(void *context, const uint8_t *bytes, size_t size, struct error *
 
 static struct passing passing_of(struct exchangeroom *room, struct step *step)
 {
-    return (struct passing){room, &step->passage, http_response_head_status(step->response) == 200};
+    return (struct passing){room, step, http_response_head_status(step->response) == 200};
 }
 
 int passage_take(struct exchangeroom *room, struct step *step, struct error *error)
@@ -134,13 +162,22 @@ int passage_judge(const struct step *step, struct oauth_reply *reply,
         return -1;
     }
     ret_answer->scrubbed = (int64_t)(found->known + found->alike);
-    if (ret_answer->verdict.action == CODE_DONE)
-        memcpy(ret_answer->cursor, found->cursor, sizeof(found->cursor));
+    if (step->step == STEP_BATCH) {
+        if (ret_answer->verdict.action == CODE_DONE)
+            batch_judge(&passage->batch, &ret_answer->verdict);
+        return 0;
+    }
+    ret_answer->has_next = ret_answer->verdict.action == CODE_DONE && found->has_next;
+    if (ret_answer->has_next &&
+        oauth_graph_leads_on(step->parameters.path, found->next.path, found->next.parameters))
+        memcpy(ret_answer->next, found->next.parameters, sizeof(found->next.parameters));
     return 0;
 }
 
+/* Of a batch, what failed is told beside what did not. */
 int passage_tell(struct exchangeroom *room, struct step *step, enum code action,
                  struct error *error)
 {
-    return tell_kept(room, &step->passage, action == CODE_DONE, error);
+    bool is_answer = action == CODE_DONE || step->passage.batch.come > 0;
+    return tell_kept(room, &step->passage, is_answer, error);
 }

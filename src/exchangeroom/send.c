@@ -59,7 +59,8 @@ static int build(struct exchangeroom *room, struct step *step, struct secret **r
                                         .client_token = room->client_token};
     if (oauth_call_make(step->provider, step->step, &step->parameters, &values, &call, error) < 0)
         return -1;
-    if (step->step == STEP_CALL && passage_begin(step, opened.app_secret, opened.grant, error) < 0)
+    if (passage_is_of(step->step) &&
+        passage_begin(step, opened.app_secret, opened.grant, error) < 0)
         return -1;
     const struct http_request request = {call.method, call.target, call.bearer, call.form};
     return http_request_write(&room->origin, &request, ret_request, error);

@@ -1,12 +1,30 @@
 /*
- * Whether a signed request is the provider's, by a room that was never connected: nothing of the app secret leaves it but that.
+ * Whether a signed request, or what was posted to a webhook, is the provider's, by a room that was
+ * never connected: nothing of the app secret leaves it but that.
  */
 #include "p11vault/oauth/signed_request.h"
 
 #include "exchangeroom.h"
 #include "p11vault/base/scrub.h"
+#include "p11vault/oauth/webhook.h"
 
-static int check(struct exchangeroom *room, uint64_t n, const struct secret *text,
+/* What is looked at: a signed request, or a body (else NULL) with a signature beside it. */
+struct question {
+    const struct secret *request;
+    const char *signature;
+    const struct buffer *body;
+};
+
+static int look(const struct secret *app_secret, const struct question *question,
+                struct signed_request *ret_request, struct error *error)
+{
+    if (!question->body)
+        return signed_request_check(app_secret, question->request, ret_request, error);
+    return webhook_check(app_secret, question->signature, buffer_text(question->body),
+                         question->body->size, error);
+}
+
+static int check(struct exchangeroom *room, uint64_t n, const struct question *question,
                  struct signed_request *ret_request, int64_t *ret_us, struct error *error)
 {
     auto_wanted struct wanted_key key = {.n = n};
@@ -16,11 +34,23 @@ static int check(struct exchangeroom *room, uint64_t n, const struct secret *tex
     int64_t began = clock_monotonic_us();
     if (exchangeroom_open_record(room, n, key.secret, &app_secret, error) < 0)
         return -1;
-    int result = signed_request_check(app_secret, text, ret_request, error);
+    int result = look(app_secret, question, ret_request, error);
     secret_free(TAKE(app_secret));
     scrub_stack_and_registers();
     *ret_us = clock_monotonic_us() - began;
     return result;
+}
+
+static int tell(struct exchangeroom *room, json_t *said, int64_t us, struct error *error)
+{
+    auto_json json_t *json = said;
+    auto_free char *text = NULL;
+    if (!json)
+        return error_memory(error);
+    if (json_canonical(json, &text, error) < 0)
+        return -1;
+    exchangeroom_forget_records(room);
+    return channel_send(room->inside.front, MESSAGE_CHECKED, error, TEXT(text), NUMBER(us));
 }
 
 /* check: n of secret, signed request */
@@ -28,19 +58,32 @@ int exchangeroom_check_signed(struct exchangeroom *room, const struct message *o
                               struct error *error)
 {
     auto_of(secret_free) struct secret *text = NULL;
-    auto_json json_t *json = NULL;
-    auto_free char *said = NULL;
     struct signed_request request;
     int64_t us;
     if (secret_new(SIGNED_REQUEST_MAX, &text, error) < 0 ||
-        secret_append_text(text, message_text(order, 1), error) < 0 ||
-        check(room, message_number(order, 0), text, &request, &us, error) < 0)
+        secret_append_text(text, message_text(order, 1), error) < 0)
         return -1;
-    json = signed_request_to_json(&request);
-    if (!json)
-        return error_memory(error);
-    if (json_canonical(json, &said, error) < 0)
+    const struct question question = {.request = text};
+    if (check(room, message_number(order, 0), &question, &request, &us, error) < 0)
         return -1;
-    exchangeroom_forget_records(room);
-    return channel_send(room->inside.front, MESSAGE_CHECKED, error, TEXT(said), NUMBER(us));
+    return tell(room, signed_request_to_json(&request), us, error);
+}
+
+/* piece: bytes.  The whole body comes before the secret is opened. */
+int exchangeroom_piece(struct exchangeroom *room, const struct message *order, struct error *error)
+{
+    room->body.maximum = WEBHOOK_BODY_MAX;
+    return buffer_put(&room->body, order->fields[0].bytes, order->fields[0].size, error);
+}
+
+/* verify: n of secret, signature */
+int exchangeroom_verify(struct exchangeroom *room, const struct message *order, struct error *error)
+{
+    const struct question question = {.signature = message_text(order, 1), .body = &room->body};
+    struct signed_request none;
+    int64_t us;
+    if (check(room, message_number(order, 0), &question, &none, &us, error) < 0)
+        return -1;
+    buffer_clear(&room->body);
+    return tell(room, json_object(), us, error);
 }

@@ -17,7 +17,7 @@ void step_clear(struct step *step)
 }
 
 /* What is issued and has no place to be sealed into would be lost; what is missing is found before anything is sent. */
-static int check_order(struct exchangeroom *room, const struct step *step, struct error *error)
+static int check_order(struct exchangeroom *room, struct step *step, struct error *error)
 {
     bool has_code = room->code != NULL;
     if (step->needs == 0)
@@ -29,7 +29,7 @@ static int check_order(struct exchangeroom *room, const struct step *step, struc
                          oauth_step_name(step->step));
     if ((step->needs & ISSUES_GRANT) != 0 && exchangeroom_check_slot(room, step->slot, error) < 0)
         return -1;
-    return 0;
+    return passage_check(step, error);
 }
 
 /* step: provider, step, parameters, n of secret, n of grant, n of slot */
@@ -56,7 +56,7 @@ static int carry_out(struct exchangeroom *room, struct step *step, struct error 
     struct deadline deadline = deadline_in(room->step_ms);
     if (http_response_new(HTTP_BODY_MAX, &step->response, error) < 0)
         return -1;
-    if (step->step == STEP_CALL)
+    if (passage_is_of(step->step))
         http_response_stream(step->response, HTTP_STREAM_MAX);
     if (exchangeroom_send(room, step, deadline, error) < 0 ||
         exchangeroom_receive(room, step, deadline, error) < 0)

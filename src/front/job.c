@@ -114,9 +114,10 @@ static json_t *intent_members(const struct work *work, const char *batch)
         return NULL;
     const char *spare = *work->spare.full ? work->spare.full : NULL;
     json_t *seals = *work->seals ? json_pack("[s, s*]", work->seals, spare) : json_array();
-    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:o, s:s*}", "verb", job->verb, "name",
+    return json_pack("{s:s, s:s, s:s, s:s, s:O, s:o, s:s*, s:s*}", "verb", job->verb, "name",
                      work->name.full, "card", job->front->card ? job->front->card : "", "origin",
-                     job->origin, "opens", opens, "seals", seals, "batch", batch);
+                     job->origin, "opens", opens, "seals", seals, "batch", batch, "call",
+                     *work->call ? work->call : NULL);
 }
 
 static int append_intents(struct job *job, struct work *works, size_t count, struct error *error)

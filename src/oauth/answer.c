@@ -149,6 +149,12 @@ static void judge_bare(const struct oauth_family *family, const struct oauth_rep
 
 /* ---- what was asked for ---- */
 
+/* What a caller has chosen to ask: whatever it is, it is what was asked for. */
+static bool is_passed_on(enum oauth_step step)
+{
+    return step == STEP_CALL || step == STEP_BATCH;
+}
+
 static int read_step(const struct oauth_family *family, const struct oauth_reply *reply,
                      const json_t *root, struct oauth_answer *answer, struct error *error)
 {
@@ -163,7 +169,7 @@ static int read_step(const struct oauth_family *family, const struct oauth_reply
         return permissions_answer_read(root, answer, error);
     if (reply->step == STEP_INSPECT_INPUT || reply->step == STEP_INSPECT_RESULT)
         family->inspect(reply, root, answer);
-    else if (reply->step != STEP_CALL && !json_is_true(json_object_get(root, "success")))
+    else if (!is_passed_on(reply->step) && !json_is_true(json_object_get(root, "success")))
         (void)answer_wrong(&answer->verdict, "the provider did not say that it was done");
     return 0;
 }
@@ -173,7 +179,7 @@ static int judge_root(const struct oauth_family *family, const struct oauth_repl
 {
     const json_t *fault = find_error(root);
     /* What a caller asked for may have members of such names: only the one shape counts there. */
-    if (reply->step == STEP_CALL && reply->status == STATUS_FINE &&
+    if (is_passed_on(reply->step) && reply->status == STATUS_FINE &&
         !json_is_object(json_object_get(root, "error")))
         fault = NULL;
     if (fault != NULL) {
@@ -220,7 +226,7 @@ static int read_bare(const struct oauth_family *family, const struct oauth_reply
                  reply->step == STEP_REDEEM;
     *ret_read = true;
     /* It is passed on as it is. */
-    if (reply->status == STATUS_FINE && reply->step == STEP_CALL && !is_unavailable(reply))
+    if (reply->status == STATUS_FINE && is_passed_on(reply->step) && !is_unavailable(reply))
         return 0;
     if (reply->status == STATUS_FINE && ends && is_word(reply->body, "true"))
         return 0;

@@ -50,6 +50,8 @@ json_t *oauth_answer_to_json(const struct oauth_answer *answer)
         json_object_set_new(object, "facts", oauth_facts_to_json(&answer->facts)) < 0 ||
         facts_put_number(object, "expires_in", answer->expires_in) < 0 ||
         facts_put_text(object, "cursor", answer->cursor) < 0 ||
+        facts_put_text(object, "next", answer->next) < 0 ||
+        (answer->has_next && json_object_set_new(object, "has_next", json_true()) < 0) ||
         facts_put_text(object, "user_code", answer->user_code) < 0 ||
         facts_put_text(object, "verification_uri", answer->verification_uri) < 0 ||
         facts_put_text(object, "api_version", answer->api_version) < 0 ||
@@ -130,6 +132,7 @@ static int take_texts(const json_t *json, struct oauth_answer *answer, struct er
         {"verification_uri", URI_ALPHABET, answer->verification_uri,
          sizeof(answer->verification_uri)},
         {"api_version", "v." DIGITS, answer->api_version, sizeof(answer->api_version)},
+        {"next", NEXT_ALPHABET, answer->next, sizeof(answer->next)},
     };
     if (facts_take_words(json, words, sizeof(words) / sizeof(words[0]), error) < 0)
         return -1;
@@ -160,7 +163,8 @@ int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, 
     static const char *const keys[] = {
         "facts",    "expires_in",  "cursor",      "user_code", "verification_uri",
         "interval", "api_version", "permissions", "usage",     "wait",
-        "scrubbed", "listed",      "total",       NULL};
+        "scrubbed", "listed",      "total",       "has_next",  "next",
+        NULL};
     auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
                                               .usage.percent = USAGE_UNKNOWN};
     if (!json_is_object(json) || !json_only(json, keys))
@@ -169,6 +173,7 @@ int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, 
         take_texts(json, &answer, error) < 0 || take_permissions(json, &answer, error) < 0 ||
         take_listed(json, &answer, error) < 0 || take_usage(json, &answer.usage, error) < 0)
         return -1;
+    answer.has_next = json_is_true(json_object_get(json, "has_next"));
     *ret_answer = answer;
     answer = (struct oauth_answer){0};
     return 0;

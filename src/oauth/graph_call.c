@@ -1,7 +1,9 @@
 /*
  * graph_call.c: the request of a call of the caller's own choice.
  */
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "graph_read.h"
 #include "graph_rules.h"
@@ -48,12 +50,40 @@ int oauth_graph_check(const char *method, const char *path, const char *fields, 
 {
     struct graph_path read;
     bool ids;
-    if (check_method(method, error) < 0 || graph_read_path(path, &read, error) < 0 ||
+    if (check_method(method, error) < 0 || graph_read_path(method, path, &read, error) < 0 ||
         check_fields(fields, &ids, error) < 0)
         return -1;
     if (*read.path == '\0' && !ids)
         return error_set(error, CODE_USAGE, "the path names nothing");
     return 0;
+}
+
+/* The path behind its first part. */
+static const char *edge_of(const struct graph_path *path)
+{
+    return path->path + strcspn(path->path, "/");
+}
+
+bool oauth_graph_leads_on(const char *path, const char *next_path, const char *parameters)
+{
+    struct graph_path own, next;
+    struct error error;
+    return graph_read_path("GET", path, &own, &error) == 0 &&
+           graph_read_path("GET", next_path, &next, &error) == 0 &&
+           strcasecmp(edge_of(&own), edge_of(&next)) == 0 && text_given(parameters) &&
+           oauth_graph_check("GET", path, parameters, &error) == 0;
+}
+
+bool oauth_graph_is_ahead(const char *parameters, int64_t now)
+{
+    auto_buffer struct buffer value = BUFFER_UP_TO(GRAPH_FIELDS_MAX);
+    char name[GRAPH_NAME_MAX], plain[GRAPH_NAME_MAX];
+    struct error error;
+    bool more;
+    while (graph_read_field(&parameters, name, plain, &value, &more, &error) == 0 && more)
+        if (strcmp(plain, "since") == 0 && strtoll(buffer_text(&value), NULL, 10) > now)
+            return true;
+    return false;
 }
 
 static int put_fields(const struct oauth_parameters *parameters, struct oauth_call *call,
@@ -62,17 +92,15 @@ static int put_fields(const struct oauth_parameters *parameters, struct oauth_ca
     auto_buffer struct buffer value = BUFFER_UP_TO(GRAPH_FIELDS_MAX);
     char name[GRAPH_NAME_MAX], plain[GRAPH_NAME_MAX];
     const char *fields = text_given(parameters->fields) ? parameters->fields : "";
-    bool goes_on = text_given(parameters->cursor), more;
+    bool more;
     for (;;) {
         if (graph_read_field(&fields, name, plain, &value, &more, error) < 0)
             return -1;
         if (!more)
-            break;
-        bool is_place = strcmp(plain, "after") == 0 || strcmp(plain, "before") == 0;
-        if (!(goes_on && is_place) && request_field(call, name, buffer_text(&value), error) < 0)
+            return 0;
+        if (request_field(call, name, buffer_text(&value), error) < 0)
             return -1;
     }
-    return request_text(call, "after", parameters->cursor, error);
 }
 
 int graph_call_make(const struct oauth_parameters *parameters, const struct oauth_values *values,
@@ -80,7 +108,7 @@ int graph_call_make(const struct oauth_parameters *parameters, const struct oaut
 {
     struct graph_path path;
     if (oauth_graph_check(parameters->method, parameters->path, parameters->fields, error) < 0 ||
-        graph_read_path(parameters->path, &path, error) < 0)
+        graph_read_path(parameters->method, parameters->path, &path, error) < 0)
         return -1;
     const char *version = *path.version ? path.version : parameters->api_version;
     if (request_begin(parameters->method, version, (const char *const[]){path.path, NULL},
@@ -109,6 +137,11 @@ int oauth_graph_add(struct buffer *fields, const char *field, struct error *erro
     if (!equals || equals == field) {
         error_set(error, CODE_USAGE, "'%.64s' is no parameter", field);
         return error_hint(error, "-F NAME=VALUE");
+    }
+    if (equals[1] == '@') {
+        error_set(error, CODE_USAGE, "'%.64s' names a file, and files are not sent", field);
+        return error_hint(error, "give its address as a parameter of the call (url=https://...); a "
+                                 "text that begins with @: 'PATH?NAME=%%40...'");
     }
     if ((fields->size > 0 && buffer_put(fields, "&", 1, error) < 0) ||
         percent_put(fields, field, (size_t)(equals - field), "[]", error) < 0 ||

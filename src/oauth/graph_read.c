@@ -27,12 +27,15 @@ static int decode(const char *from, size_t size, bool is_form, struct buffer *to
             i += 2;
         }
         if (buffer_put(to, &byte, 1, error) < 0)
-            return -1;
+            return error->code != CODE_STOP
+                       ? -1
+                       : error_set(error, CODE_USAGE, "a part of it is longer than %zu bytes",
+                                   to->maximum);
     }
     return 0;
 }
 
-static int check_part(const char *part, size_t size, struct error *error)
+static int check_part(const char *method, const char *part, size_t size, struct error *error)
 {
     char lower[GRAPH_PATH_MAX];
     if (size == 0 || strspn(part, "."
@@ -41,10 +44,11 @@ static int check_part(const char *part, size_t size, struct error *error)
     for (size_t i = 0; i < size; i++)
         lower[i] = (char)tolower((unsigned char)part[i]);
     lower[size] = '\0';
-    return graph_check_part(lower, error);
+    return graph_check_part(lower, strcmp(method, "DELETE") == 0, error);
 }
 
-int graph_read_path(const char *path, struct graph_path *ret_path, struct error *error)
+int graph_read_path(const char *method, const char *path, struct graph_path *ret_path,
+                    struct error *error)
 {
     auto_buffer struct buffer decoded = BUFFER_UP_TO(GRAPH_PATH_MAX - 1);
     struct graph_path read = {.version = ""};
@@ -68,7 +72,7 @@ int graph_read_path(const char *path, struct graph_path *ret_path, struct error 
     (void)snprintf(read.path, sizeof(read.path), "%s", text);
     for (const char *at = text; *text;) {
         size_t size = strcspn(at, "/");
-        if (check_part(at, size, error) < 0)
+        if (check_part(method, at, size, error) < 0)
             return -1;
         if (at[size] == '\0')
             break;

@@ -12,7 +12,9 @@ struct graph_path {
     char version[16];          /* "v26.0" when the path begins with one, else "" */
     char path[GRAPH_PATH_MAX]; /* without a slash before it; "" for the root */
 };
-int graph_read_path(const char *path, struct graph_path *ret_path, struct error *error);
+/* `method` decides what the path may be. */
+int graph_read_path(const char *method, const char *path, struct graph_path *ret_path,
+                    struct error *error);
 
 /*
  * The next field of a form at *at, which moves on; *ret_more false: there was none.  `value` is emptied first.  The name

@@ -6,14 +6,16 @@
 #include "graph_rules.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <string.h>
 
 enum where {
-    IN_PATH = 1,  /* a part of the path, or one of "ids" */
-    IN_NAME = 2,  /* the name of a field */
-    IN_FIELDS = 4 /* a word of "fields" */
+    IN_PATH = 1,   /* a part of the path, or one of "ids" */
+    IN_NAME = 2,   /* the name of a field */
+    IN_FIELDS = 4, /* a word of "fields" */
+    IN_DELETED = 8 /* a part of the path of a DELETE */
 };
+
+#define HINT_BATCH "what stands in it would not be checked: p11vault call NAME --batch FILE"
 
 /* A word matches whole, or anywhere when it begins with "*". */
 static const struct {
@@ -34,11 +36,19 @@ static const struct {
     {"refresh_token", IN_NAME, "it renews tokens: p11vault refresh"},
     {"grant_type", IN_NAME, "it issues tokens: p11vault login, exchange or issue"},
     {"client_code", IN_PATH | IN_NAME, "it issues tokens: p11vault issue"},
+    {"client_token", IN_FIELDS, "it is shown in the app's dashboard"},
+    {"*test-users", IN_PATH, "test users come with tokens: make them in the app's dashboard"},
+    {"login_url", IN_FIELDS, "it logs somebody in"},
+    {"password", IN_FIELDS, "it is a password"},
+    {"method", IN_PATH, "the old REST API makes sessions: p11vault login"},
+    {"permissions", IN_DELETED, "it ends the grant or a part of it: p11vault revoke"},
     {"code", IN_NAME, "it issues tokens: p11vault login"},
     {"id_token", IN_NAME | IN_FIELDS, "it is a token"},
     {"signed_request", IN_NAME, "it holds a token"},
-    {"batch", IN_PATH | IN_NAME,
-     "what stands in a batch is not checked: make the calls one by one"},
+    {"batch", IN_PATH | IN_NAME, HINT_BATCH},
+    {"adbatch", IN_PATH | IN_NAME, HINT_BATCH},
+    {"asyncbatch", IN_PATH | IN_NAME, HINT_BATCH},
+    {"async_batch_requests", IN_PATH, HINT_BATCH},
     {"method", IN_NAME, "the method is named by METHOD"},
     {"callback", IN_NAME, "the answer would be no JSON"},
 };
@@ -58,9 +68,9 @@ static int check_word(const char *word, unsigned where, const char *what, struct
     return 0;
 }
 
-int graph_check_part(const char *part, struct error *error)
+int graph_check_part(const char *part, bool is_deleted, struct error *error)
 {
-    return check_word(part, IN_PATH, "a call of", error);
+    return check_word(part, is_deleted ? IN_PATH | IN_DELETED : IN_PATH, "a call of", error);
 }
 
 /* Words of letters, digits and "_", whatever stands between them: "id,a.limit(2){access_token}". */
@@ -102,7 +112,7 @@ static int check_ids(const char *value, struct error *error)
         part[size] = '\0';
         if (*at != ',' && *at != '\0')
             return error_set(error, CODE_USAGE, "'ids' holds a character that no object's id has");
-        if (graph_check_part(part, error) < 0)
+        if (graph_check_part(part, false, error) < 0)
             return -1;
         size = 0;
         if (*at == '\0')

@@ -45,9 +45,11 @@ bool oauth_client_id_valid(const char *client_id);
 
 int meta_call_make(enum oauth_step step, const struct oauth_parameters *parameters,
                    const struct oauth_values *values, struct oauth_call *call, struct error *error);
-/* STEP_CALL of all families (graph_call.c). */
+/* STEP_CALL of all families (graph_call.c), STEP_BATCH (graph_batch.c). */
 int graph_call_make(const struct oauth_parameters *parameters, const struct oauth_values *values,
                     struct oauth_call *call, struct error *error);
+int graph_batch_make(const struct oauth_parameters *parameters, const struct oauth_values *values,
+                     struct oauth_call *call, struct error *error);
 int instagram_call_make(enum oauth_step step, const struct oauth_parameters *parameters,
                         const struct oauth_values *values, struct oauth_call *call,
                         struct error *error);

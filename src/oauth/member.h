@@ -23,6 +23,7 @@
 #define MACHINE_ID_ALPHABET LETTERS DIGITS "_.=-"
 #define USER_CODE_ALPHABET LETTERS DIGITS "-"
 #define URI_ALPHABET LETTERS DIGITS "-._~:/?=&%"
+#define NEXT_ALPHABET URI_ALPHABET "!$'()*+,;@[]{}|"
 
 #define TIME_MAX INT64_C(253402300799) /* the end of the year 9999 */
 #define SECRET_LIKE 32                 /* as many characters as an app secret has */

@@ -161,6 +161,7 @@ int meta_call_make(enum oauth_step step, const struct oauth_parameters *paramete
         [STEP_REVOKE] = make_revocation,
         [STEP_CALL] = graph_call_make,
         [STEP_BUSINESSES] = make_businesses,
+        [STEP_BATCH] = graph_batch_make,
     };
     return makers[step](parameters, values, call, error);
 }

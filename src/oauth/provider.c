@@ -48,6 +48,7 @@ static const struct oauth_family families[] = {
                 [STEP_REVOKE] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_CALL] = NEEDS_APP_SECRET | NEEDS_GRANT,
                 [STEP_BUSINESSES] = NEEDS_APP_SECRET | NEEDS_GRANT | LISTS_BUSINESSES,
+                [STEP_BATCH] = NEEDS_APP_SECRET | NEEDS_GRANT,
             },
         .make = meta_call_make,
         .inspect = meta_inspection_read,
@@ -230,6 +231,7 @@ const char *oauth_step_name(enum oauth_step step)
         [STEP_REVOKE] = "revoke",
         [STEP_CALL] = "call",
         [STEP_BUSINESSES] = "businesses",
+        [STEP_BATCH] = "batch",
     };
     return (unsigned)step < STEP_COUNT ? names[step] : "unknown";
 }

@@ -1,226 +1,138 @@
 /*
- * paging.c: the URLs of a list's neighbours hold the access token.  In their place stand the cursors of the URL: what a
- * next call needs as fields, and nothing that leads elsewhere.
- *
- * It follows strings and brackets, and takes no notice of what is no JSON.
+ * paging.c: the URLs of a list's neighbours hold the access token.  In their place stand the
+ * parameters of the URL: what a next call needs as fields, and nothing that leads elsewhere.
  */
 #include <string.h>
 
 #include "internal.h"
-#include "p11vault/base/digest.h"
-#include "p11vault/base/percent.h"
 
-#define CURSOR_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=+/.~-"
+/*
+ * What may stand in a parameter, encoded as it is; neither what ends a string of JSON nor the
+ * parameter.
+ */
+#define PARAMETER_ALPHABET                                                                         \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"                               \
+    "-._~!$'()*+,;:@/?%=[]{}|"
+#define PATH_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:@/%"
 
-/* Parameters that say where in a list one is. */
-static const char *const cursors[] = {"limit", "after",  "before", "since",
-                                      "until", "offset", "pretty", "__paging_token"};
+struct neighbour {
+    struct sieve *sieve;
+    struct sieve_next *next; /* what is to be followed, or NULL */
+    size_t size;             /* of its parameters */
+    bool is_whole, is_first;
+};
 
-static int put_text(struct sieve *sieve, const char *text, size_t size, struct error *error)
+/* In place: the URL stood in a string of JSON. */
+static size_t unescape(uint8_t *text, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        if (sieve_pass(sieve, (uint8_t)text[i], error) < 0)
-            return -1;
-    return 0;
-}
-
-/* ---- a URL ---- */
-
-/* The characters for which "\/", "\u0026" and the like stand, in place; what is none of ASCII becomes "?". */
-static size_t unescape(char *text, size_t size)
-{
+    struct unescape unescape = {0};
+    uint8_t bytes[UNESCAPED_MAX];
     size_t to = 0;
     for (size_t at = 0; at < size; at++) {
-        char byte = text[at];
-        if (byte == '\\' && at + 1 < size) {
-            byte = text[++at];
-            if (byte == 'u' && at + 4 < size) {
-                int value = 0;
-                for (int i = 0; i < 4; i++)
-                    value = value * 16 + (hex_digit(text[at + 1 + (size_t)i]) & 15);
-                byte = value < 0x80 ? (char)value : '?';
-                at += 4;
-            }
-        }
-        text[to++] = byte;
+        size_t count = unescape_push(&unescape, text[at], bytes);
+        for (size_t i = 0; i < count && to <= at; i++)
+            text[to++] = bytes[i];
     }
     return to;
 }
 
-/* The cursor of a next page, decoded; "" when it is none. */
-static void keep_cursor(struct sieve *sieve, const char *value, size_t size)
+static bool all_of(const char *text, size_t size, const char *alphabet)
 {
-    char *cursor = sieve->found.cursor;
-    size_t to = 0;
-    for (size_t at = 0; at < size && to < SIEVE_CURSOR_MAX - 1; at++) {
-        char byte = value[at];
-        int decoded = percent_byte(value + at, size - at);
-        if (decoded >= 0) {
-            byte = (char)decoded;
-            at += 2;
-        }
-        cursor[to++] = byte;
-    }
-    cursor[to] = '\0';
-    if (strspn(cursor, CURSOR_ALPHABET) != to || to == SIEVE_CURSOR_MAX - 1)
-        cursor[0] = '\0';
+    for (size_t i = 0; i < size; i++)
+        if (text[i] == '\0' || !strchr(alphabet, text[i]))
+            return false;
+    return true;
 }
 
-static bool is_cursor(const char *name, size_t size)
+/* Shown, and kept for who follows. */
+static int put(struct neighbour *neighbour, const char *text, size_t size, struct error *error)
 {
-    for (size_t i = 0; i < sizeof(cursors) / sizeof(cursors[0]); i++)
-        if (strlen(cursors[i]) == size && memcmp(cursors[i], name, size) == 0)
-            return true;
-    return false;
+    struct sieve_next *next = neighbour->next;
+    if (next && neighbour->size + size < sizeof(next->parameters))
+        memcpy(next->parameters + neighbour->size, text, size);
+    else
+        neighbour->is_whole = false;
+    neighbour->size += size;
+    return sieve_pass_text(neighbour->sieve, text, size, error);
 }
 
-/* One "name=value" of the query, which comes out when it is a cursor. */
-static int put_parameter(struct sieve *sieve, const char *text, size_t size, bool *first,
+/* "NAME=VALUE"; the token and its like are left out, and whoever calls again adds them. */
+static int put_parameter(struct neighbour *neighbour, const char *text, size_t size,
                          struct error *error)
 {
     const char *equals = memchr(text, '=', size);
-    size_t name = equals ? (size_t)(equals - text) : size;
-    if (!equals || !is_cursor(text, name))
+    struct tail tail = {0};
+    for (const char *at = text; at < (equals ? equals : text + size); at++)
+        tail_push(&tail, (uint8_t)*at);
+    if (size == 0 || tail_names_secret(&tail) > 0 || tail_is(&tail, "appsecrettime"))
         return 0;
-    for (size_t i = name; i < size; i++)
-        if (text[i] == '\0' || !strchr(CURSOR_ALPHABET "%", text[i]))
-            return 0;
-    const struct paging *paging = &sieve->state->paging;
-    if (paging->is_next && paging->in_paging && paging->depth == 2 && name == strlen("after") &&
-        memcmp(text, "after", name) == 0)
-        keep_cursor(sieve, equals + 1, size - name - 1);
-    if (!*first && put_text(sieve, "&", 1, error) < 0)
+    if (!all_of(text, size, PARAMETER_ALPHABET)) {
+        neighbour->is_whole = false;
+        return 0;
+    }
+    if (!neighbour->is_first && put(neighbour, "&", 1, error) < 0)
         return -1;
-    *first = false;
-    return put_text(sieve, text, size, error);
+    neighbour->is_first = false;
+    return put(neighbour, text, size, error);
 }
 
-static int put_cursors(struct sieve *sieve, const char *url, size_t size, struct error *error)
+/* The path behind scheme and host. */
+static void keep_path(struct neighbour *neighbour, const char *url, size_t size)
+{
+    const char *host = memmem(url, size, "://", 3);
+    const char *path = host ? memchr(host + 3, '/', size - (size_t)(host + 3 - url)) : NULL;
+    size_t length = path ? size - (size_t)(path - url) : 0;
+    struct sieve_next *next = neighbour->next;
+    if (length == 0 || length >= sizeof(next->path) || !all_of(path, length, PATH_ALPHABET)) {
+        neighbour->is_whole = false;
+        return;
+    }
+    memcpy(next->path, path, length);
+    next->path[length] = '\0';
+}
+
+static int put_url(struct neighbour *neighbour, const char *url, size_t size, struct error *error)
 {
     const char *end = url + size, *at = memchr(url, '?', size);
-    bool first = true;
+    if (neighbour->next)
+        keep_path(neighbour, url, (size_t)((at ? at : end) - url));
     while (at && at < end) {
         const char *from = at + 1;
-        at = from < end ? memchr(from, '&', (size_t)(end - from)) : NULL;
-        if (put_parameter(sieve, from, (size_t)((at ? at : end) - from), &first, error) < 0)
+        at = memchr(from, '&', (size_t)(end - from));
+        if (put_parameter(neighbour, from, (size_t)((at ? at : end) - from), error) < 0)
             return -1;
     }
     return 0;
 }
 
-/* The value of "next" or "previous" is in hand: a URL, or some other text that passes. */
-static int put_captured(struct sieve *sieve, struct error *error)
+static int put_text(struct neighbour *neighbour, bool is_too_long, struct error *error)
 {
-    char *text = (char *)(uintptr_t)secret_data(sieve->url);
+    struct sieve *sieve = neighbour->sieve;
+    uint8_t *text = (uint8_t *)(uintptr_t)secret_data(sieve->url);
     size_t size = secret_size(sieve->url);
-    int result;
-    if (sieve->state->paging.too_long) {
-        result = put_text(sieve, SIEVE_MARK, strlen(SIEVE_MARK), error);
-    } else if (size >= 4 && memcmp(text, "http", 4) == 0) {
-        result = put_cursors(sieve, text, unescape(text, size), error);
-    } else {
-        result = put_text(sieve, text, size, error);
+    if (!is_too_long && size >= 4 && memcmp(text, "http", 4) == 0)
+        return put_url(neighbour, (const char *)text, unescape(text, size), error);
+    neighbour->is_whole = false;
+    if (is_too_long)
+        return sieve_pass_text(sieve, SIEVE_MARK, strlen(SIEVE_MARK), error);
+    return sieve_pass_text(sieve, (const char *)text, size, error);
+}
+
+int paging_put(struct sieve *sieve, bool is_own_next, struct error *error)
+{
+    struct sieve_found *found = &sieve->found;
+    struct neighbour neighbour = {.sieve = sieve,
+                                  .next = is_own_next ? &found->next : NULL,
+                                  .is_whole = true,
+                                  .is_first = true};
+    size_t before = found->known + found->alike;
+    int result = put_text(&neighbour, sieve->state->members.too_long, error);
+    if (is_own_next) {
+        found->has_next = secret_size(sieve->url) > 0;
+        /* It goes to the front, too: of a URL that is not passed on whole, nothing goes. */
+        bool is_clean = neighbour.is_whole && found->known + found->alike == before;
+        found->next.parameters[is_clean ? neighbour.size : 0] = '\0';
     }
-    /* The cursor goes to the front, too: of a URL that is not passed on whole, nothing goes. */
-    if (sieve->state->dropping)
-        sieve->found.cursor[0] = '\0';
     secret_clear(sieve->url);
     return result;
-}
-
-/* ---- JSON ---- */
-
-static bool was(const struct paging *paging, const char *text)
-{
-    return paging->size == strlen(text) && memcmp(paging->text, text, paging->size) == 0;
-}
-
-static int begin_string(struct sieve *sieve, struct error *error)
-{
-    struct paging *paging = &sieve->state->paging;
-    paging->in_string = true;
-    paging->escaped = paging->too_long = false;
-    paging->capturing = paging->awaits_value && (paging->is_next || paging->is_other);
-    paging->size = 0;
-    return sieve_pass(sieve, '"', error);
-}
-
-static int end_string(struct sieve *sieve, struct error *error)
-{
-    struct paging *paging = &sieve->state->paging;
-    paging->in_string = false;
-    if (paging->capturing && put_captured(sieve, error) < 0)
-        return -1;
-    paging->capturing = false;
-    return sieve_pass(sieve, '"', error);
-}
-
-static int capture(struct sieve *sieve, uint8_t byte, struct error *error)
-{
-    size_t room;
-    (void)secret_room(sieve->url, &room);
-    if (room == 0)
-        sieve->state->paging.too_long = true;
-    return room == 0 ? 0 : secret_append(sieve->url, &byte, 1, error);
-}
-
-static int push_in_string(struct sieve *sieve, uint8_t byte, struct error *error)
-{
-    struct paging *paging = &sieve->state->paging;
-    if (byte == '"' && !paging->escaped)
-        return end_string(sieve, error);
-    paging->escaped = byte == '\\' && !paging->escaped;
-    if (paging->size < sizeof(paging->text))
-        paging->text[paging->size] = (char)byte;
-    paging->size++;
-    return paging->capturing ? capture(sieve, byte, error) : sieve_pass(sieve, byte, error);
-}
-
-static void note_structure(struct paging *paging, uint8_t byte)
-{
-    switch (byte) {
-    case ':':
-        paging->awaits_value = true;
-        paging->is_next = was(paging, "next");
-        paging->is_other = was(paging, "previous");
-        paging->is_paging = was(paging, "paging");
-        return;
-    case '{':
-    case '[':
-        paging->depth++;
-        if (paging->depth == 2)
-            paging->in_paging = byte == '{' && paging->awaits_value && paging->is_paging;
-        break;
-    case '}':
-    case ']':
-        paging->depth -= paging->depth > 0;
-        break;
-    case ',':
-        break;
-    default:
-        return;
-    }
-    paging->awaits_value = false;
-}
-
-int paging_push(struct sieve *sieve, uint8_t byte, struct error *error)
-{
-    struct paging *paging = &sieve->state->paging;
-    if (paging->in_string)
-        return push_in_string(sieve, byte, error);
-    if (byte == '"')
-        return begin_string(sieve, error);
-    note_structure(paging, byte);
-    return sieve_pass(sieve, byte, error);
-}
-
-/* Cut off inside a URL: what is in hand may hold half a token. */
-int paging_end(struct sieve *sieve, struct error *error)
-{
-    struct paging *paging = &sieve->state->paging;
-    if (!paging->capturing)
-        return 0;
-    paging->too_long = true;
-    paging->capturing = false;
-    return put_captured(sieve, error);
 }

@@ -10,27 +10,32 @@
 #include "internal.h"
 
 /*
- * A window has at most 41 characters (an app id, a bar, 20 of a secret), and behind two layers of escapes a character
- * has at most 36: each of six, each of them of six.
+ * A window has at most 82 characters (an app id, a bar, 20 of a secret, in hexadecimal), and behind
+ * two layers of escapes a character has at most 36: each of six, each of them of six.
  */
-#define HOLD ((size_t)2 * 1024)
+#define HOLD ((size_t)3 * 1024)
 #define HELD_MAX (4 * HOLD)
 #define OUT_MAX ((size_t)4 * 1024)
+
+struct state *sieve_state_in(struct secret *memory)
+{
+    size_t room;
+    uintptr_t at = (uintptr_t)secret_room(memory, &room);
+    at = (at + alignof(struct state) - 1) & ~(uintptr_t)(alignof(struct state) - 1);
+    return (struct state *)at;
+}
 
 int sieve_new(size_t values_size, struct sieve **ret_sieve, struct error *error)
 {
     auto_of(sieve_free) struct sieve *sieve = calloc(1, sizeof(*sieve));
-    size_t room;
     if (!sieve)
         return error_memory(error);
     if (needles_init(&sieve->needles, values_size, error) < 0 ||
-        secret_new(sizeof(struct state) + alignof(struct state), &sieve->memory, error) < 0 ||
+        secret_new(STATE_ROOM, &sieve->memory, error) < 0 ||
         secret_new(HELD_MAX, &sieve->held, error) < 0 ||
         secret_new(OUT_MAX, &sieve->out, error) < 0 || secret_new(URL_MAX, &sieve->url, error) < 0)
         return -1;
-    uintptr_t at = (uintptr_t)secret_room(sieve->memory, &room);
-    at = (at + alignof(struct state) - 1) & ~(uintptr_t)(alignof(struct state) - 1);
-    sieve->state = (struct state *)at;
+    sieve->state = sieve_state_in(sieve->memory);
     *sieve->state = (struct state){0};
     *ret_sieve = TAKE(sieve);
     return 0;
@@ -45,6 +50,7 @@ void sieve_free(struct sieve *sieve)
     secret_free(sieve->held);
     secret_free(sieve->out);
     secret_free(sieve->url);
+    batch_clear(&sieve->batch);
     free(sieve);
 }
 
@@ -70,7 +76,7 @@ static int flush(struct sieve *sieve, struct error *error)
     return result;
 }
 
-static int put(struct sieve *sieve, const void *bytes, size_t size, struct error *error)
+int sieve_put(struct sieve *sieve, const void *bytes, size_t size, struct error *error)
 {
     const uint8_t *from = bytes;
     while (size > 0) {
@@ -84,6 +90,18 @@ static int put(struct sieve *sieve, const void *bytes, size_t size, struct error
         size -= now;
     }
     return 0;
+}
+
+static int put(struct sieve *sieve, const void *bytes, size_t size, struct error *error)
+{
+    return sieve->batch.outer ? batch_put(sieve, bytes, size, error)
+                              : sieve_put(sieve, bytes, size, error);
+}
+
+int sieve_mark(struct sieve *sieve, struct error *error)
+{
+    sieve->found.alike++;
+    return put(sieve, SIEVE_MARK, strlen(SIEVE_MARK), error);
 }
 
 /* ---- runs ---- */
@@ -134,7 +152,7 @@ static int drop_from(struct sieve *sieve, const struct hit *hit, struct error *e
 }
 
 /* A backslash before the character that ends a run belongs to that character. */
-static int end_run(struct sieve *sieve, struct error *error)
+int sieve_end_run(struct sieve *sieve, struct error *error)
 {
     struct state *state = sieve->state;
     int result = 0;
@@ -174,7 +192,15 @@ int sieve_pass(struct sieve *sieve, uint8_t byte, struct error *error)
         state->odd_backslash = byte == '\\' && !state->odd_backslash;
         return 0;
     }
-    return end_run(sieve, error) < 0 ? -1 : put(sieve, &byte, 1, error);
+    return sieve_end_run(sieve, error) < 0 ? -1 : put(sieve, &byte, 1, error);
+}
+
+int sieve_pass_text(struct sieve *sieve, const char *text, size_t size, struct error *error)
+{
+    for (size_t i = 0; i < size; i++)
+        if (sieve_pass(sieve, (uint8_t)text[i], error) < 0)
+            return -1;
+    return 0;
 }
 
 /* ---- all ---- */
@@ -186,7 +212,7 @@ int sieve_feed(struct sieve *sieve, const void *bytes, size_t size, sieve_out *o
     sieve->sink = out;
     sieve->context = context;
     for (size_t i = 0; i < size; i++)
-        if (paging_push(sieve, from[i], error) < 0)
+        if (batch_push(sieve, from[i], error) < 0)
             return -1;
     return flush(sieve, error);
 }
@@ -195,17 +221,20 @@ int sieve_end(struct sieve *sieve, sieve_out *out, void *context, struct error *
 {
     sieve->sink = out;
     sieve->context = context;
-    if (paging_end(sieve, error) < 0 || end_run(sieve, error) < 0)
+    if (batch_end(sieve, error) < 0 || sieve_end_run(sieve, error) < 0)
         return -1;
     return flush(sieve, error);
 }
 
 int sieve_look(struct sieve *sieve, const void *bytes, size_t size, struct error *error)
 {
+    /* What looks like items there is none of the answer's. */
+    sieve_item *item = TAKE(sieve->batch.item);
     if (sieve_feed(sieve, bytes, size, NULL, NULL, error) < 0 ||
         sieve_end(sieve, NULL, NULL, error) < 0)
         return -1;
+    sieve->batch.item = item;
     *sieve->state = (struct state){0};
-    sieve->found.cursor[0] = '\0';
+    sieve->found.has_next = false;
     return 0;
 }

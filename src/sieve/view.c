@@ -146,9 +146,13 @@ static void show(struct looking *looking, const struct needles *needles, size_t 
 {
     uint64_t begins;
     view_push(&looking->views[layer], needles, byte, from, layer == 0 || is_escape, hit);
-    if (layer + 1 < VIEWS)
+    if (layer + 1 < VIEWS) {
         decode(looking, needles, layer + 1, byte, from, hit);
-    else if (alike_push(&looking->alike, byte, from, &begins))
+        return;
+    }
+    if (alike_push(&looking->alike, byte, from, &begins))
+        note(hit, false, begins);
+    if (coded_push(looking->codings, byte, from, &begins))
         note(hit, false, begins);
 }
 

@@ -24,6 +24,17 @@ def test_while_the_answer_is_awaited(stage):
     stage.judge(scene, 0, waits(ANSWER))
 
 
+def test_while_the_answer_to_a_batch_is_awaited(stage):
+    """The same; and nothing is left of the token that stands in the body of an item."""
+    stage.case = "batch"
+    stage.plan([("batch", 1)])
+    stage.hold()
+    items = '[{"method":"GET","relative_url":"me"},{"method":"GET","relative_url":"me/echo"}]'
+    scene = stage.start("call", GRANT, "--batch", stage.vault.write("given/batch", items))
+    stage.at_each_answer(scene)
+    stage.judge(scene, 0, waits(ANSWER))
+
+
 @pytest.mark.parametrize("after", [FEW, 60, 120])
 def test_half_an_answer(stage, after):
     """The token has begun to come back: what is in hand of it is locked."""

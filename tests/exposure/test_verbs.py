@@ -3,6 +3,7 @@
 A verb or a --json that is not named here fails the test of the table, so that none is left out.
 """
 
+import hmac
 import re
 import secrets
 import subprocess
@@ -26,7 +27,8 @@ WRONG_DEVICE = ("ads/user/bob", "--device", "--client-token-file", "{token}")
 # What each form is given behind the verb, and whose ends must be among what was seen.
 FORMS = {
     "init": [((), ENDS), (("--soft",), WITH_CARD)],
-    "call": [((GRANT, "GET", "me"), WITH_BOTH), ((GRANT, "GET", "me", JSON), WITH_BOTH)],
+    "call": [((GRANT, "GET", "me"), WITH_BOTH), ((GRANT, "GET", "me", JSON), WITH_BOTH),
+             ((GRANT, "--batch", "{batch}"), WITH_BOTH)],
     "notify": [((), ENDS), ((JSON,), ENDS)],
     "doctor": [((), WITH_CARD), ((JSON,), WITH_CARD)],
     "card list": [((), WITH_CARD), ((JSON,), WITH_CARD)],
@@ -49,6 +51,8 @@ FORMS = {
     "inspect": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "permissions": [((GRANT,), WITH_BOTH), ((GRANT, JSON), WITH_BOTH)],
     "signed-request": [(("ads", "{request}"), WITH_BOTH), (("ads", "{request}", JSON), WITH_BOTH)],
+    "webhook verify": [(("ads", "--signature", "{signature}"), WITH_BOTH),
+                       (("ads", "--signature", "{signature}", JSON), WITH_BOTH)],
     "revoke": [((GRANT, "--yes"), WITH_BOTH)],
     "grant list": [((), ENDS), ((JSON,), ENDS)],
     "grant show": [((GRANT,), ENDS), ((GRANT, JSON), ENDS)],
@@ -97,6 +101,9 @@ def test_verb(stage, build, verb, words, ends):
     given = {"origin": stage.graph.origin, "secret": file, "new": stage.vault.base / "new",
              "token": stage.vault.write("given/client-token", token),
              "request": stage.vault.write("given/request", signed(stage.app_secret)),
+             "batch": stage.vault.write(
+                 "given/batch", '[{"method":"GET","relative_url":"me/echo?how=escape"}]'),
+             "signature": "sha256=" + hmac.new(stage.app_secret.encode(), b"", "sha256").hexdigest(),
              "second": _second_card(stage) if verb == "card remove" else "",
              "backup": _backup(stage) if verb == "restore" else ""}
     arguments = [word.format(**given) for word in words]

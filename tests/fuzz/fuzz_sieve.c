@@ -1,6 +1,8 @@
 /*
- * fuzz_sieve.c: any bytes as an answer, in pieces of any size.  Bytes 1 to 8 of the input stand for the known value in a
- * disguise.  Whatever comes out holds no window of it: not as it is, not behind one or two layers of escapes.
+ * fuzz_sieve.c: any bytes as an answer, in pieces of any size, or as the body of an item of a
+ * batch.  Bytes 1 to 8 of the input stand for the known value in a disguise.  Whatever comes out
+ * holds no window of it: not as it is, not behind one or two layers of escapes, nor in a body
+ * behind the third.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -125,6 +127,29 @@ static void look(const struct buffer *out)
 
 /* ---- one input ---- */
 
+static int take_item(void *context, int status, const struct secret *body, struct error *error)
+{
+    (void)context;
+    (void)error;
+    must(status <= 9999 && secret_size(body) <= ANSWER_MAX);
+    return 0;
+}
+
+/* The answer in a string of JSON, as a batch has it. */
+static void put_in_batch(const struct buffer *answer, struct buffer *batch)
+{
+    char text[8];
+    put(batch, "[{\"code\":200,\"body\":\"", 22);
+    for (size_t i = 0; i < answer->size; i++) {
+        uint8_t byte = answer->data[i];
+        if (byte < ' ' || byte == '"' || byte == '\\')
+            put(batch, text, (size_t)snprintf(text, sizeof(text), "\\u%04x", byte));
+        else
+            put(batch, &byte, 1);
+    }
+    put(batch, "\"},null]", 8);
+}
+
 static int gather(void *context, const uint8_t *bytes, size_t size, struct error *error)
 {
     return buffer_put(context, bytes, size, error);
@@ -149,10 +174,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     auto_buffer struct buffer out = BUFFER_UP_TO(ANSWER_MAX * 2);
     auto_buffer struct buffer once = BUFFER_UP_TO(ANSWER_MAX * 2);
     auto_buffer struct buffer twice = BUFFER_UP_TO(ANSWER_MAX * 2);
+    auto_buffer struct buffer thrice = BUFFER_UP_TO(ANSWER_MAX * 2);
+    auto_buffer struct buffer batch = BUFFER_UP_TO(ANSWER_MAX * 2);
     struct error error;
     if (size < 1 || size > 512)
         return 0;
-    size_t piece = data[0] + 1u;
+    size_t piece = (data[0] & 0x7fU) + 1;
+    bool in_batch = data[0] >= 0x80;
     for (size_t i = 1; i < size; i++) {
         if (data[i] >= 1 && data[i] <= 8)
             put_value(&answer, data[i]);
@@ -160,9 +188,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             put(&answer, &data[i], 1);
     }
     auto_of(sieve_free) struct sieve *sieve = make();
-    for (size_t at = 0; at < answer.size; at += piece) {
-        size_t now = answer.size - at < piece ? answer.size - at : piece;
-        must(sieve_feed(sieve, answer.data + at, now, gather, &out, &error) == 0);
+    if (in_batch) {
+        must(sieve_expect_batch(sieve, take_item, &error) == 0);
+        put_in_batch(&answer, &batch);
+    }
+    const struct buffer *all = in_batch ? &batch : &answer;
+    for (size_t at = 0; at < all->size; at += piece) {
+        size_t now = all->size - at < piece ? all->size - at : piece;
+        must(sieve_feed(sieve, all->data + at, now, gather, &out, &error) == 0);
     }
     must(sieve_end(sieve, gather, &out, &error) == 0);
     unescape(&out, &once);
@@ -170,5 +203,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     look(&out);
     look(&once);
     look(&twice);
+    unescape(&twice, &thrice);
+    if (in_batch)
+        look(&thrice);
     return 0;
 }

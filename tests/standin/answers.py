@@ -38,7 +38,7 @@ class Graph:
                 raise GraphError(2500, "Unknown path components: " + request.path)
             meta_routes.check_method(self.state, request, route)
             answer = route.answer(Call(self.state, request, route.step, version, route.subject,
-                                       facts))
+                                       facts, self))
         except DialogError as error:
             answer = _page(str(error))
         except GraphError as error:

@@ -20,6 +20,7 @@ class Request:
     query: list = field(default_factory=list)
     form: list = field(default_factory=list)
     content_type: str = ""
+    items: list = field(default_factory=list)  # of a batch: [method, path]
 
     def value(self, name):
         """A parameter by name; the form goes before the query, None when it is nowhere."""
@@ -77,6 +78,7 @@ class Request:
             "content_type": self.content_type,
             "bearer": self.bearer() is not None,
             "proof": self.proof_form(),
+            **({"items": self.items} if self.items else {}),
         }
 
 

@@ -50,6 +50,7 @@ class Call:
     version: str
     subject: str = ""  # the id in the path
     facts: dict = field(default_factory=dict)
+    graph: object = None  # who answers, for calls that hold others
 
     def value(self, name):
         """A parameter, or None."""

@@ -5,9 +5,10 @@ import re
 
 from messages import Answer
 from meta_errors import GraphError, no_object
-from meta_lists import listed
+from meta_lists import listed, listed_by_time, windows
 
 FIELDS = ("id", "name", "client_business_id")
+NEWEST = 1786000000  # a post a minute before it
 ECHOES = ("body", "header", "escape", "base64", "percent", "hex", "chunks", "proof")
 
 
@@ -33,14 +34,22 @@ def node(call):
 
 
 def feed(call):
-    """GET /{id}/feed: a list of many items, by cursor"""
+    """GET /{id}/feed: a list of many items, by cursor or by time"""
     token = call.data_caller()
     subject = _own(call, token)
     ids = [f"{subject}_{n}" for n in range(1, call.rule("feed_items") + 1)]
     ids += call.state.posts.get(subject, [])
     items = [{"id": one, "message": f"Post {one}",
               "created_time": "2026-08-13T09:00:00+0000"} for one in ids]
+    if call.rule("feed_paging") == "time":
+        return listed_by_time(call, items, [NEWEST - 60 * n for n in range(len(ids))])
     return listed(call, items, ids)
+
+
+def insights(call):
+    """GET /{id}/insights: one value for each day"""
+    _own(call, call.data_caller())
+    return windows(call, {"name": call.required("metric"), "period": "day", "value": 1})
 
 
 def post(call):

@@ -1,4 +1,4 @@
-"""Lists by cursor: `limit`, `after`, `before`, and a `next` that has the token in it."""
+"""Lists by cursor or by time, and a `next` that has the token in it."""
 
 import base64
 import binascii
@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from messages import Answer
 from meta_errors import GraphError
 
-KEPT = ("fields", "permission", "status")  # what a link to another page repeats
+DAY = 86400
+KEPT = ("fields", "metric", "permission", "status")  # what a link to another page repeats
 
 
 def listed(call, items, names, visible=lambda item: True):
@@ -37,6 +38,44 @@ def listed(call, items, names, visible=lambda item: True):
     return Answer(200, answer)
 
 
+def listed_by_time(call, items, times):
+    """One page of `items`, the newest first: `since`, `until`, and the last one that was seen.
+
+    There are no cursors, and only a page without items has no next one.
+    """
+    limit, seen = _limit(call), call.value("__paging_token")
+    since, until = _time(call, "since", 0), _time(call, "until", times[0])
+    found = [(when, item) for when, item in zip(times, items) if since <= when <= until]
+    if seen in [item["id"] for _, item in found]:
+        found = found[[item["id"] for _, item in found].index(seen) + 1:]
+    page = found[:limit]
+    answer = {"data": [item for _, item in page]}
+    if page:
+        (first, newest), (last, oldest) = page[0], page[-1]
+        kept = {"since": since} if since else {}
+        answer["paging"] = {
+            "previous": _link(call, limit, since=first, __previous=1, __paging_token=newest["id"]),
+            "next": _link(call, limit, until=last, __paging_token=oldest["id"], **kept)}
+    return Answer(200, answer)
+
+
+def windows(call, value):
+    """A list that goes from window to window of a day, with a next one whatever the time is."""
+    since = _time(call, "since", call.state.now() - 3 * DAY)
+    until = _time(call, "until", since + DAY)
+    data = [] if since > call.state.now() else [{**value, "end_time": until}]
+    return Answer(200, {"data": data, "paging": {
+        "previous": _link(call, None, since=2 * since - until, until=since),
+        "next": _link(call, None, since=until, until=2 * until - since)}})
+
+
+def _time(call, name, default):
+    given = call.value(name) or str(default)
+    if not re.fullmatch("[0-9]{1,12}", given):
+        raise GraphError(100, f"(#100) Param {name} must be a time")
+    return int(given)
+
+
 def _limit(call):
     given = call.value("limit") or str(call.rule("page_limit"))
     if not re.fullmatch("[1-9][0-9]{0,5}", given):
@@ -55,10 +94,12 @@ def _position(call, name, marks):
         raise GraphError(2642, "Invalid cursors values") from None
 
 
-def _link(call, limit, **cursor):
+def _link(call, limit, **place):
     """A whole URL with the token in it, as Meta sends it; the proof is not repeated."""
     kept = [(name, value) for name, value in call.request.query + call.request.form
             if name in KEPT]
-    query = [("access_token", call.token_text()), *kept, ("limit", limit), *cursor.items()]
+    size = [("limit", limit)] if limit else []
+    query = [("access_token", call.token_text()), *kept, *size, *place.items()]
     host = call.request.header("Host") or "localhost"
-    return f"https://{host}{call.request.path}?{urlencode(query)}"
+    path = call.request.path.replace("/me/", f"/{call.caller().subject()}/")
+    return f"https://{host}{path}?{urlencode(query)}"

@@ -7,6 +7,7 @@ families share one, the family of the app or of the token does.
 import re
 from dataclasses import dataclass
 
+import meta_batch
 import meta_business
 import meta_data
 import meta_debugger
@@ -21,6 +22,7 @@ from meta_errors import GraphError, method_error
 OLDEST_VERSION, NEWEST_VERSION = (21, 0), (26, 0)
 THREADS_VERSION = (1, 0)
 PARTS = re.compile(r"/(?:(v[^/]*)/)?(.+)")
+BATCH = re.compile("/v[^/]+/?")
 VERSION = re.compile(r"v([1-9][0-9]?)\.([0-9])")
 OBJECT = "(me|[1-9][0-9]{0,19})"
 
@@ -116,6 +118,7 @@ TABLE = [(re.compile(pattern), choose) for pattern, choose in (
                                            DELETE=("revoke", meta_business.delete_tokens))),
     (OBJECT + "/system_user_access_tokens", _graph("narrow", meta_business.narrow, "POST")),
     (OBJECT + "/feed", _by_method(GET=("call", meta_data.feed), POST=("call", meta_data.post))),
+    (OBJECT + "/insights", _graph("call", meta_data.insights, "GET")),
     (OBJECT + "/echo", _by_method(GET=("call", meta_data.echo), POST=("call", meta_data.echo))),
     (OBJECT, _object),
 )]
@@ -124,6 +127,8 @@ TABLE = [(re.compile(pattern), choose) for pattern, choose in (
 def find(state, request):
     """The call that a path belongs to, whatever its version part looks like, or None."""
     parts = PARTS.fullmatch(request.path)
+    if BATCH.fullmatch(request.path) and request.value("batch") is not None:
+        return Route("batch", meta_batch.batch, ("POST",), False)
     for pattern, choose in TABLE if parts else ():
         found = pattern.fullmatch(parts[2])
         if found:
@@ -151,7 +156,7 @@ def family_of(state, request):
 def version_of(state, request):
     """The version that serves a request, as text; 2500 for a path that has none or a wrong one."""
     parts, family = PARTS.fullmatch(request.path), family_of(state, request)
-    given = parts and parts[1]
+    given = parts and (request.path.strip("/") if BATCH.fullmatch(request.path) else parts[1])
     version = given and VERSION.fullmatch(given)
     version = version and (int(version[1]), int(version[2]))
     newest = THREADS_VERSION if family == "threads" else NEWEST_VERSION

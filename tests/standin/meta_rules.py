@@ -21,6 +21,7 @@ RULES = {
     "page_limit_max": 100,
     "endless_lists": False,
     "feed_items": 60,
+    "feed_paging": "cursors",
     # {"success": true} or a bare true.
     "take_back_shape": "success",
     "revoke_shape": "success",
@@ -38,7 +39,7 @@ RULES = {
     "unversioned": False,
     "served_version": "",
 }
-CHOICES = {"take_back_shape": ("success", "true"), "revoke_shape": ("success", "true"),
+CHOICES = {"feed_paging": ("cursors", "time"), "take_back_shape": ("success", "true"), "revoke_shape": ("success", "true"),
            "code_shape": ("data", "list", "flat")}
 
 

@@ -18,7 +18,7 @@ ISSUING_STEPS = ("exchange", "code", "redeem", "app_token", "system_user", "narr
 EXTENDING_STEPS = ("exchange", "redeem", "narrow", "session_info", "refresh")
 HTTP_STEPS = ISSUING_STEPS + (
     "debug_token", "pages", "client_code", "device_start", "permissions", "take_back", "revoke",
-    "businesses", "me", "call", "dialog", "other")
+    "businesses", "me", "call", "batch", "dialog", "other")
 CONNECT_KINDS = ("untrusted", "other_name", "old_tls", "reset", "silent", "cut", "garbage",
                  "close", "early")
 
@@ -51,7 +51,7 @@ class Case:
         if self.answer.redirect:
             return self.answer.redirect.parameters
         data, at_top = self.answer.data, self.option("at", "facts") == "top"
-        inner = data.get("data") if isinstance(data, dict) and not at_top else None
+        inner = data.get("data") if isinstance(data, dict) and not at_top else data
         if isinstance(inner, list):
             number = int(self.option("item", 0))
             return inner[number] if number < len(inner) else {}

@@ -1,5 +1,6 @@
 """One good request of every step, and what has to be there before it."""
 
+import json
 import time
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
@@ -187,6 +188,11 @@ class World:
 
     def _me(self):
         return self._get("me", self.user(), fields="id,name")
+
+    def _batch(self):
+        items = [{"method": "GET", "relative_url": "me"}]
+        return Sent("POST", VERSION, {"batch": json.dumps(items)},
+                    headers={"Authorization": f"Bearer {self.user()}"})
 
     def _call(self):
         return self._get(PERSON, self.user())

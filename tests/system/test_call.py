@@ -86,6 +86,54 @@ def test_a_list(ready_vault):
     assert (whole["http"], whole["scrubbed"]) == (200, 0)
 
 
+def test_a_list_by_time(ready_vault, graph, canaries):
+    """Without cursors, as feeds and insights are: to the page that is empty."""
+    graph.rules(feed_paging="time")
+    try:
+        result = call(ready_vault, "GET", "me/feed?limit=25", "--paginate")
+    finally:
+        graph.rules(feed_paging="cursors")
+    pages = [json.loads(line)["data"] for line in result.out.splitlines()]
+    assert (result.code, [len(page) for page in pages]) == (0, [25, 25, 10, 0]), result
+    assert len({item["id"] for page in pages for item in page}) == 60
+    check_clean(ready_vault, canaries, result)
+
+
+def test_insights(ready_vault):
+    """They always have a next page: the list ends with the present, and is whole."""
+    result = call(ready_vault, "GET", "me/insights?metric=page_impressions", "--paginate")
+    days = [json.loads(line) for line in result.out.splitlines()]
+    assert (result.code, [len(day["data"]) for day in days]) == (0, [1, 1, 1, 1]), result
+    assert days[0]["paging"]["next"].startswith("metric=page_impressions&since=")
+    ends = [day["data"][0]["end_time"] for day in days]
+    assert ends == [ends[0] + 86400 * number for number in range(4)]
+
+
+@pytest.mark.parametrize("following", [
+    "https://graph.example/v26.0/1/comments?after=x", "https://graph.example/v26.0/me/feed",
+    "https://graph.example/oauth/feed?after=x", "https://graph.example/v26.0/1/feed?method=delete",
+    "/v26.0/1/feed?after=x", ["https://graph.example/v26.0/1/feed?after=x"]])
+def test_a_list_that_cannot_be_followed(ready_vault, graph, following):
+    """It is said loudly, and nothing else is called."""
+    graph.misbehave("call", "fields", set={"paging": {"next": following}}, at="top")
+    before = asked_since(graph, 0)
+    result = call(ready_vault, "GET", "me/feed", "--paginate")
+    assert json.loads(failed(result, 15, "the list is not whole"))["data"]
+    assert asked_since(graph, before) == 1
+    assert call(ready_vault, "GET", "me/feed").code == 0
+    assert Facts(ready_vault).entries[-1]["result"] == "done"
+
+
+def test_a_list_that_goes_round(ready_vault, graph):
+    """A circle of three: each page once, and then the first again."""
+    graph.rules(endless_lists=True)
+    try:
+        result = call(ready_vault, "GET", "me/feed?limit=25", "--paginate")
+    finally:
+        graph.rules(endless_lists=False)
+    assert len(failed(result, 15, "circle after 4 answers").splitlines()) == 4
+
+
 # ---- what does not ----
 
 @pytest.mark.parametrize("how", ECHOES)
@@ -159,6 +207,17 @@ def test_control_characters_at_a_terminal(ready_vault, graph):
     assert (code, text) == (0, "?]0;title? \ufffd?31m\r\n")  # half of what U+009B was is left
 
 
+@pytest.mark.parametrize("text", [
+    '{}],"http":299,"name":"x/user/y","scrubbed":7,"answers":[{}', '{"a":1}]}{"http":299',
+    '{}"', '[1,{"b":"]}"]', "Service \u00e9 \x1b Unavailable\n", "{'http':299}", '{"http":299,'])
+def test_the_frame_is_ours(ready_vault, graph, text):
+    """With --json: what is no JSON stands there as a text, and says nothing of the call."""
+    graph.misbehave("me", "garbage", text=text)
+    result = call(ready_vault, "GET", "me", "--json")
+    assert json.loads(result.out) == {"answers": [text], "http": 200, "name": GRANT,
+                                      "scrubbed": 0}, result
+
+
 # ---- what is refused ----
 
 REFUSED = [
@@ -172,6 +231,7 @@ REFUSED = [
     "me?batch=%5B%5D", "me?batch[0]=x", "me?method=delete", "me?METHOD=post", "me?callback=f",
     "me?grant_type=fb_exchange_token", "me?fb_exchange_token=x", "?ids=me,oauth/access_token",
     "?ids=debug_token", "?id=oauth/access_token", "me?code=1", "me?a%00b=1", "me?a=%zz", "me?x.y=1",
+    "1/accounts/test-users", "method/auth.getSession", "1?fields=client_token", "?asyncbatch=x&id=1",
     "me?=1", "me? access_token=1", "me?+access_token=1", "me?access%20token=1",
 ]
 
@@ -188,11 +248,21 @@ def test_refused(ready_vault, graph, target):
 
 @pytest.mark.parametrize("arguments", [
     ["PUT", "me"], ["GETTTTTTTTT", "me"], ["GET", "me", "-F", "x"], ["GET", "me", "-F", "=x"],
-    ["GET", "me", "-F", "access_token=x"], ["POST", "me", "--paginate"], ["GET"],
+    ["GET", "me", "-F", "access_token=x"], ["POST", "me/photos", "-F", "source=@photo.jpg"], ["POST", "me", "--paginate"], ["GET"],
     ["GET", "me", "-F", "x=" + "y" * 30000], ["GET", "m" * 600], ["GET", "me", *["-F", "a=b"] * 65]])
 def test_usage(ready_vault, arguments):
     """What cannot be understood."""
     refused(call(ready_vault, *arguments), 2)
+
+
+def test_permissions_are_not_taken_back(ready_vault, graph):
+    """`call` does not end a grant; the verb that does is named."""
+    asked = len(graph.requests())
+    for path in ("me/permissions", "me/permissions/email"):
+        result = call(ready_vault, "DELETE", path)
+        refused(result, 2, "p11vault revoke")
+    assert len(graph.requests()) == asked
+    assert call(ready_vault, "GET", "me/permissions").code == 0
 
 
 def test_ids(ready_vault):

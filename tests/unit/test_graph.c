@@ -14,7 +14,7 @@
 #include "p11vault/oauth/call.h"
 
 struct request {
-    const char *provider, *method, *path, *fields, *cursor;
+    const char *provider, *method, *path, *fields;
     const char *target, *form; /* as they must begin; a proof follows at Meta */
 };
 
@@ -40,18 +40,16 @@ static void check_begins(const struct secret *secret, const char *text, bool pro
 static void test_requests(void **state)
 {
     static const struct request requests[] = {
-        {"meta", "GET", "me", "", "", "/v26.0/me?appsecret_proof=", NULL},
-        {"meta", "GET", "/v25.0/1_2/feed", "limit=5&after=x", "",
+        {"meta", "GET", "me", "", "/v26.0/me?appsecret_proof=", NULL},
+        {"meta", "GET", "/v25.0/1_2/feed", "limit=5&after=x",
          "/v25.0/1_2/feed?limit=5&after=x&appsecret_proof=", NULL},
-        {"meta", "GET", "me/feed", "limit=5&after=x&before=y", "Q=+",
-         "/v26.0/me/feed?limit=5&after=Q%3D%2B&appsecret_proof=", NULL},
-        {"meta", "POST", "me/feed", "message=a+b%26%C3%A9&x[0]=&y", "", "/v26.0/me/feed",
+        {"meta", "POST", "me/feed", "message=a+b%26%C3%A9&x[0]=&y", "/v26.0/me/feed",
          "message=a%20b%26%C3%A9&x[0]=&y=&appsecret_proof="},
-        {"meta", "DELETE", "1_2", "", "", "/v26.0/1_2?appsecret_proof=", NULL},
-        {"meta", "GET", "%6de%2Ffeed", "", "", "/v26.0/me/feed?appsecret_proof=", NULL},
-        {"meta", "GET", "/", "ids=1,me", "", "/v26.0/?ids=1%2Cme&appsecret_proof=", NULL},
-        {"instagram", "GET", "me", "fields=id", "", "/v26.0/me?fields=id", NULL},
-        {"threads", "GET", "v1.0/me", "", "", "/v1.0/me", NULL},
+        {"meta", "DELETE", "1_2", "", "/v26.0/1_2?appsecret_proof=", NULL},
+        {"meta", "GET", "%6de%2Ffeed", "", "/v26.0/me/feed?appsecret_proof=", NULL},
+        {"meta", "GET", "/", "ids=1,me", "/v26.0/?ids=1%2Cme&appsecret_proof=", NULL},
+        {"instagram", "GET", "me", "fields=id", "/v26.0/me?fields=id", NULL},
+        {"threads", "GET", "v1.0/me", "", "/v1.0/me", NULL},
     };
     (void)state;
     auto_of(secret_free) struct secret *grant = secret_of("the-grant-of-the-test");
@@ -64,8 +62,7 @@ static void test_requests(void **state)
                                                     .now = 1800000000,
                                                     .method = request->method,
                                                     .path = request->path,
-                                                    .fields = request->fields,
-                                                    .cursor = request->cursor};
+                                                    .fields = request->fields};
         const struct oauth_values values = {.app_secret = is_meta ? app_secret : NULL,
                                             .grant = grant};
         auto_call struct oauth_call call = {0};
@@ -94,6 +91,8 @@ static void test_allowed(void **state)
                  {"1/comments", "message=an access_token, a secret, a batch&debug=all"},
                  {"search", "type=adinterest&q=oauth&__paging_token=1&limit=3"},
                  {"decode", ""},
+                 {"1/items_batch", "requests=[]"},
+                 {"me/permissions", "fields=permission,status"},
                  {"my.page-name", ""}};
     (void)state;
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
@@ -102,6 +101,8 @@ static void test_allowed(void **state)
             fail_msg("%s: %s", calls[i].path, error.text);
     }
 }
+
+#define SIXTY "a_name_of_sixty_characters_and_so_on_and_on_and_on_and_on_an"
 
 static void test_refused(void **state)
 {
@@ -138,7 +139,19 @@ static void test_refused(void **state)
                  {"GET", "me", " a=1"},
                  {"GET", "me", "[a]=1"},
                  {"GET", "me", "a[=1&access_token]=2"},
-                 {"GET", "me", "=1"}};
+                 {"GET", "me", "=1"},
+                 {"GET", "me", SIXTY SIXTY SIXTY "=1"},
+                 {"DELETE", "me/permissions", ""},
+                 {"DELETE", "v26.0/1/Permissions/email", ""},
+                 {"POST", "act_1/adbatch", ""},
+                 {"POST", "", "id=1&asyncbatch=%5B%5D"},
+                 {"POST", "act_1", "adbatch[0]=x"},
+                 {"POST", "act_1/async_batch_requests", ""},
+                 {"GET", "method/auth.getSession", ""},
+                 {"POST", "1/accounts/test-users", ""},
+                 {"GET", "", "ids=1,test-users"},
+                 {"GET", "1", "fields=id,client_token"},
+                 {"GET", "1/accounts", "fields=login_url,password"}};
     (void)state;
     for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         struct error error = {0};
@@ -146,6 +159,42 @@ static void test_refused(void **state)
             fail_msg("%s %s %s is not refused", calls[i].method, calls[i].path, calls[i].fields);
         assert_int_equal(error.code, CODE_USAGE);
     }
+}
+
+static void test_where_a_list_goes_on(void **state)
+{
+    static const struct {
+        const char *path, *next, *parameters;
+        bool leads_on;
+    } lists[] = {{"me/feed", "/v26.0/123/feed", "limit=25&until=7&__paging_token=x", true},
+                 {"v25.0/act_1/insights", "/act_1/insights", "since=1&until=2&metric=a%2Cb", true},
+                 {"search", "/v26.0/search", "after=x", true},
+                 {"me/feed", "/v26.0/123/FEED", "after=x", true},
+                 {"me/feed", "/v26.0/me/feed", "", false},
+                 {"me/feed", "/v26.0/123/comments", "after=x", false},
+                 {"me/feed", "/v26.0/123/feed/9", "after=x", false},
+                 {"me/feed", "/v26.0/feed", "after=x", false},
+                 {"me/feed", "/oauth/feed", "after=x", false},
+                 {"me/feed", "/v26.0/123/../feed", "after=x", false},
+                 {"me/feed", "", "after=x", false},
+                 {"me/feed", "/v26.0/123/feed", "after=x&access_token=y", false},
+                 {"me/feed", "/v26.0/123/feed", "fields=access_token", false},
+                 {"me/feed", "/v26.0/123/feed", "method=delete", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        if (oauth_graph_leads_on(lists[i].path, lists[i].next, lists[i].parameters) !=
+            lists[i].leads_on)
+            fail_msg("%s?%s is wrongly judged", lists[i].next, lists[i].parameters);
+}
+
+static void test_a_list_that_has_come_to_the_present(void **state)
+{
+    (void)state;
+    assert_true(oauth_graph_is_ahead("metric=x&since=1800000001&until=1800086401", 1800000000));
+    assert_false(oauth_graph_is_ahead("metric=x&since=1800000000&until=1800086400", 1800000000));
+    assert_false(oauth_graph_is_ahead("until=1900000000&since&__paging_token=x", 1800000000));
+    assert_false(oauth_graph_is_ahead("since=2026-12-01", 1800000000));
+    assert_false(oauth_graph_is_ahead("", 1800000000));
 }
 
 static void test_what_is_given(void **state)
@@ -161,6 +210,11 @@ static void test_what_is_given(void **state)
     assert_string_equal(buffer_text(&fields), "limit=2&x=%20&message=a%20b%3Dc%26d%C3%A9&empty=");
     assert_int_equal(oauth_graph_add(&fields, "nothing", &error), -1);
     assert_int_equal(error.code, CODE_USAGE);
+    assert_int_equal(oauth_graph_add(&fields, "mail=a@b", &error), 0);
+    if (oauth_graph_add(&fields, "source=@photo.jpg", &error) == 0)
+        fail_msg("the text @photo.jpg would be sent");
+    assert_int_equal(error.code, CODE_USAGE);
+    assert_non_null(strstr(error.hint, "PATH?NAME=%40"));
     assert_true(oauth_graph_repeats("GET"));
     assert_false(oauth_graph_repeats("POST") || oauth_graph_repeats("DELETE"));
 }
@@ -171,6 +225,8 @@ int main(void)
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_allowed),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_where_a_list_goes_on),
+        cmocka_unit_test(test_a_list_that_has_come_to_the_present),
         cmocka_unit_test(test_what_is_given),
     };
     return cmocka_run_group_tests_name("graph", tests, NULL, NULL);

@@ -205,6 +205,60 @@ static void test_only(void **state)
     assert_true(json_only(empty, (const char *const[]){NULL}));
 }
 
+static void test_one(void **state)
+{
+    (void)state;
+    static const char *const fine[] = {
+        "{}",           " [1, -0.5e+3, 12345678901234567890123, \"a\\u0041\\n\\/\xc3\xa9\"] ",
+        "true",         "null",
+        "\"\"",         "{\"a\":{\"b\":[]},\"a\":1e999}",
+        "[[[[[[]]]]]]", "\t7\r\n"};
+    static const char *const wrong[] = {"",
+                                        " ",
+                                        "{}]",
+                                        "{},{}",
+                                        "{}],\"http\":1,\"answers\":[{}",
+                                        "{",
+                                        "[1,]",
+                                        "{\"a\"}",
+                                        "{a:1}",
+                                        "[1 2]",
+                                        "\"a",
+                                        "\"\n\"",
+                                        "\"\\x\"",
+                                        "\"\\u12\"",
+                                        "01",
+                                        "1.",
+                                        "-",
+                                        "1e",
+                                        "nul",
+                                        "tru",
+                                        "'a'",
+                                        "{}//",
+                                        "[/**/]",
+                                        "{\"a\":1]",
+                                        "[1}",
+                                        "\"\xff\"",
+                                        "\"\xc0\xaf\"",
+                                        "Service Unavailable",
+                                        "\"\\",
+                                        "\xef\xbb\xbf{}"};
+    for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++)
+        if (!json_is_one(fine[i], strlen(fine[i])))
+            fail_msg("refused: %s", fine[i]);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        if (json_is_one(wrong[i], strlen(wrong[i])))
+            fail_msg("accepted: %s", wrong[i]);
+    assert_false(json_is_one("{}\0", 3));
+    char deep[2048];
+    memset(deep, '[', 511);
+    memset(deep + 511, ']', 511);
+    assert_true(json_is_one(deep, 1022));
+    memset(deep, '[', 600);
+    memset(deep + 600, ']', 600);
+    assert_false(json_is_one(deep, 1200));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_loose_numbers),
         cmocka_unit_test(test_only),
+        cmocka_unit_test(test_one),
     };
     return cmocka_run_group_tests_name("json", tests, NULL, NULL);
 }

@@ -28,8 +28,19 @@ static inline void json_decref_at(json_t **json)
 int json_parse(const char *text, size_t size, const char *what, json_t **ret_object,
                struct error *error);
 
+/* The same for an array. */
+int json_parse_array(const char *text, size_t size, const char *what, json_t **ret_array,
+                     struct error *error);
+
 /* The canonical text; the caller frees it.  CODE_FAULT for a value with a real number in it. */
 int json_canonical(const json_t *value, char **ret_text, struct error *error);
+
+/*
+ * Whether the bytes are one value of JSON in UTF-8 and nothing else (RFC 8259), nesting at most
+ * 512: they can stand within another text of JSON, and nothing of them can be read as a part of
+ * that.
+ */
+bool json_is_one(const char *bytes, size_t size);
 
 /* Members.  NULL or `missing` when there is no such member or it has another type. */
 const char *json_text(const json_t *object, const char *key);

@@ -226,10 +226,11 @@ int front_inspect(struct front *front, const struct name *name, struct oauth_fac
 int front_permissions(struct front *front, const struct name *name, struct oauth_answer *ret_answer,
                       struct error *error);
 
-/* One call of the caller's own choice: see oauth/graph.h. */
+/* One call of the caller's own choice: see oauth/graph.h; or a batch of them, see oauth/batch.h. */
 struct front_call {
     const char *method, *path, *fields; /* the fields are a form */
     bool paginate;                      /* go on to the end of the list */
+    const char *batch;                  /* in its canonical form, in place of all of these; NULL */
     /* Takes scrubbed bytes of an answer as they come; then that it is whole. */
     int (*write)(void *context, const void *bytes, size_t size, struct error *error);
     int (*end)(void *context, struct error *error);
@@ -240,8 +241,9 @@ struct front_called {
     int64_t scrubbed; /* places in the answers that held a token or secret */
 };
 /*
- * What only reads is asked for again when the provider has a passing fault; nothing else is.  The answer of a call that
- * failed is written, too.
+ * What only reads is asked for again when the provider has a passing fault; nothing else is, and no
+ * batch.  The answer of a call that failed is written, too.  Of a batch the gravest failure is the
+ * error.
  */
 int front_call(struct front *front, const struct name *name, const struct front_call *what,
                struct front_called *ret_called, struct error *error);
@@ -269,6 +271,14 @@ int front_revoke(struct front *front, const struct name *name, const char *permi
  */
 int front_check_signed_request(struct front *front, const char *app, const char *text,
                                struct signed_request *ret_request, struct error *error);
+
+/*
+ * Whether a body, as it was posted to a webhook, is signed with the app's secret; `signature` is
+ * the value of its header X-Hub-Signature-256.  CODE_STOP when it is not, or is malformed (which
+ * needs no card).
+ */
+int front_verify_webhook(struct front *front, const char *app, const char *signature,
+                         const void *body, size_t size, struct error *error);
 
 /* Has the log signed as it is now; *ret_size is how many entries that covers. */
 int front_checkpoint(struct front *front, uint64_t *ret_size, struct error *error);

@@ -10,8 +10,8 @@
  *   front → card       list format enroll export open try checkpoint extends entry recipient make app rewrap rekey unlock sign hand again end
  *   card → front       found listed formatted trying tried enrolled exported ready made rewrapped signed sealed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
- *   front → exchange   read seal client_token login connect shut record slot step take pass reseal end
- *   exchange → front   typed dialog came connected want offer issued content resealed outcome fail
+ *   front → exchange   read seal client_token login connect shut record slot step take pass reseal check piece verify end
+ *   exchange → front   typed dialog came connected want offer issued content resealed checked outcome fail
  *
  * One exchange:
  *
@@ -120,6 +120,8 @@ enum message_type {
     MESSAGE_PASS,       /* what was offered is not wanted */
     MESSAGE_RESEAL,     /* n of record, n of slot: the same value, sealed anew */
     MESSAGE_CHECK,      /* n of secret, signed request: is it signed with this app secret? */
+    MESSAGE_PIECE,      /* some of the body of what was posted to a webhook */
+    MESSAGE_VERIFY,     /* n of secret, signature: is all of that body signed with this app secret? */
     MESSAGE_EXCHANGE_END,
     /* exchange → front */
     MESSAGE_TYPED,      /* (nothing) */
@@ -130,7 +132,7 @@ enum message_type {
     MESSAGE_OFFER,      /* a grant of a list: id, label, tasks (JSON) */
     MESSAGE_ISSUED,     /* n, JWE, facts */
     MESSAGE_RESEALED,   /* us in clear */
-    MESSAGE_CHECKED,    /* what the signed request says (JSON), us in clear */
+    MESSAGE_CHECKED,    /* it is; what the signed request says (JSON; a webhook: nothing), us in clear */
     MESSAGE_CONTENT,    /* whether the call succeeded, scrubbed bytes of its answer */
     MESSAGE_OUTCOME,    /* step, action, HTTP status, code, subcode, trace, message, hint, what was told (JSON), us of the request and of the answer in clear, connection lives, the request was sent */
     MESSAGE_EXCHANGE_FAIL, /* code, text, hint */

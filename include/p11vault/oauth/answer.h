@@ -84,6 +84,7 @@ struct oauth_permission {
 #define OAUTH_PERMISSIONS_MAX 128
 
 #define OAUTH_CURSOR_MAX 1024
+#define OAUTH_NEXT_MAX 4096
 
 struct oauth_answer {
     struct oauth_verdict verdict;
@@ -100,8 +101,10 @@ struct oauth_answer {
         [OAUTH_CURSOR_MAX]; /* of the list's next page, "" at its end; an empty page may have one */
     struct oauth_permission *permissions; /* STEP_PERMISSIONS */
     size_t permission_count;
-    int64_t scrubbed;   /* STEP_CALL: places of the answer that were not passed on */
-    char user_code[32]; /* device login: what the person types at verification_uri */
+    int64_t scrubbed; /* STEP_CALL, STEP_BATCH: places of the answer that were not passed on */
+    bool has_next;    /* STEP_CALL: the answer is a list that goes on */
+    char next[OAUTH_NEXT_MAX]; /* a form for the call of its next page; "": no call leads there */
+    char user_code[32];        /* device login: what the person types at verification_uri */
     char verification_uri[FACT_TEXT_MAX];
     int64_t interval; /* seconds between polls, at least 5 */
     char machine_id[FACT_TEXT_MAX];

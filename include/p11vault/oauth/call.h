@@ -34,7 +34,8 @@ struct oauth_parameters {
     const char *machine_id;   /* STEP_REDEEM: what an earlier redemption gave */
     const char *assets;       /* comma-separated ids: STEP_NARROW */
     const char *kind;         /* of the grant that goes in; none: the family's person_kind */
-    const char *method, *path, *fields; /* STEP_CALL: see graph.h; the fields are a form */
+    /* STEP_CALL (graph.h): the fields are a form; STEP_BATCH (batch.h): they are the batch. */
+    const char *method, *path, *fields;
     bool sixty_days; /* set_token_expires_in_60_days: STEP_SYSTEM_USER, STEP_NARROW */
     bool fetch_only; /* STEP_NARROW: read back the grant that exists already */
 };

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "p11vault/base/buffer.h"
 #include "p11vault/base/error.h"
@@ -21,10 +22,23 @@
 int oauth_graph_check(const char *method, const char *path, const char *fields,
                       struct error *error);
 
+/*
+ * Whether a list of a call goes on at that path (of paging.next), with those parameters: it must be
+ * the same edge of some object, since "me" and names come back as ids, and the parameters must be
+ * those of a call.
+ */
+bool oauth_graph_leads_on(const char *path, const char *next_path, const char *parameters);
+
+/* Whether they ask for what comes after `now` (seconds): insights always name a next page. */
+bool oauth_graph_is_ahead(const char *parameters, int64_t now);
+
 /* Whether such a call may be made again when its answer is lost: it only reads. */
 bool oauth_graph_repeats(const char *method);
 
-/* Appends "NAME=VALUE" to a form as a field, encoded.  CODE_USAGE for what has no name. */
+/*
+ * Appends "NAME=VALUE" to a form as a field, encoded.  CODE_USAGE for what has no name, and for
+ * "NAME=@FILE" of curl.
+ */
 int oauth_graph_add(struct buffer *fields, const char *field, struct error *error);
 /* Splits "PATH?QUERY": the query goes to the form, the path to `ret_path`. */
 int oauth_graph_split(const char *target, struct buffer *fields, char ret_path[GRAPH_PATH_MAX],

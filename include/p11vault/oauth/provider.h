@@ -31,6 +31,7 @@ enum oauth_step {
     STEP_TAKE_BACK,    /* one permission is taken back, or (none named) the app is de-authorised */
     STEP_REVOKE,       /* the grant is ended (oauth/revoke) */
     STEP_CALL,         /* a call of the caller's own choice (graph.h); its answer is passed on */
+    STEP_BATCH,        /* several of them in one request (batch.h) */
     STEP_BUSINESSES,   /* one page of the list of the businesses that a person has a role in */
     STEP_COUNT         /* how many there are; also: no step */
 };
