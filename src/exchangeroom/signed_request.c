@@ -41,7 +41,7 @@ static int check(struct exchangeroom *room, uint64_t n, const struct question *q
     return result;
 }
 
-static int tell(struct exchangeroom *room, json_t *said, int64_t us, struct error *error)
+static int tell_checked(struct exchangeroom *room, json_t *said, int64_t us, struct error *error)
 {
     auto_json json_t *json = said;
     auto_free char *text = NULL;
@@ -66,7 +66,7 @@ int exchangeroom_check_signed(struct exchangeroom *room, const struct message *o
     const struct question question = {.request = text};
     if (check(room, message_number(order, 0), &question, &request, &us, error) < 0)
         return -1;
-    return tell(room, signed_request_to_json(&request), us, error);
+    return tell_checked(room, signed_request_to_json(&request), us, error);
 }
 
 /* piece: bytes.  The whole body comes before the secret is opened. */
@@ -85,5 +85,5 @@ int exchangeroom_verify(struct exchangeroom *room, const struct message *order, 
     if (check(room, message_number(order, 0), &question, &none, &us, error) < 0)
         return -1;
     buffer_clear(&room->body);
-    return tell(room, json_object(), us, error);
+    return tell_checked(room, json_object(), us, error);
 }

@@ -53,7 +53,8 @@ static bool repeats(const struct front_call *what)
 }
 
 /* Which calls there may be; the log says what is called, without parameters. */
-static int check(const struct front_call *what, char *ret_call, size_t room, struct error *error)
+static int check_called(const struct front_call *what, char *ret_call, size_t room,
+                        struct error *error)
 {
     struct oauth_batch batch;
     if (!what->batch) {
@@ -85,7 +86,7 @@ static int begin(struct calling *calling, const struct name *name, struct error 
         return -1;
     if (oauth_step_needs(job->provider, step_of(calling->what)) == 0)
         return error_set(error, CODE_USAGE, "%s has no such calls", job->provider->name);
-    if (check(calling->what, work->call, sizeof(work->call), error) < 0 ||
+    if (check_called(calling->what, work->call, sizeof(work->call), error) < 0 ||
         work_find(work, name->full, "current", true, &work->grant, error) < 0)
         return -1;
     return job_open(job, work, 1, NULL, error);
