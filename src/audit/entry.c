@@ -9,7 +9,7 @@
 #include "entry_check.h"
 #include "p11vault/base/json.h"
 
-#define MEMBERS_MAX 16 /* of a type, with the one that ends the list */
+#define MEMBERS_MAX 17 /* of a type, with the one that ends the list */
 
 struct schema {
     const char *name;
@@ -124,6 +124,8 @@ static const struct schema schemas[] = {
         ONE_OF("state", "current pending"),
         MUST("kid", TEXT), /* of the app key */
         HOLDS("columns", OBJECT, columns),
+        MAY("profile", TEXT),      /* of a page's grant: the page that it acts as */
+        MAY("lost_scopes", TEXTS), /* had since the last login, and not any more */
         MAY("use", ID),
         END
     }},
@@ -133,6 +135,8 @@ static const struct schema schemas[] = {
         MUST("digest", HASH),
         ONE_OF("state", "current pending previous rejected forgotten"),
         HOLDS("columns", OBJECT, columns),
+        MAY("profile", TEXT),      /* of a page's grant: the page that it acts as */
+        MAY("lost_scopes", TEXTS), /* had since the last login, and not any more */
         MAY("use", ID),
         END
     }},
@@ -175,6 +179,7 @@ static const struct schema schemas[] = {
         MAY("message", TEXT), /* ours, never a provider's */
         MAY("expires_before", INTEGER),
         MAY("expires_after", INTEGER),
+        MAY("lost_scopes", TEXTS), /* as in its "state" entry */
         MAY("plaintext_us", COUNT),
         MAY("request_us", COUNT),
         MAY("answer_us", COUNT),

@@ -8,17 +8,35 @@
 
 #include "p11vault/base/json.h"
 
-/* The result, how long anything stood in clear, and why it failed. */
+#define AUDIT_LOST_SIZE 512 /* what does not fit is cut: the entry has it all */
+
+/* ", lost: a, b"; "" where nothing was. */
+static void describe_lost(const json_t *entry, char ret_text[AUDIT_LOST_SIZE])
+{
+    const json_t *scope;
+    size_t index, used = 0;
+    ret_text[0] = '\0';
+    json_array_foreach (json_object_get(entry, "lost_scopes"), index, scope) {
+        int size = snprintf(ret_text + used, AUDIT_LOST_SIZE - used, "%s%s",
+                            index == 0 ? ", lost: " : ", ", json_string_value(scope));
+        used += size < 0 ? 0 : (size_t)size;
+        if (used >= AUDIT_LOST_SIZE)
+            return;
+    }
+}
+
+/* The result, how long anything stood in clear, what was lost, and why it failed. */
 static void describe_outcome(const json_t *entry, const json_t *intent, char *ret_text, size_t room)
 {
-    char clear[48] = "";
+    char clear[48] = "", lost[AUDIT_LOST_SIZE];
     const char *message = json_text(entry, "message");
     int64_t us = json_number(entry, "plaintext_us", -1);
     if (us >= 0)
         (void)snprintf(clear, sizeof(clear), ", %lld µs in clear", (long long)us);
-    (void)snprintf(ret_text, room, "%s: %s%s%s (use %.8s)%s%s%s", json_text(entry, "result"),
+    describe_lost(entry, lost);
+    (void)snprintf(ret_text, room, "%s: %s%s%s (use %.8s)%s%s%s%s", json_text(entry, "result"),
                    intent ? json_text(intent, "verb") : "", intent ? " " : "",
-                   intent ? json_text(intent, "name") : "", json_text(entry, "use"), clear,
+                   intent ? json_text(intent, "name") : "", json_text(entry, "use"), clear, lost,
                    message ? ": " : "", message ? message : "");
 }
 

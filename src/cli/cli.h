@@ -108,6 +108,9 @@ int known_provider(struct cli *cli, const char *app, struct known_provider *know
 const char *revival_command(const struct provider *provider, const struct name *name,
                             const char *options, char *ret_command, size_t room);
 
+/* app_warnings.c: says which apps one card alone can open, and whose secret is exposed. */
+int warn_of_apps(struct cli *cli, struct error *error);
+
 struct verb {
     const char *name; /* one or two words */
     const char *positional;

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "p11vault/base/clock.h"
 #include "p11vault/oauth/facts.h"
+#include "p11vault/oauth/scopes.h"
 
 static void print_text(const char *what, const char *text)
 {
@@ -40,6 +41,16 @@ static void print_granular(const struct oauth_facts *facts)
         printf("%-12s and more\n", "permission");
 }
 
+/* A list: one a line. */
+static void print_lost(const char *lost)
+{
+    auto_json json_t *list = oauth_scopes_to_json(lost);
+    const json_t *scope;
+    size_t index;
+    json_array_foreach (list, index, scope)
+        print_text("lost", json_string_value(scope));
+}
+
 static void print_facts(const struct oauth_facts *facts)
 {
     print_text("app", facts->app_id);
@@ -65,13 +76,16 @@ int cli_inspect(struct cli *cli, struct error *error)
 {
     struct name name;
     struct oauth_facts facts;
+    auto_buffer struct buffer lost = {0};
     if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
         return -1;
-    int result = front_inspect(&cli->front, &name, &facts, error);
+    int result = front_inspect(&cli->front, &name, &facts, &lost, error);
     if (cli->arguments.json && facts.valid != FACT_UNKNOWN) {
         json_t *json = oauth_facts_to_json(&facts);
         if (json)
             json_object_set_new(json, "name", json_string(name.full));
+        if (json && lost.size > 0)
+            json_object_set_new(json, "lost_scopes", oauth_scopes_to_json(buffer_text(&lost)));
         struct error printing;
         if (print_answered(cli, json, &printing) < 0) {
             *error = printing;
@@ -79,6 +93,7 @@ int cli_inspect(struct cli *cli, struct error *error)
         }
     } else {
         print_facts(&facts);
+        print_lost(buffer_text(&lost));
     }
     return result;
 }

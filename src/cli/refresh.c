@@ -23,7 +23,7 @@ struct choosing {
     int64_t now;
     struct choice *choices;
     size_t count, room;
-    char name[NAME_MAX_SIZE]; /* of the last current grant, and its version */
+    char name[NAME_MAX_SIZE]; /* of the last grant, and the version of it that is current, or 0 */
     int64_t version;
     struct known_provider known;
 };
@@ -79,13 +79,20 @@ static int choose_current(struct choosing *choosing, const struct store_record *
     return is_dead || is_stale || choosing->all ? add(choosing, FRONT_CHECK, is_dead, error) : 0;
 }
 
-/* An interrupted run was issued this one: it is confirmed now, whatever else is due, and may bring a dead grant back. */
+/*
+ * An interrupted run was issued this one: it is confirmed now, whatever else is due, and may bring
+ * a dead grant back.  Of a first login there may be no other.
+ */
 static int choose_pending(struct choosing *choosing, const struct store_record *row,
                           struct error *error)
 {
     size_t count = choosing->count;
-    if (strcmp(choosing->name, row->name) != 0)
-        return 0;
+    if (strcmp(choosing->name, row->name) != 0) {
+        (void)snprintf(choosing->name, sizeof(choosing->name), "%s", row->name);
+        choosing->version = 0;
+        if (known_provider(choosing->cli, row->app, &choosing->known, error) < 0)
+            return -1;
+    }
     if (!choosing->choices || count == 0 ||
         strcmp(choosing->choices[count - 1].wanted.name.full, row->name) != 0)
         return add(choosing, FRONT_CHECK, false, error);

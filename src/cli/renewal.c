@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "p11vault/oauth/scopes.h"
 
 struct telling {
     struct progress progress;
@@ -16,11 +17,13 @@ struct telling {
 static json_t *describe(const struct front_exchanged *exchanged)
 {
     const struct error *failure = exchanged->failure;
-    return json_pack(
-        "{s:s, s:s, s:I, s:I, s:b, s:s*, s:s*}", "name", exchanged->name->full, "subject",
-        exchanged->subject, "expires_before", (json_int_t)exchanged->expires_before, "expires",
-        (json_int_t)exchanged->expires_after, "resolved", exchanged->resolved, "error",
-        failure ? failure->text : NULL, "code", failure ? error_code_name(failure->code) : NULL);
+    json_t *lost = *exchanged->lost_scopes ? oauth_scopes_to_json(exchanged->lost_scopes) : NULL;
+    return json_pack("{s:s, s:s, s:I, s:I, s:b, s:o*, s:s*, s:s*}", "name", exchanged->name->full,
+                     "subject", exchanged->subject, "expires_before",
+                     (json_int_t)exchanged->expires_before, "expires",
+                     (json_int_t)exchanged->expires_after, "resolved", exchanged->resolved,
+                     "lost_scopes", lost, "error", failure ? failure->text : NULL, "code",
+                     failure ? error_code_name(failure->code) : NULL);
 }
 
 static void print_one(const struct front_exchanged *exchanged)
@@ -30,6 +33,8 @@ static void print_one(const struct front_exchanged *exchanged)
     if (exchanged->resolved)
         say("%s: the grant that an interrupted run had been issued is confirmed",
             exchanged->name->full);
+    if (exchanged->endless)
+        say("%s: it never expires: there is nothing to do", exchanged->name->full);
     printf("%s: %s%s%s, %s\n", exchanged->name->full, exchanged->name->kind,
            *exchanged->subject ? " " : "", exchanged->subject, expiry);
     (void)fflush(stdout);
@@ -43,6 +48,9 @@ static void tell_one(void *context, const struct front_exchanged *exchanged)
     progress->failed += exchanged->failure != NULL;
     telling->persons += exchanged->failure && exchanged->failure->code == CODE_LOGIN;
     progress_clear(progress);
+    if (!telling->list && *exchanged->lost_scopes)
+        say("%s: permissions lost since the last login: %s", exchanged->name->full,
+            exchanged->lost_scopes);
     if (telling->list) {
         if (progress->count > 1 || !exchanged->failure)
             json_array_append_new(telling->list, describe(exchanged));

@@ -47,8 +47,10 @@ struct line {
     char subject[FACT_TEXT_MAX];
     const struct provider *provider; /* NULL: one that this program does not know */
     enum condition condition;
-    bool is_pending; /* a newer version waits to be confirmed */
+    bool is_pending; /* a newer version waits to be confirmed; with is_first: there is no other */
+    bool is_first;
     int64_t version, expires, checked;
+    json_t *lost; /* scopes that it had at or after its last login, and has no longer; NULL: none */
 };
 
 struct listing {
@@ -62,7 +64,7 @@ struct listing {
     uint64_t exposed_at;
     bool is_exposed;
     int64_t now;
-    json_t *pending;
+    json_t *pending, *lost; /* by the grant's name */
 };
 
 static enum condition condition_of(const struct store_record *row, int64_t now)
@@ -99,8 +101,11 @@ static void revive(const struct line *line, struct next *next)
     next->verb =
         revival_command(line->provider, &line->name, "", next->command, sizeof(next->command));
     size_t used = strlen(next->command);
-    if (line->condition == STATE_DATA_EXPIRED && strcmp(next->verb, "login") == 0)
-        (void)snprintf(next->command + used, sizeof(next->command) - used, " --reauthorize");
+    const char *option = line->condition == STATE_DATA_EXPIRED ? " --reauthorize" : "";
+    if (line->condition > STATE_DATA_EXPIRED && line->lost)
+        option = " --rerequest";
+    if (strcmp(next->verb, "login") == 0)
+        (void)snprintf(next->command + used, sizeof(next->command) - used, "%s", option);
 }
 
 /* The provider has a call that ends it. */
@@ -115,12 +120,8 @@ static void find_next(const struct line *line, struct next *ret_next)
     bool can_be_lengthened =
         provider && oauth_lengthen_step(provider, line->name.kind) != STEP_COUNT;
     *ret_next = (struct next){.verb = ""};
-    if (line->is_pending && can_be_lengthened)
-        return name_verb(line, "exchange", ret_next);
-    if (line->is_pending && provider && oauth_renew_step(provider, line->name.kind) != STEP_COUNT)
-        return name_verb(line, "refresh", ret_next);
-    if (line->is_pending)
-        return revive(line, ret_next);
+    if (line->is_pending && provider)
+        return name_verb(line, oauth_confirming_verb(provider, line->name.kind), ret_next);
     switch (line->condition) {
     case STATE_EXPOSED:
         return name_verb(line, can_be_ended(line) ? "revoke" : "grant forget", ret_next);
@@ -133,7 +134,7 @@ static void find_next(const struct line *line, struct next *ret_next)
     case STATE_EXPIRING:
         return name_verb(line, "refresh", ret_next);
     default:
-        return;
+        return line->lost ? revive(line, ret_next) : (void)0;
     }
 }
 
@@ -174,7 +175,7 @@ static int is_exposed(struct listing *listing, const struct store_record *row, b
 
 static int make_room(struct listing *listing, struct error *error)
 {
-    if (listing->count < listing->room)
+    if (listing->lines && listing->count < listing->room)
         return 0;
     size_t room = listing->room ? 2 * listing->room : 64;
     void *grown = realloc(listing->lines, room * sizeof(*listing->lines));
@@ -185,25 +186,55 @@ static int make_room(struct listing *listing, struct error *error)
     return 0;
 }
 
+/* The line of a name.  Rows come by name, and the versions of a name in their order. */
+static int find_line(struct listing *listing, const char *name, struct line **ret_line,
+                     struct error *error)
+{
+    struct line *last = listing->count > 0 ? &listing->lines[listing->count - 1] : NULL;
+    *ret_line = last;
+    if (last && strcmp(last->name.full, name) == 0)
+        return 0;
+    if (make_room(listing, error) < 0)
+        return -1;
+    *ret_line = &listing->lines[listing->count];
+    **ret_line = (struct line){0};
+    if (name_parse_grant(name, &(*ret_line)->name, error) < 0)
+        return -1;
+    listing->count++;
+    return 0;
+}
+
+/* What is current; the newest version that waits where nothing is. */
 static int add_line(void *context, const struct store_record *row, struct error *error)
 {
     struct listing *listing = context;
-    if (strcmp(row->state, "current") != 0 || strcmp(row->kind, "secret") == 0 ||
+    bool is_current = strcmp(row->state, "current") == 0;
+    bool exposed;
+    struct line *line;
+    auto_json json_t *remarks = NULL;
+    if ((!is_current && strcmp(row->state, "pending") != 0) || strcmp(row->kind, "secret") == 0 ||
         (listing->app && strcmp(row->app, listing->app) != 0))
         return 0;
-    bool exposed;
-    if (make_room(listing, error) < 0 || is_exposed(listing, row, &exposed, error) < 0 ||
-        known_provider(listing->cli, row->app, &listing->known, error) < 0)
+    if (find_line(listing, row->name, &line, error) < 0)
         return -1;
-    struct line *line = &listing->lines[listing->count++];
-    *line = (struct line){.provider = listing->known.provider,
+    if (!is_current && line->version > 0 && !line->is_first)
+        return 0;
+    if (is_exposed(listing, row, &exposed, error) < 0 ||
+        known_provider(listing->cli, row->app, &listing->known, error) < 0 ||
+        vault_remarks(listing->cli->vault, row, &remarks, error) < 0)
+        return -1;
+    json_t *lost = json_object_get(remarks, "lost_scopes");
+    if (lost && json_object_set(listing->lost, row->name, lost) < 0)
+        return error_memory(error);
+    *line = (struct line){.name = line->name,
+                          .provider = listing->known.provider,
                           .condition = exposed ? STATE_EXPOSED : condition_of(row, listing->now),
                           .is_pending = json_object_get(listing->pending, row->name) != NULL,
+                          .is_first = !is_current,
                           .version = row->version,
                           .expires = row->expires,
-                          .checked = row->checked};
-    if (name_parse_grant(row->name, &line->name, error) < 0)
-        return -1;
+                          .checked = row->checked,
+                          .lost = lost};
     (void)snprintf(line->subject, sizeof(line->subject), "%s", row->subject ? row->subject : "");
     return 0;
 }
@@ -221,7 +252,8 @@ static int compare(const void *one, const void *other)
 
 static bool is_fine(const struct line *line)
 {
-    return !line->is_pending && (line->condition == STATE_VALID || line->condition == STATE_NEVER);
+    return !line->is_pending && !line->lost &&
+           (line->condition == STATE_VALID || line->condition == STATE_NEVER);
 }
 
 /* ---- printing ---- */
@@ -256,14 +288,26 @@ static void print_wide(const struct line *line, int64_t now, bool has_colors)
            has_colors ? NO_COLOR : "", bar, pad, "", days);
 }
 
+static void print_lost(const struct line *line)
+{
+    const json_t *scope;
+    size_t index;
+    json_array_foreach (line->lost, index, scope)
+        printf("%s%s", index == 0 ? "  permissions lost since the last login: " : ", ",
+               json_string_value(scope));
+    if (line->lost)
+        printf("\n");
+}
+
 static void print_next(const struct line *line)
 {
     struct next next;
     find_next(line, &next);
     if (line->is_pending)
-        printf("  a newer version waits to be confirmed\n");
+        printf("  %s waits to be confirmed\n", line->is_first ? "it" : "a newer version");
     else if (line->condition == STATE_EXPOSED && !can_be_ended(line))
         printf("  end it in the provider's own settings first\n");
+    print_lost(line);
     if (*next.verb)
         printf("  next: %s\n", next.command);
 }
@@ -287,6 +331,8 @@ static json_t *describe(const struct line *line)
         json_object_set_new(item, "expires", json_integer(line->expires));
     if (item && line->checked != STORE_UNKNOWN)
         json_object_set_new(item, "checked", json_integer(line->checked));
+    if (item && line->lost)
+        json_object_set(item, "lost_scopes", line->lost);
     if (item && *line->subject)
         json_object_set_new(item, "subject", json_string(line->subject));
     return item;
@@ -315,46 +361,6 @@ static void print_all(const struct listing *listing, bool only_due)
         say("nothing is due");
 }
 
-/* ---- apps ---- */
-
-static int warn_of_secret(struct cli *cli, const struct signed_head *head, const char *app,
-                          struct error *error)
-{
-    char secret[NAME_MAX_SIZE];
-    uint64_t exposed_at, sealed;
-    bool exposed, found;
-    (void)snprintf(secret, sizeof(secret), "%s/secret", app);
-    if (vault_app_exposed(cli->vault, head, app, &exposed_at, &exposed, error) < 0 ||
-        store_entry_newest(cli->vault->store, entry_type_name(ENTRY_SEAL), secret, &sealed, &found,
-                           error) < 0)
-        return -1;
-    if (exposed && found && sealed < exposed_at)
-        say("warning: the secret of '%s' is exposed: reset it at the provider, then: p11vault app "
-            "set-secret %s",
-            app, app);
-    return 0;
-}
-
-/* When that card is lost, everything is. */
-static int warn_of_app(void *context, const struct store_app *row, struct error *error)
-{
-    struct cli *cli = context;
-    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
-    auto_app struct vault_app app = {0};
-    struct error ignored;
-    if (vault_signed_head(cli->vault, &head, error) < 0)
-        return -1;
-    if (vault_app_find(cli->vault, &head, row->app, &app, &ignored) < 0)
-        return 0; /* `doctor` and `audit verify` say what is wrong with it */
-    if (warn_of_secret(cli, &head, row->app, error) < 0)
-        return -1;
-    if (json_array_size(json_object_get(app.key_entry, "cards")) == 1)
-        say("warning: one card opens '%s'; put another one in as a recovery card, then: p11vault "
-            "card enroll, p11vault app reseal %s",
-            row->app, row->app);
-    return 0;
-}
-
 /* A name that is mistyped must not look like one with nothing to do. */
 static int check_app(struct cli *cli, const char *app, struct error *error)
 {
@@ -368,12 +374,14 @@ static int check_app(struct cli *cli, const char *app, struct error *error)
 int cli_status(struct cli *cli, struct error *error)
 {
     auto_json json_t *pending = json_object();
+    auto_json json_t *lost = json_object();
     struct listing listing = {.cli = cli,
                               .app = cli->arguments.count ? cli->arguments.positional[0] : NULL,
                               .now = clock_now(),
-                              .pending = pending};
+                              .pending = pending,
+                              .lost = lost};
     struct store *store = cli->vault->store;
-    if (!pending)
+    if (!pending || !lost)
         return error_memory(error);
     listing.head.note = BUFFER_UP_TO(NOTE_MAX);
     if (vault_signed_head(cli->vault, &listing.head, error) < 0)
@@ -389,7 +397,7 @@ int cli_status(struct cli *cli, struct error *error)
         return -1;
     if (listing.count > 0)
         qsort(lines, listing.count, sizeof(*lines), compare);
-    if (store_app_each(store, warn_of_app, cli, error) != 0)
+    if (warn_of_apps(cli, error) < 0)
         return -1;
     if (!cli->arguments.json) {
         print_all(&listing, cli->arguments.due);

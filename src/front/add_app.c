@@ -56,7 +56,7 @@ static int write_rows(struct adding *adding, const struct made *made, const char
     auto_record struct store_record row;
     if (vault_new_row(&adding->secret_name, 1, "current", jwe, &row, error) < 0)
         return -1;
-    return vault_put_record(vault, &row, made->kid, adding->session->use, error);
+    return vault_put_record(vault, &row, made->kid, NULL, adding->session->use, error);
 }
 
 static int write_all(struct adding *adding, const struct made *made, const char *jwe,

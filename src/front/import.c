@@ -25,7 +25,7 @@ static int keep(struct front *front, const struct name *name, int64_t version, c
     auto_record struct store_record row;
     if (vault_new_row(name, version, "current", jwe, &row, error) < 0 ||
         store_begin(change, error) < 0 || make_room(front->vault, name->full, error) < 0 ||
-        vault_put_record(front->vault, &row, kid, NULL, error) < 0)
+        vault_put_record(front->vault, &row, kid, NULL, NULL, error) < 0)
         return -1;
     return store_commit(change, error);
 }

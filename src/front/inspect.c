@@ -49,7 +49,7 @@ static int inspect(struct asking *asking, const struct name *name, struct error 
 }
 
 int front_inspect(struct front *front, const struct name *name, struct oauth_facts *ret_facts,
-                  struct error *error)
+                  struct buffer *ret_lost, struct error *error)
 {
     __attribute__((cleanup(asking_clear))) struct asking asking = ASKING(front, "inspect");
     oauth_facts_init(&asking.work.input); /* told also when it never came to the work */
@@ -59,6 +59,8 @@ int front_inspect(struct front *front, const struct name *name, struct oauth_fac
         error_prefix(error, "%s", name->full);
     }
     *ret_facts = asking.work.input;
+    *ret_lost = asking.work.lost;
+    asking.work.lost = (struct buffer){0};
     return result;
 }
 

@@ -82,32 +82,54 @@ static int check_given(enum oauth_step step, const struct front_issue *what, str
     return 0;
 }
 
+static bool is_page(const struct work *work)
+{
+    return work->issuing == STEP_PAGES;
+}
+
 /* Whose it must be: the one it is for, or the one whose grant it is made from. */
 static const char *expected_subject(const struct issuing *issuing)
 {
     const struct work *work = &issuing->work;
     const struct name *from = issuing->what->from;
-    if (work->issuing == STEP_PAGES)
+    if (is_page(work))
         return work->name.label;
     if (work->issuing == STEP_SYSTEM_USER)
         return issuing->what->subject;
-    if (!from || strcmp(from->kind, work->name.kind) != 0)
+    if (!from || (strcmp(from->kind, work->name.kind) != 0 && work->issuing != STEP_SESSION_INFO))
         return NULL;
     return work->job->records[work->source].subject;
+}
+
+/*
+ * A grant of somebody else under the same name is not replaced, and what waits under it is not
+ * given up for one.
+ */
+static int check_subject(struct issuing *issuing, struct error *error)
+{
+    struct work *work = &issuing->work;
+    const struct store_record *old = &issuing->old, *waiting = work_row(work, work->pending);
+    work->subject = expected_subject(issuing);
+    if (old->name && !work->subject)
+        work->subject = old->subject;
+    if (old->name && work_check_subject(work, old, work->subject, error) < 0)
+        return -1;
+    return waiting ? work_check_subject(work, waiting, work->subject, error) : 0;
 }
 
 static int find_records(struct issuing *issuing, const struct name *name, struct error *error)
 {
     struct work *work = &issuing->work;
     const struct name *from = issuing->what->from;
-    if (from && work_find(work, from->full, "current", true, &work->source, error) < 0)
-        return -1;
-    work->subject = expected_subject(issuing);
     /* What a client was told to call itself stands in its old grant. */
     if (work->issuing == STEP_REDEEM &&
         work_find(work, name->full, "current", false, &work->grant, error) < 0)
         return -1;
-    return work_find_old(work, name->full, "current", &issuing->old, error);
+    if ((from && work_find(work, from->full, "current", true, &work->source, error) < 0) ||
+        work_find(work, name->full, "pending", false, &work->pending, error) < 0 ||
+        work_find_old(work, name->full, "current", &issuing->old, error) < 0)
+        return -1;
+    return check_subject(issuing, error);
 }
 
 static int begin(struct issuing *issuing, const struct name *name, struct error *error)
@@ -158,25 +180,29 @@ static int issue(struct issuing *issuing, struct error *error)
 {
     const struct front_issue *what = issuing->what;
     struct work *work = &issuing->work;
-    bool is_page = work->issuing == STEP_PAGES;
     struct order order = {.step = work->issuing,
                           .grant = work->issuing == STEP_REDEEM ? work->grant : work->source,
                           .slot = work_slot(work, 0),
-                          .offer = is_page ? only_offer : NULL,
+                          .offer = is_page(work) ? only_offer : NULL,
                           .context = &work->name,
                           .parameters = {.subject = what->subject,
-                                         .page = is_page ? work->name.label : NULL,
+                                         .page = is_page(work) ? work->name.label : NULL,
                                          .scopes = what->scopes,
                                          .assets = what->assets,
                                          .redirect_uri = what->redirect_uri,
                                          .sixty_days = what->sixty_days}};
     struct store_record *old = issuing->old.name ? &issuing->old : NULL;
-    bool taken;
+    enum grant_fate fate;
+    bool resolved;
+    if (work_resolve(work, old, work->issuing, &resolved, error) < 0)
+        return -1;
+    if (resolved) {
+        work_say_resolved(work, work->name.full);
+        return 0;
+    }
     if (get_code(issuing, error) < 0 || step(work, &order, error) < 0)
         return -1;
-    if (work_confirm(work, order.slot, old, &taken, error) < 0)
-        return -1;
-    return taken ? 0 : -1;
+    return work_confirm(work, order.slot, old, &fate, error);
 }
 
 int front_issue(struct front *front, const struct name *name, const struct front_issue *what,

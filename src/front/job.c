@@ -97,8 +97,6 @@ int job_check_issued(const struct message *issued, const struct name *name, int6
 
 static int append_opened(json_t *opens, const struct job *job, size_t number)
 {
-    if (number == NO_RECORD)
-        return 0;
     const struct store_record *row = &job->records[number];
     return json_array_append_new(opens, json_pack("{s:s, s:I, s:s}", "name", row->name, "version",
                                                   (json_int_t)row->version, "digest", row->digest));
@@ -109,9 +107,11 @@ static json_t *intent_members(const struct work *work, const char *batch)
 {
     const struct job *job = work->job;
     auto_json json_t *opens = json_array();
-    if (append_opened(opens, job, 0) < 0 || append_opened(opens, job, work->grant) < 0 ||
-        append_opened(opens, job, work->pending) < 0 || append_opened(opens, job, work->source) < 0)
+    if (append_opened(opens, job, 0) < 0)
         return NULL;
+    for (size_t i = 0; i < work->record_count; i++)
+        if (append_opened(opens, job, work->first_record + i) < 0)
+            return NULL;
     const char *spare = *work->spare.full ? work->spare.full : NULL;
     json_t *seals = *work->seals ? json_pack("[s, s*]", work->seals, spare) : json_array();
     return json_pack("{s:s, s:s, s:s, s:s, s:O, s:o, s:s*, s:s*}", "verb", job->verb, "name",

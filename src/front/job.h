@@ -10,6 +10,7 @@
 #include "p11vault/oauth/call.h"
 #include "p11vault/oauth/facts.h"
 #include "p11vault/oauth/judge.h"
+#include "p11vault/oauth/scopes.h"
 #include "p11vault/oauth/usage.h"
 #include "session.h"
 
@@ -58,7 +59,7 @@ struct work {
 
     /* Numbers of records, or NO_RECORD: the grant itself, one of it that waits to be confirmed, another's that it comes from. */
     size_t grant, pending, source;
-    size_t first_record, first_slot, slot_count;
+    size_t first_record, record_count, first_slot, slot_count;
     const char *seals; /* what the intent says is made */
     /*
      * A free name, locked: for a grant that turns out to be of its kind (kind.c); "": there is
@@ -67,8 +68,9 @@ struct work {
     struct name spare;
     int spare_lock;
     enum oauth_step issuing; /* the step that issues what is confirmed */
-    const char *subject;     /* whose it must be, when that is known beforehand */
-    bool keeps_open;         /* a confirmed grant does not close the use: there are more */
+    const char
+        *subject;    /* whose it must be, of a page's grant which page; NULL: see work_confirm() */
+    bool keeps_open; /* a confirmed grant does not close the use: there are more */
     /* Asked before what was confirmed takes its place; NULL: nobody is.  False: the person does not want it. */
     bool (*agrees)(void *context, const struct oauth_facts *facts);
     void *context;
@@ -76,8 +78,10 @@ struct work {
     size_t issued_count;
 
     struct oauth_facts input, result;
-    char call[640];   /* "GET me/feed": what is asked for, when the caller chose it; else "" */
-    int64_t scrubbed; /* places of the last answer that were not passed on */
+    enum oauth_standing standing; /* of the grant that is held */
+    struct buffer lost; /* scopes that it has had since its last login, and has not now: a list */
+    char call[640];     /* "GET me/feed": what is asked for, when the caller chose it; else "" */
+    int64_t scrubbed;   /* places of the last answer that were not passed on */
     struct oauth_verdict verdict; /* of the last step or judgement */
     enum oauth_step step;
     bool has_stepped;
@@ -138,6 +142,9 @@ void work_clear(struct work *work);
 int work_begin(struct work *work, struct job *job, const struct name *name, size_t slots,
                struct error *error);
 
+/* What the provider has said of the work's own grant is not believed any more: it is asked again. */
+void work_doubt_input(struct work *work);
+
 /* Takes the newest work of a job back before it is opened. */
 void work_abandon(struct work *work);
 
@@ -151,6 +158,8 @@ int work_find_old(struct work *work, const char *name, const char *state,
 
 /* The row of a record or of what was issued into a slot. */
 struct store_record *work_row(struct work *work, size_t number);
+/* Tells the person that what an earlier run was issued is current now. */
+void work_say_resolved(const struct work *work, const char *name);
 /* The number of a slot of this work. */
 size_t work_slot(const struct work *work, size_t slot);
 
@@ -221,16 +230,64 @@ int work_settle_kind(struct work *work, size_t *number, size_t slot, struct erro
 /* Whether the provider says anything of a grant of this kind; of one of which it does not, the answer that issued it is all. */
 bool work_is_told_of(const struct work *work, const char *kind);
 
-/* Inspects the grant that is held; CODE_DONE or the person's error. */
+/* Whose a stored grant is, of a page's which page; "" where nobody has said so yet. */
+int work_known_subject(const struct work *work, const struct store_record *row,
+                       char ret_subject[FACT_TEXT_MAX], struct error *error);
+
+/* CODE_STOP when a stored grant is somebody else's than `wanted` (NULL: anybody's). */
+int work_check_subject(const struct work *work, const struct store_record *old, const char *wanted,
+                       struct error *error);
+
+/* Inspects the grant that is held, once: work->standing; CODE_DONE or the person's error. */
 int work_check_input(struct work *work, struct error *error);
 
 /*
- * Asks what the provider says of a pending grant.  *ret_taken: it is current now, in the place of `old` (NULL: of none), and the
- * use is closed.  A grant that is not taken is rejected and `error` says why, with 0 returned; when the provider could not be asked it stays
- * pending for the next run, and -1 is returned.
+ * Asks what the provider says of a pending grant, and does with it what oauth_decide() says.  It
+ * must be of work->subject; where that is NULL of the subject of the work's own grant, when that is
+ * `old`; else of the one that was known when it was issued.
+ *
+ * 0: it is current now, in the place of `old` (NULL: of none), and the use is closed.  -1: `error`
+ * says why not, and *ret_fate what became of it: FATE_WAIT, it is still pending; FATE_SURPLUS or
+ * FATE_REJECT, it is rejected.
  */
-int work_confirm(struct work *work, size_t number, struct store_record *old, bool *ret_taken,
-                 struct error *error);
+int work_confirm(struct work *work, size_t number, struct store_record *old,
+                 enum grant_fate *ret_fate, struct error *error);
+
+/*
+ * Confirms what an earlier run was issued and could not confirm, before anything else is done:
+ * `issuing` is the step that would issue such a grant.  *ret_resolved: it is current now.  When it
+ * was rejected, 0 is returned, too, and `error` says why.  -1: it, or another one of this name,
+ * still waits, and nothing may be issued beside it.
+ */
+int work_resolve(struct work *work, struct store_record *old, enum oauth_step issuing,
+                 bool *ret_resolved, struct error *error);
+
+/* ---- work_columns.c: what an inspection leaves in the clear columns ---- */
+
+/* What the provider said of a grant that is ours and alive. */
+int work_set_columns(const struct work *work, struct store_record *row,
+                     const struct oauth_facts *facts, struct error *error);
+/*
+ * What work_check_input() has learned of the grant that is held: of a dead one nothing else is
+ * changed that was known.
+ */
+int work_set_inspected(struct work *work, struct store_record *row, struct error *error);
+/* The same with its log entry, inside the change that is open. */
+int work_keep_inspected(struct work *work, struct store_record *grant, struct error *error);
+
+/*
+ * work->lost becomes what `old` had by the store, by the provider's word in this use, or before it
+ * was lost, and what the list `has` does not name.
+ */
+int work_find_lost(struct work *work, const struct store_record *old, const char *has,
+                   struct error *error);
+/* Adds work->lost to the members of an entry; nothing when it is empty. */
+int work_set_lost(json_t *members, const struct work *work);
+/*
+ * What stands beside the columns of a grant (vault_remarks()); NULL without memory.  The caller
+ * drops it.
+ */
+json_t *work_new_remarks(const struct work *work, const char *kind, const char *profile);
 
 /* ---- work_keep.c: what stands in the store afterwards ---- */
 
@@ -247,9 +304,8 @@ int work_promote(struct work *work, struct store_record *grant, struct store_rec
 /* The same, and the use goes on. */
 int work_promote_one(struct work *work, struct store_record *grant, struct store_record *old,
                      struct error *error);
-/* A pending grant is not taken ("rejected"), or was only a step on the way ("previous"). */
-int work_retire(struct work *work, const struct store_record *grant, const char *state,
-                struct error *error);
+/* A pending grant is not taken: its ciphertext is destroyed. */
+int work_reject(struct work *work, struct store_record *grant, struct error *error);
 /*
  * The work's grant is ended at the provider: nothing of its name can be opened afterwards.  The
  * others ended with it: they are known to be dead.

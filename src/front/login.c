@@ -189,7 +189,8 @@ static void say_short_lived(const struct login *login)
 
 /*
  * From the first grant to the one that is kept.  When the provider does not lengthen it now, the short-lived one is kept,
- * so that the login was not in vain; and so it is when its own answer is not believed: then it must be confirmed first.
+ * so that the login was not in vain; and so it is when its own answer is not believed.  Else it waits until the long-lived
+ * one is proved.
  */
 static int lengthen(struct login *login, size_t *number, struct error *error)
 {
@@ -208,10 +209,7 @@ static int lengthen(struct login *login, size_t *number, struct error *error)
     if (!work_row(work, order.slot))
         return error_set(error, CODE_STOP, "the provider issued nothing");
     *number = order.slot;
-    /* One that is not believed yet may still be rejected: then there must be the other. */
-    if (work->verdict.action != CODE_DONE)
-        return 0;
-    return work_retire(work, work_row(work, order.grant), "previous", error);
+    return 0;
 }
 
 /* What was issued is not lost when nobody could be asked about it. */
@@ -226,14 +224,15 @@ static int say_waiting(const struct login *login, struct error *error)
 static int keep(struct login *login, size_t number, struct error *error)
 {
     struct work *work = &login->work;
-    bool replaces = login->old.name && strcmp(login->old.name, work->name.full) == 0;
-    bool taken;
+    struct store_record *old =
+        login->old.name && strcmp(login->old.name, work->name.full) == 0 ? &login->old : NULL;
+    enum grant_fate fate = FATE_WAIT;
     work->issuing = STEP_CODE;
     work->agrees = agrees;
     work->context = login;
-    if (work_confirm(work, number, replaces ? &login->old : NULL, &taken, error) < 0)
-        return is_configured(login) ? say_waiting(login, error) : -1;
-    return taken ? 0 : -1;
+    if (work_confirm(work, number, old, &fate, error) == 0)
+        return 0;
+    return fate == FATE_WAIT && is_configured(login) ? say_waiting(login, error) : -1;
 }
 
 /*

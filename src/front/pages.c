@@ -13,6 +13,8 @@ static void paging_free(struct paging *paging)
     if (!paging)
         return;
     paging_forget_listed(paging);
+    while (paging->waiting_count > 0)
+        paging_release(&paging->waiting[--paging->waiting_count]);
     json_decref(paging->seen);
     json_decref(paging->withheld);
     work_clear(&paging->work);
@@ -21,10 +23,19 @@ static void paging_free(struct paging *paging)
 }
 DEFINE_CLEANUP(struct paging, paging_free);
 
-void paging_tell(struct paging *paging, const struct listed *listed, const struct error *failure)
+/* ---- one page ---- */
+
+void paging_release(struct listed *listed)
+{
+    store_record_clear(&listed->old);
+    cleanup_close(&listed->lock);
+}
+
+void paging_tell(struct paging *paging, struct listed *listed, const struct error *failure)
 {
     struct front_page page = {.failure = failure};
     if (listed) {
+        listed->is_told = true;
         page.name = &listed->name;
         page.label = listed->label;
         page.tasks = listed->tasks;
@@ -34,6 +45,41 @@ void paging_tell(struct paging *paging, const struct listed *listed, const struc
     if (failure && failure->code > paging->worst.code)
         paging->worst = *failure;
     paging->what->told(paging->what->context, &page);
+}
+
+void paging_tell_failed(struct paging *paging, struct listed *listed, struct error *failure)
+{
+    error_prefix(failure, "%s", listed->name.full);
+    paging_tell(paging, listed, failure);
+    paging_release(listed);
+}
+
+int paging_begin_page(struct paging *paging, struct listed *listed, struct error *error)
+{
+    struct work *work = &paging->work;
+    const char *name = listed->name.full;
+    if (vault_lock(paging->job.front->vault, name, "working on this grant", &listed->lock, error) <
+            0 ||
+        work_find_old(work, name, "current", &listed->old, error) < 0)
+        return -1;
+    return listed->old.name ? work_check_subject(work, &listed->old, listed->name.label, error) : 0;
+}
+
+int paging_confirm(struct paging *paging, struct listed *listed, enum grant_fate *ret_fate,
+                   struct error *error)
+{
+    struct work *work = &paging->work;
+    struct error failure;
+    work->subject = listed->name.label;
+    if (work_confirm(work, listed->number, listed->old.name ? &listed->old : NULL, ret_fate,
+                     &failure) == 0)
+        return 0;
+    if (failure.code == CODE_STOP || failure.code == CODE_LOGIN) {
+        paging_tell_failed(paging, listed, &failure);
+        return 0;
+    }
+    *error = failure;
+    return error_prefix(error, "%s", listed->name.full);
 }
 
 /* ---- what is missing ---- */
@@ -74,9 +120,11 @@ static void tell_withheld(struct paging *paging)
 static int fail_with_worst(struct paging *paging, size_t pages, struct error *error)
 {
     work_fail(&paging->work, &paging->worst);
+    /* One that an earlier run has left need not be in a list any more. */
     if (paging->failed_pages > 0)
         return error_set(error, paging->worst.code, "%zu of %zu pages are not kept",
-                         paging->failed_pages, pages);
+                         paging->failed_pages,
+                         pages < paging->failed_pages ? paging->failed_pages : pages);
     return error_set(error, paging->worst.code, "%zu list%s of pages could not be read",
                      paging->failed_lists, paging->failed_lists == 1 ? "" : "s");
 }
@@ -117,7 +165,9 @@ static int begin(struct paging *paging, const struct name *from, struct error *e
     work->seals = paging->seals;
     work->issuing = STEP_PAGES;
     work->keeps_open = true;
-    return work_find(work, from->full, "current", true, &work->grant, error);
+    if (work_find(work, from->full, "current", true, &work->grant, error) < 0)
+        return -1;
+    return paging_find_waiting(paging, error);
 }
 
 static int check_grant(struct paging *paging, struct error *error)
@@ -137,7 +187,8 @@ static int run(struct paging *paging, const struct name *from, struct error *not
         check_grant(paging, error) < 0)
         return -1;
     paging->next_slot = work_slot(work, 0);
-    if (paging_read(paging, error) < 0 || judge_lists(paging, note, error) < 0)
+    if (paging_confirm_waiting(paging, error) < 0 || paging_read(paging, error) < 0 ||
+        judge_lists(paging, note, error) < 0)
         return -1;
     return work_close(work, "done", NULL, error);
 }

@@ -9,11 +9,8 @@
 
 void paging_forget_listed(struct paging *paging)
 {
-    for (size_t i = 0; i < paging->count; i++) {
-        store_record_clear(&paging->listed[i].old);
-        cleanup_close(&paging->listed[i].lock);
-    }
-    paging->count = 0;
+    while (paging->count > 0)
+        paging_release(&paging->listed[--paging->count]);
 }
 
 /* ---- what is offered ---- */
@@ -43,7 +40,6 @@ static int take_offer(void *context, const json_t *offered, struct name *ret_nam
                       struct error *error)
 {
     struct paging *paging = context;
-    struct vault *vault = paging->job.front->vault;
     struct error failure;
     if (!is_offer(offered) || paging->count == OAUTH_PAGES_MAX)
         return error_set(error, CODE_FAULT, "the exchange room offers what is no page");
@@ -57,17 +53,15 @@ static int take_offer(void *context, const json_t *offered, struct name *ret_nam
         return 0;
     if (json_object_set_new(paging->seen, listed->name.label, json_true()) < 0)
         return error_memory(error);
+    if (paging_is_settled(paging, listed))
+        return 0;
     if (paging->next_slot == work_slot(&paging->work, PAGE_SLOTS))
         return error_set(error, CODE_STOP, "more than %d pages", PAGE_SLOTS);
-    if (vault_lock(vault, listed->name.full, "working on this grant", &listed->lock, &failure) <
-            0 ||
-        work_find_old(&paging->work, listed->name.full, "current", &listed->old, &failure) < 0) {
-        error_prefix(&failure, "%s", listed->name.full);
-        paging_tell(paging, listed, &failure);
-        cleanup_close(&listed->lock);
+    if (paging_begin_page(paging, listed, &failure) < 0) {
+        paging_tell_failed(paging, listed, &failure);
         return 0;
     }
-    listed->slot = paging->next_slot++;
+    listed->number = paging->next_slot++;
     paging->count++;
     *ret_name = listed->name;
     *ret_take = true;
@@ -78,24 +72,13 @@ static int take_offer(void *context, const json_t *offered, struct name *ret_nam
 
 static int confirm_listed(struct paging *paging, struct error *error)
 {
-    struct work *work = &paging->work;
     for (size_t i = 0; i < paging->count; i++) {
         struct listed *listed = &paging->listed[i];
-        struct error failure;
-        bool taken;
-        work->subject = listed->name.label;
-        if (work_confirm(work, listed->slot, listed->old.name ? &listed->old : NULL, &taken,
-                         &failure) < 0) {
-            /*
-             * It stays pending.  Where the provider cannot be asked now, the next one would fare no
-             * better.
-             */
-            *error = failure;
-            return error_prefix(error, "%s", listed->name.full);
-        }
-        if (!taken)
-            error_prefix(&failure, "%s", listed->name.full);
-        paging_tell(paging, listed, taken ? NULL : &failure);
+        enum grant_fate fate;
+        if (paging_confirm(paging, listed, &fate, error) < 0)
+            return -1;
+        if (!listed->is_told)
+            paging_tell(paging, listed, NULL);
     }
     paging_forget_listed(paging);
     return 0;

@@ -145,13 +145,10 @@ static int write_record(struct rekeying *rekeying, size_t number, struct error *
 {
     struct transfer *transfer = &rekeying->transfer;
     struct job *job = &transfer->job;
-    struct vault *vault = job->front->vault;
     const struct vault_retirement previous = {.state = "previous", .use = job->session.use};
-    auto_record struct store_record row = {0};
-    if (transfer_row(transfer, number, &row, error) < 0 ||
-        vault_put_record(vault, &row, transfer->kid, job->session.use, error) < 0)
+    if (transfer_put(transfer, number, error) < 0)
         return -1;
-    return vault_retire(vault, &job->records[number], &previous, error);
+    return vault_retire(job->front->vault, &job->records[number], &previous, error);
 }
 
 static int write_all(struct rekeying *rekeying, struct error *error)

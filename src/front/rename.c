@@ -29,7 +29,8 @@ static int find_record(struct transfer *transfer, const struct name *from, const
     bool exists;
     size_t number;
     if (vault_find_record(vault, from->full, "current", &row, error) < 0 ||
-        check_none_waits(vault, from, "exchange", error) < 0 ||
+        check_none_waits(vault, from, oauth_confirming_verb(job->provider, from->kind), error) <
+            0 ||
         job_add_record(job, &row, &number, error) < 0 ||
         store_record_get(vault->store, to->full, "current", &other, &exists, error) < 0)
         return -1;
@@ -51,10 +52,7 @@ static int write_rows(struct transfer *transfer, struct error *error)
     struct vault *vault = job->front->vault;
     const struct store_record *old = &job->records[0];
     const struct vault_retirement forgotten = {.state = "forgotten", .use = job->session.use};
-    auto_record struct store_record row = {0};
-    if (transfer_row(transfer, 0, &row, error) < 0 ||
-        vault_put_record(vault, &row, transfer->kid, job->session.use, error) < 0 ||
-        vault_retire(vault, old, &forgotten, error) < 0 ||
+    if (transfer_put(transfer, 0, error) < 0 || vault_retire(vault, old, &forgotten, error) < 0 ||
         store_record_destroy_previous(vault->store, old->name, old->version, error) < 0)
         return -1;
     return transfer_append_outcome(transfer, error);

@@ -17,22 +17,27 @@
 /* An app's calls beyond this share of its quota are left to those who need them more. */
 #define BUDGET_PERCENT 75
 
-/* Which step makes it live longer; STEP_COUNT: it is looked at only. */
-static int choose_step(struct work *work, enum front_renewal how, struct error *error)
+/* The step that makes a grant of this kind live longer; STEP_COUNT: there is none. */
+static enum oauth_step lengthening(const struct work *work)
 {
     const struct provider *provider = work->job->provider;
+    enum oauth_step step = oauth_lengthen_step(provider, work->name.kind);
+    return step != STEP_COUNT ? step : oauth_renew_step(provider, work->name.kind);
+}
+
+/* Which step is wanted; STEP_COUNT: it is looked at only. */
+static int choose_step(struct work *work, enum front_renewal how, struct error *error)
+{
     work->issuing = STEP_COUNT;
     if (how == FRONT_REFRESH)
-        work->issuing = oauth_renew_step(provider, work->name.kind);
+        work->issuing = oauth_renew_step(work->job->provider, work->name.kind);
     if (how != FRONT_EXCHANGE)
         return 0;
-    work->issuing = oauth_lengthen_step(provider, work->name.kind);
-    if (work->issuing != STEP_COUNT)
-        return 0;
-    error_set(error, CODE_USAGE, "a grant of kind '%s' cannot be exchanged", work->name.kind);
-    if (oauth_renew_step(provider, work->name.kind) != STEP_COUNT)
-        error_hint(error, "p11vault refresh %s", work->name.full);
-    return -1;
+    work->issuing = lengthening(work);
+    if (work->issuing == STEP_COUNT)
+        return error_set(error, CODE_USAGE, "a grant of kind '%s' cannot be exchanged",
+                         work->name.kind);
+    return 0;
 }
 
 static int find_records(struct work *work, enum front_renewal how, struct error *error)
@@ -40,38 +45,26 @@ static int find_records(struct work *work, enum front_renewal how, struct error 
     const char *name = work->name.full;
     if (choose_step(work, how, error) < 0)
         return -1;
-    if (work_find(work, name, "current", true, &work->grant, error) < 0)
+    if (work_find(work, name, "pending", false, &work->pending, error) < 0)
         return -1;
-    return work_find(work, name, "pending", false, &work->pending, error);
+    /* Of a first login that was broken off there is only what waits. */
+    bool must_exist = work->pending == NO_RECORD;
+    return work_find(work, name, "current", must_exist, &work->grant, error);
 }
 
 /*
- * A grant that an earlier run was issued and could not confirm is as good as one issued now, and judged as that: also where
- * the one it is to replace would only be looked at.
+ * A grant that an earlier run was issued and could not confirm is as good as one issued now, and
+ * judged as that: also where the one it is to replace would only be looked at.  That one may have
+ * ended since: it is not asked first.
  */
-static int resolve_pending(struct work *work, bool *ret_taken, struct error *error)
+static int resolve_pending(struct work *work, bool *ret_resolved, struct error *error)
 {
-    enum oauth_step issuing = work->issuing;
-    *ret_taken = false;
-    if (issuing == STEP_COUNT)
-        work->issuing = oauth_lengthen_step(work->job->provider, work->name.kind);
-    int result = 0;
-    if (work->pending != NO_RECORD && work->issuing != STEP_COUNT)
-        result = work_confirm(work, work->pending, work_row(work, work->grant), ret_taken, error);
-    work->issuing = issuing;
-    return result;
-}
-
-/* A short-lived grant may have ended since a run was issued the long-lived one and died. */
-static int check_input(struct work *work, bool *ret_resolved, struct error *error)
-{
-    struct error pending;
-    if (work_check_input(work, error) == 0)
-        return resolve_pending(work, ret_resolved, error);
-    if (error->code != CODE_LOGIN || work->pending == NO_RECORD || !*work->input.subject ||
-        resolve_pending(work, ret_resolved, &pending) < 0 || !*ret_resolved)
+    struct store_record *old = work_row(work, work->grant);
+    if (old)
+        work->input.expires = old->expires;
+    if (work_resolve(work, old, lengthening(work), ret_resolved, error) < 0)
         return -1;
-    return 0;
+    return *ret_resolved || old ? 0 : -1;
 }
 
 /* It is alive, and the provider has been asked today; nothing more can be done for it. */
@@ -81,25 +74,32 @@ static int only_checked(struct work *work, struct error *error)
     return work_close(work, "done", NULL, error);
 }
 
+/* A token for 60 days would be worse, and would live on beside it. */
+static bool is_endless(const struct work *work)
+{
+    return work->standing == STANDING_ALIVE && work->input.expires == 0;
+}
+
 static int renew(struct work *work, bool *ret_resolved, struct error *error)
 {
     const struct order order = {
         .step = work->issuing, .grant = work->grant, .slot = work_slot(work, 0)};
-    bool taken;
-    if (check_input(work, ret_resolved, error) < 0)
+    enum grant_fate fate;
+    if (resolve_pending(work, ret_resolved, error) < 0)
         return -1;
     if (*ret_resolved)
         return 0;
-    if (work->issuing == STEP_COUNT)
+    if (work_check_input(work, error) < 0)
+        return -1;
+    if (work->issuing == STEP_COUNT || is_endless(work))
         return only_checked(work, error);
+    work->subject = *work->input.subject ? work->input.subject : NULL;
     if (work_step(work, &order, NULL, error) < 0 || work_check_issued(work, order.slot, error) < 0)
         return -1;
     /* Where its answer is in doubt, so is what the provider said before over the same connection. */
-    if (work->verdict.action != CODE_DONE && work_check_input(work, error) < 0)
-        return -1;
-    if (work_confirm(work, order.slot, work_row(work, work->grant), &taken, error) < 0)
-        return -1;
-    return taken ? 0 : -1;
+    if (work->verdict.action != CODE_DONE)
+        work_doubt_input(work);
+    return work_confirm(work, order.slot, work_row(work, work->grant), &fate, error);
 }
 
 /* ---- one app's grants ---- */
@@ -131,7 +131,9 @@ static void tell(struct run *run, const struct name *name, const struct work *wo
         .subject = work ? work->result.subject : "",
         .expires_before = work ? work->input.expires : STORE_UNKNOWN,
         .expires_after = work ? work->result.expires : STORE_UNKNOWN,
-        .resolved = resolved};
+        .lost_scopes = work ? buffer_text(&work->lost) : "",
+        .resolved = resolved,
+        .endless = work && work->issuing != STEP_COUNT && !resolved && is_endless(work)};
     if (failure && failure->code > run->worst->code)
         *run->worst = *failure;
     run->told(run->context, &exchanged);

@@ -156,21 +156,25 @@ int transfer_move(struct transfer *transfer, size_t number, struct error *error)
 
 /* ---- what stands in the store afterwards ---- */
 
-int transfer_row(const struct transfer *transfer, size_t number, struct store_record *ret_row,
-                 struct error *error)
+int transfer_put(const struct transfer *transfer, size_t number, struct error *error)
 {
-    const struct store_record *old = &transfer->job.records[number];
+    const struct job *job = &transfer->job;
+    const struct store_record *old = &job->records[number];
     const struct moved *moved = &transfer->moved[number];
-    if (vault_new_row(&moved->name, moved->version, "current", moved->jwe, ret_row, error) < 0 ||
-        store_text_set(&ret_row->subject, old->subject, error) < 0 ||
-        store_text_set(&ret_row->scopes, old->scopes, error) < 0)
+    auto_record struct store_record row = {0};
+    auto_json json_t *remarks = NULL;
+    if (vault_new_row(&moved->name, moved->version, "current", moved->jwe, &row, error) < 0 ||
+        store_text_set(&row.subject, old->subject, error) < 0 ||
+        store_text_set(&row.scopes, old->scopes, error) < 0 ||
+        vault_remarks(job->front->vault, old, &remarks, error) < 0)
         return -1;
-    ret_row->expires = old->expires;
-    ret_row->data_expires = old->data_expires;
-    ret_row->issued = old->issued;
-    ret_row->checked = old->checked;
-    ret_row->valid = old->valid;
-    return 0;
+    row.expires = old->expires;
+    row.data_expires = old->data_expires;
+    row.issued = old->issued;
+    row.checked = old->checked;
+    row.valid = old->valid;
+    return vault_put_record(job->front->vault, &row, transfer->kid, remarks, job->session.use,
+                            error);
 }
 
 int transfer_append_outcome(struct transfer *transfer, struct error *error)

@@ -45,9 +45,11 @@ int transfer_expect(struct job *job, enum message_type type, struct deadline dea
 /* Moves one record; its new JWE is then in `moved`. */
 int transfer_move(struct transfer *transfer, size_t number, struct error *error);
 
-/* The row of what was moved, current, with what is known of the old one; the caller clears it, also after a failure. */
-int transfer_row(const struct transfer *transfer, size_t number, struct store_record *ret_row,
-                 struct error *error);
+/*
+ * Puts what was moved into the store, current, with all that is known of the old one, inside the
+ * change that is open.
+ */
+int transfer_put(const struct transfer *transfer, size_t number, struct error *error);
 
 /* The outcome that closes the use, inside the change that is open: all went well. */
 int transfer_append_outcome(struct transfer *transfer, struct error *error);

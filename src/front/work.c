@@ -12,9 +12,18 @@ void work_clear(struct work *work)
         store_record_clear(&work->issued[i].row);
     free(work->issued);
     json_decref(work->steps);
+    buffer_clear(&work->lost);
     cleanup_close(&work->lock);
     cleanup_close(&work->spare_lock);
     *work = WORK_NONE;
+}
+
+void work_doubt_input(struct work *work)
+{
+    if (work->subject == work->input.subject)
+        work->subject = NULL;
+    oauth_facts_init(&work->input);
+    work->standing = STANDING_UNASKED;
 }
 
 int work_begin(struct work *work, struct job *job, const struct name *name, size_t slots,
@@ -25,6 +34,7 @@ int work_begin(struct work *work, struct job *job, const struct name *name, size
     work->name = *name;
     work->seals = slots > 0 ? work->name.full : "";
     work->issuing = STEP_COUNT;
+    work->lost = BUFFER_UP_TO((size_t)3 * FACT_SCOPES_MAX * FACT_TEXT_MAX);
     oauth_facts_init(&work->input);
     oauth_facts_init(&work->result);
     work->first_record = job->record_count;
@@ -68,7 +78,19 @@ int work_find(struct work *work, const char *name, const char *state, bool must_
         return -1;
     if (!row.name)
         return 0;
-    return job_add_record(work->job, &row, ret_number, error);
+    if (job_add_record(work->job, &row, ret_number, error) < 0)
+        return -1;
+    work->record_count++;
+    return 0;
+}
+
+void work_say_resolved(const struct work *work, const char *name)
+{
+    char text[NAME_MAX_SIZE + 64];
+    (void)snprintf(text, sizeof(text),
+                   "%s: the grant that an interrupted run had been issued is confirmed", name);
+    if (work->job->front->say)
+        work->job->front->say(text);
 }
 
 size_t work_slot(const struct work *work, size_t slot)

@@ -7,32 +7,6 @@
 
 #include "job.h"
 
-static int scopes_text(const struct oauth_facts *facts, char **ret_text, struct error *error)
-{
-    auto_json json_t *json = oauth_facts_to_json(facts);
-    if (!json)
-        return error_memory(error);
-    return json_canonical(json_object_get(json, "scopes"), ret_text, error);
-}
-
-/* What the provider said becomes the clear columns. */
-static int set_columns(struct store_record *row, const struct oauth_facts *facts,
-                       struct error *error)
-{
-    auto_free char *scopes = NULL;
-    if (scopes_text(facts, &scopes, error) < 0 ||
-        store_text_set(&row->subject, *facts->subject ? facts->subject : NULL, error) < 0)
-        return -1;
-    free(row->scopes);
-    row->scopes = TAKE(scopes);
-    row->valid = facts->valid;
-    row->expires = facts->expires;
-    row->data_expires = facts->data_expires;
-    row->issued = facts->issued;
-    row->checked = clock_now();
-    return 0;
-}
-
 static void set_number(json_t *members, const char *key, int64_t number, int64_t missing)
 {
     if (number != missing)
@@ -58,6 +32,7 @@ static json_t *outcome_members(const struct work *work, const char *result, cons
         json_object_set_new(members, "trace", json_string(verdict->trace));
     set_number(members, "expires_before", work->input.expires, FACT_UNKNOWN);
     set_number(members, "expires_after", work->result.expires, FACT_UNKNOWN);
+    (void)work_set_lost(members, work);
     /* Said of every use: none in clear is a fact, too. */
     json_object_set_new(members, "plaintext_us", json_integer(work->request_us + work->answer_us));
     json_object_set_new(members, "request_us", json_integer(work->request_us));
@@ -150,11 +125,21 @@ static int issued_row(const struct work *work, const struct issued *issued,
     return 0;
 }
 
+/*
+ * Whose it must be goes with it: a later run may have to confirm it when nobody can say that any
+ * more.
+ */
 static int put_issued(struct work *work, void *context, struct error *error)
 {
     struct issued *issued = context;
+    bool is_page = strcmp(issued->name.kind, "page") == 0;
+    auto_json json_t *remarks = work_new_remarks(work, issued->name.kind, issued->name.label);
+    if (!remarks)
+        return error_memory(error);
+    if (!is_page && store_text_set(&issued->row.subject, work->subject, error) < 0)
+        return -1;
     if (vault_put_record(work->job->front->vault, &issued->row, vault_app_kid(&work->job->app),
-                         work->use, error) < 0)
+                         remarks, work->use, error) < 0)
         return -1;
     return issued->moved ? retire(work, issued->moved, "previous", error) : 0;
 }
@@ -202,12 +187,18 @@ struct promotion {
     bool is_last; /* the use is closed with it */
 };
 
-/* What was learned of the grant that was opened goes into its columns; another that is replaced was not looked at. */
-static int replace(struct work *work, struct store_record *old, struct error *error)
+/*
+ * Another one that is replaced was not looked at, and a person may have given the new one less on
+ * purpose.
+ */
+static int replace(struct work *work, struct store_record *grant, struct store_record *old,
+                   struct error *error)
 {
-    bool was_opened = work->grant != NO_RECORD && old == work_row(work, work->grant);
-    if (was_opened && work->input.valid != FACT_UNKNOWN &&
-        set_columns(old, &work->input, error) < 0)
+    bool is_renewed = old == work_row(work, work->grant);
+    if (!grant->scopes && store_text_set(&grant->scopes, old->scopes, error) < 0)
+        return -1;
+    if (is_renewed && (work_find_lost(work, old, grant->scopes, error) < 0 ||
+                       work_set_inspected(work, old, error) < 0))
         return -1;
     return retire(work, old, "previous", error);
 }
@@ -216,12 +207,15 @@ static int promote(struct work *work, void *context, struct error *error)
 {
     const struct promotion *promotion = context;
     struct store_record *grant = promotion->grant, *old = promotion->old;
-    if (set_columns(grant, &work->result, error) < 0 ||
+    if (work_set_columns(work, grant, &work->result, error) < 0 ||
         store_text_set(&grant->state, "current", error) < 0)
         return -1;
-    if (old && replace(work, old, error) < 0)
+    if (old && replace(work, grant, old, error) < 0)
         return -1;
-    if (vault_change_record(work->job->front->vault, grant, work->use, error) < 0 ||
+    auto_json json_t *remarks = work_new_remarks(work, grant->kind, work->result.profile);
+    if (!remarks)
+        return error_memory(error);
+    if (vault_change_record(work->job->front->vault, grant, remarks, work->use, error) < 0 ||
         retire_pending(work, grant->name, error) < 0)
         return -1;
     if (!promotion->is_last)
@@ -248,22 +242,14 @@ int work_promote_one(struct work *work, struct store_record *grant, struct store
     return 0;
 }
 
-struct retirement {
-    const struct store_record *grant;
-    const char *state;
-};
-
-static int retire_it(struct work *work, void *context, struct error *error)
+static int reject_it(struct work *work, void *context, struct error *error)
 {
-    const struct retirement *retirement = context;
-    return retire(work, retirement->grant, retirement->state, error);
+    return retire(work, context, "rejected", error);
 }
 
-int work_retire(struct work *work, const struct store_record *grant, const char *state,
-                struct error *error)
+int work_reject(struct work *work, struct store_record *grant, struct error *error)
 {
-    struct retirement retirement = {grant, state};
-    return in_one_change(work, retire_it, &retirement, error);
+    return in_one_change(work, reject_it, grant, error);
 }
 
 struct forgetting {
@@ -273,9 +259,13 @@ struct forgetting {
 
 static int note_ended(struct work *work, struct store_record *row, struct error *error)
 {
+    struct vault *vault = work->job->front->vault;
+    auto_json json_t *remarks = NULL;
+    if (vault_remarks(vault, row, &remarks, error) < 0)
+        return -1;
     row->valid = 0;
     row->checked = clock_now();
-    return vault_change_record(work->job->front->vault, row, work->use, error);
+    return vault_change_record(vault, row, remarks, work->use, error);
 }
 
 /* No version of it can be opened any more. */
@@ -311,13 +301,13 @@ struct ending {
 static int end(struct work *work, void *context, struct error *error)
 {
     const struct ending *ending = context;
-    if (work->grant != NO_RECORD && work->input.valid != FACT_UNKNOWN) {
-        struct store_record *grant = work_row(work, work->grant);
-        if (set_columns(grant, &work->input, error) < 0 ||
-            vault_change_record(work->job->front->vault, grant, work->use, error) < 0 ||
-            destroy_previous(work, error) < 0)
-            return -1;
-    }
+    bool is_known = work->standing == STANDING_ALIVE || work->standing == STANDING_DEAD;
+    if (work->grant != NO_RECORD && is_known &&
+        work_keep_inspected(work, work_row(work, work->grant), error) < 0)
+        return -1;
+    /* What one that is dead has replaced may still be wanted. */
+    if (work->standing == STANDING_ALIVE && destroy_previous(work, error) < 0)
+        return -1;
     return append_outcome(work, ending->result, ending->why, error);
 }
 

@@ -376,7 +376,7 @@ int work_step(struct work *work, const struct order *order, json_t **ret_told, s
         if (try_step(work, order, &told, error) < 0)
             return -1;
     } else if (!was_asked) { /* what was told before, over the same connection, is in doubt */
-        oauth_facts_init(&work->input);
+        work_doubt_input(work);
     }
     if (ret_told)
         *ret_told = TAKE(told);

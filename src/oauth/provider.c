@@ -155,6 +155,11 @@ enum oauth_step oauth_renew_step(const struct provider *provider, const char *ki
     return found == NULL ? STEP_COUNT : found->renew;
 }
 
+const char *oauth_confirming_verb(const struct provider *provider, const char *kind)
+{
+    return oauth_lengthen_step(provider, kind) != STEP_COUNT ? "exchange" : "refresh";
+}
+
 const struct oauth_revival *oauth_revival(const struct provider *provider, const char *kind)
 {
     static const struct oauth_revival person = {"log in again", "login", "NAME"};

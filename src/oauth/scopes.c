@@ -39,8 +39,8 @@ int oauth_scopes_missing(const char *had, const char *has, struct buffer *ret_mi
         const char *missing = buffer_text(ret_missing);
         if (names_scope(has, scope, size) || names_scope(missing, scope, size))
             continue;
-        if (buffer_put_format(ret_missing, error, "%s%.*s", *missing ? "," : "", (int)size, scope) <
-            0)
+        if (buffer_put_format(ret_missing, error, "%s%.*s", ret_missing->size > 0 ? "," : "",
+                              (int)size, scope) < 0)
             return -1;
     }
     return 0;

@@ -58,8 +58,15 @@ int vault_new_row(const struct name *name, int64_t version, const char *state, c
     return store_text_set(&ret_row->jwe, jwe, error);
 }
 
+/* Adds what stands beside the columns. */
+static int set_remarks(json_t *members, const json_t *remarks)
+{
+    /* Nothing of what is copied from is changed but reference counts. */
+    return remarks ? json_object_update(members, (json_t *)(uintptr_t)remarks) : 0;
+}
+
 int vault_put_record(struct vault *vault, struct store_record *row, const char *kid,
-                     const char *use, struct error *error)
+                     const json_t *remarks, const char *use, struct error *error)
 {
     char hex[DIGEST_HEX_SIZE];
     struct digest digest = digest_of(row->jwe, strlen(row->jwe));
@@ -69,7 +76,8 @@ int vault_put_record(struct vault *vault, struct store_record *row, const char *
     json_t *members = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o}", "name", row->name, "kind",
                                 row->kind, "version", (json_int_t)row->version, "digest", hex,
                                 "state", row->state, "kid", kid, "columns", vault_columns(row));
-    if (!row->digest || !members || set_use(members, use) < 0) {
+    if (!row->digest || !members || set_remarks(members, remarks) < 0 ||
+        set_use(members, use) < 0) {
         json_decref(members);
         return error_memory(error);
     }
@@ -78,13 +86,13 @@ int vault_put_record(struct vault *vault, struct store_record *row, const char *
     return store_record_put(vault->store, row, error);
 }
 
-int vault_change_record(struct vault *vault, struct store_record *row, const char *use,
-                        struct error *error)
+int vault_change_record(struct vault *vault, struct store_record *row, const json_t *remarks,
+                        const char *use, struct error *error)
 {
     json_t *members = json_pack("{s:s, s:I, s:s, s:s, s:o}", "name", row->name, "version",
                                 (json_int_t)row->version, "digest", row->digest, "state",
                                 row->state, "columns", vault_columns(row));
-    if (!members || set_use(members, use) < 0) {
+    if (!members || set_remarks(members, remarks) < 0 || set_use(members, use) < 0) {
         json_decref(members);
         return error_memory(error);
     }
@@ -97,6 +105,31 @@ static int disagree(const char *what, struct error *error)
 {
     error_set(error, CODE_LOG, "%s not what the log says", what);
     return error_hint(error, "p11vault audit verify");
+}
+
+int vault_remarks(struct vault *vault, const struct store_record *row, json_t **ret_remarks,
+                  struct error *error)
+{
+    static const char *const keys[] = {"profile", "lost_scopes"};
+    auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
+    auto_json json_t *entry = NULL;
+    auto_json json_t *remarks = json_object();
+    enum entry_type type;
+    if (!remarks)
+        return error_memory(error);
+    if (store_entry_get(vault->store, row->entry, &text, error) < 0 ||
+        entry_read(buffer_text(&text), text.size, &type, &entry, error) < 0)
+        return error_prefix(error, "entry %llu", (unsigned long long)row->entry);
+    const char *name = json_text(entry, "name");
+    if ((type != ENTRY_SEAL && type != ENTRY_STATE) || strcmp(name, row->name) != 0 ||
+        json_number(entry, "version", -1) != row->version)
+        return disagree("the record's place is", error);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (json_object_get(entry, keys[i]) &&
+            json_object_set(remarks, keys[i], json_object_get(entry, keys[i])) < 0)
+            return error_memory(error);
+    *ret_remarks = TAKE(remarks);
+    return 0;
 }
 
 struct newest_search {
@@ -214,7 +247,7 @@ int vault_retire(struct vault *vault, const struct store_record *row,
     retired.state = state;
     if (!how->keeps_bytes)
         retired.jwe = NULL;
-    return vault_change_record(vault, &retired, how->use, error);
+    return vault_change_record(vault, &retired, NULL, how->use, error);
 }
 
 int vault_retire_all(struct vault *vault, const char *name, const char *from,

@@ -148,7 +148,8 @@ static struct store_record row_of(const char *name, int64_t version, const char 
 static void put(struct vault *vault, const char *name, int64_t version, const char *use)
 {
     struct store_record row = row_of(name, version, "pending");
-    must(vault_put_record(vault, &row, "nP9ZLt8kqB7P0000000000000000000000000000000", use, &error));
+    must(vault_put_record(vault, &row, "nP9ZLt8kqB7P0000000000000000000000000000000", NULL, use,
+                          &error));
     free(row.digest);
 }
 
@@ -160,7 +161,7 @@ static void change(struct vault *vault, const char *name, int64_t version, const
     char hex[DIGEST_HEX_SIZE];
     digest_hex(&digest, hex);
     row.digest = hex;
-    must(vault_change_record(vault, &row, use, &error));
+    must(vault_change_record(vault, &row, NULL, use, &error));
 }
 
 /* Eight entries, as an exchange writes them. */

@@ -102,6 +102,13 @@ INSPECT = [
     (450, 0, CONFIG, SECRET, {}),
 ]
 
+# Codes that mean something else where one grant is given for another than where a grant is inspected.
+_ELSEWHERE = {1, 100, 101, 102, 104, 190, 450, 452}
+
+# The inspection of a grant that was just issued: what debug_token says, and what any call may be answered.
+RESULT = INSPECT + [row for row in EXCHANGE if row[0] not in _ELSEWHERE] + [
+    (code, 0, STOP, NOTHING, {}) for code in (5, 33, 803, 1349, 9999)]
+
 # Inside debug_token's data, with status 200: about the grant.
 REVOCATIONS = [
     (458, LOG_IN), (459, FACEBOOK), (460, LOG_IN), (464, FACEBOOK), (467, LOG_IN),

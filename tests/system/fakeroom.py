@@ -38,7 +38,7 @@ def hear_room(name):
     return values
 
 keys = socket.socket(fileno=4)
-facts = {"type": "USER", "subject": "10153848", "valid": 1, "expires": 4102444800, "scopes": []}
+facts = {"type": "USER", "subject": "10153848260347724", "valid": 1, "expires": 4102444800, "scopes": []}
 
 def tell(step, client, lives=1, asked=1, **changes):
     what = {"http": 200, "trace": "", "us": 5, **changes}

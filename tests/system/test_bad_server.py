@@ -152,9 +152,6 @@ def test_refusals(ready_vault, misled, step, kind, options, code, words, hint):
     (CONFIRM, "wrong_app", {}, 15, "the issued token belongs to another app", "failed"),
     (CONFIRM, "fields", {"set": {"is_valid": False}}, 15, "that the token it issued is not valid",
      "failed"),
-    (CONFIRM, "fields", {"remove": ["expires_at"]}, 15, "did not say when the token it issued",
-     "failed"),
-    (CONFIRM, "fields", {"set": {"type": "PAGE"}}, 15, "is of another kind", "failed"),
     (EXCHANGE, "unchanged_expiry", {}, 11, "not-extended: the issued token expires no later",
      "not-extended"),
     (EXCHANGE, "unchanged_expiry", {"same_token": True}, 11, "not-extended", "not-extended"),
@@ -171,10 +168,42 @@ def test_results_that_are_not_taken(ready_vault, misled, step, kind, options, co
     assert Facts(ready_vault).versions == {GRANT: (3, False)}
 
 
+@pytest.mark.parametrize("changes, words", [
+    ({"remove": ["expires_at"]}, "did not say when the token it issued expires"),
+    ({"remove": ["is_valid"]}, "did not say whether the token it issued is valid"),
+    ({"remove": ["app_id"]}, "did not say which app the issued token belongs to"),
+    ({"remove": ["user_id"]}, "did not say whose the issued token is"),
+    ({"set": {"type": "PAGE"}}, "is of another kind"),
+    ({"set": {"expires_at": 1000}}, "has expired already"),
+    ({"set": {"expires_at": 253402300799}}, "expires on 9999-12-31, which is not believed"),
+], ids=["no-end", "no-validity", "no-app", "no-user", "kind", "expired", "year-9999"])
+def test_results_that_prove_nothing(ready_vault, misled, graph, changes, words):
+    """They replace nothing, and nothing is thrown away for them: the next run asks about the same token again."""
+    refused(misled(CONFIRM, "fields", **changes), 15, f"{GRANT}: inspect-result: ", words,
+            "; the new token waits to be confirmed")
+    facts = Facts(ready_vault)
+    assert facts.versions == {GRANT: (1, True)} and facts.outcome["result"] == "failed"
+    asked = len(graph.requests())
+    ready_vault.done("exchange", GRANT)
+    assert [one["step"] for one in graph.requests()[asked:]] == ["debug_token"]
+    assert Facts(ready_vault).versions == {GRANT: (2, False)}
+
+
+@pytest.mark.parametrize("which", ["year-9999", "expired"])
+def test_ends_that_are_not_believed(ready_vault, misled, which):
+    """Of the stored token: nothing is exchanged, and nothing of it is written down."""
+    end, code, words = {"year-9999": (253402300799, 15, "on 9999-12-31, which is not believed"),
+                        "expired": (1000, 12, "token expired on 1970-01-01")}[which]
+    with grant_untouched(ready_vault):
+        refused(misled(INSPECT, "fields", set={"expires_at": end}), code, words)
+    [grant] = Facts(ready_vault).grants
+    assert grant.get("expires") == (1000 if which == "expired" else None)
+
+
 def test_a_token_of_another_app_is_issued(ready_vault, misled):
-    """The provider itself refuses to speak of it."""
+    """The provider itself refuses to speak of it, which is an error and no proof: it waits for a person."""
     refused(misled(EXCHANGE, "wrong_app"), 15, "belongs to another app", f"p11vault import {GRANT}")
-    assert Facts(ready_vault).versions[GRANT][0] == 1
+    assert Facts(ready_vault).versions[GRANT] == (1, True)
     ready_vault.done("import", GRANT, stdin=ready_vault.token)
     ready_vault.done("exchange", GRANT)
 

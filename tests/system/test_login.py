@@ -324,16 +324,20 @@ def test_the_code_is_not_taken(flow, kind, options, code):
     assert flow.steps() == ["code"]
 
 
-@pytest.mark.parametrize("kind, options", [
-    ("wrong_app", {}), ("fields", {"set": {"is_valid": False}}),
-    ("fields", {"set": {"type": "PAGE"}})],
+@pytest.mark.parametrize("kind, options, long", [
+    ("wrong_app", {}, "rejected"), ("fields", {"set": {"is_valid": False}}, "rejected"),
+    ("fields", {"set": {"type": "PAGE"}}, "pending")],
     ids=["app", "invalid", "kind"])
-def test_the_provider_denies_it(flow, kind, options):
-    """What the debugger says of the new grant decides; the old one stays."""
+def test_the_provider_denies_it(flow, kind, options, long):
+    """What the debugger says of the new grant decides; the old one stays, and of the short-lived one nothing was said."""
     flow.graph.misbehave("debug_token", kind, **options)
     result = flow.login()
     assert result.code == STOP and not result.out, result
-    assert flow.facts.versions[ALICE] == (1, False)
+    assert flow.states(ALICE) == {1: "current", 2: "pending", 3: long}
+    flow.graph.tell("clear_misbehaviours")
+    flow.done("exchange", ALICE)
+    assert list(flow.states(ALICE).values()).count("current") == 1
+    assert not flow.facts.versions[ALICE][1]
 
 
 def test_it_cannot_be_asked_about(flow):

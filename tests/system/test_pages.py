@@ -260,10 +260,11 @@ def test_again(flow):
     assert count == len(NAMES)
 
 
-@pytest.mark.parametrize("options", [{"set": {"is_valid": False}}, {"set": {"type": "USER"}},
-                                     {"set": {"profile_id": "1"}}, {"set": {"app_id": "1"}}],
+@pytest.mark.parametrize("options, left", [
+    ({"set": {"is_valid": False}}, "rejected"), ({"set": {"type": "USER"}}, "pending"),
+    ({"set": {"profile_id": "1"}}, "rejected"), ({"set": {"app_id": "1"}}, "rejected")],
                          ids=["invalid", "kind", "page", "app"])
-def test_one_page_fails(flow, options):
+def test_one_page_fails(flow, options, left):
     """It stops no other; it is told with its reason, and the exit status says so."""
     flow.graph.misbehave("debug_token", "fields", 4, **options)
     result = flow.run("pages", ALICE)
@@ -271,25 +272,48 @@ def test_one_page_fails(flow, options):
     assert [line.partition(":")[0] for line in result.out.splitlines()] == NAMES[:2] + NAMES[3:]
     assert f"p11vault: error: {NAMES[2]}: inspect-result: " in result.err
     assert f"1 of {len(NAMES)} pages are not kept" in result.err
-    assert flow.states(NAMES[2]) == {1: "rejected"}
+    assert flow.states(NAMES[2]) == {1: left}
     assert flow.facts.outcome["result"] == "failed"
     flow.graph.tell("clear_misbehaviours")
-    flow.done("pages", ALICE)
-    assert flow.states(NAMES[2]) == {1: "rejected", 2: "current"}
+    assert len(flow.done("pages", ALICE).out.splitlines()) == len(IDS)
+    assert flow.states(NAMES[2]) == ({1: left, 2: "current"} if left == "rejected" else
+                                     {1: "current"})
 
 
 def test_it_cannot_be_asked_any_more(flow):
-    """What was confirmed stays; the rest waits, and the next run does not leave it waiting."""
+    """What was confirmed stays; the rest waits, and the next run confirms it before it takes anything."""
     flow.graph.misbehave("debug_token", "html_503", 4)
     result = flow.run("pages", ALICE)
     assert result.code == RETRY, result
-    assert set(flow.facts.versions) == {GRANT, *NAMES[:2]}
+    assert flow.facts.versions == {GRANT: (2, False), **{name: (1, number >= 2)
+                                                         for number, name in enumerate(NAMES)}}
     assert flow.states(NAMES[4]) == {1: "pending"}
     flow.graph.tell("clear_misbehaviours")
-    flow.done("pages", ALICE)
-    assert {version for version, _ in flow.facts.versions.values()} == {2}
-    assert not [grant for grant in flow.facts.grants if grant["pending"]]
-    assert flow.states(NAMES[4]) == {1: "previous", 2: "current"}
+    asked = len(flow.steps())
+    result = flow.done("pages", ALICE)
+    assert flow.steps()[asked:] == ["debug_token", *["debug_token"] * 5, "pages",
+                                    *["debug_token"] * 2]
+    assert sorted(result.out.splitlines()) == [f"{name}: Page {one[-1]} (ANALYZE,MANAGE)"
+                                               for name, one in zip(NAMES, IDS)]
+    assert result.err.count("an interrupted run had been issued is confirmed") == 5
+    assert flow.facts.versions == {GRANT: (2, False), **{name: (1 + (number < 2), False)
+                                                         for number, name in enumerate(NAMES)}}
+    assert flow.states(NAMES[4]) == {1: "current"}
+
+
+def test_an_error_about_one_that_waits(flow):
+    """It stays, nothing is taken beside it, and the others go on."""
+    flow.graph.misbehave("debug_token", "http_error", 4, code=368)
+    assert flow.run("pages", ALICE).code == STOP
+    assert flow.states(NAMES[2]) == {1: "pending"}
+    flow.graph.misbehave("debug_token", "http_error", 2, code=368)
+    result = flow.run("pages", ALICE)
+    assert result.code == STOP, result
+    assert f"p11vault: error: {NAMES[2]}: inspect-result: " in result.err
+    assert f"1 of {len(NAMES)} pages are not kept" in result.err
+    assert [line.partition(":")[0] for line in result.out.splitlines()] == NAMES[:2] + NAMES[3:]
+    assert flow.states(NAMES[2]) == {1: "pending"}
+    assert flow.states(NAMES[3]) == {1: "previous", 2: "current"}
 
 
 @pytest.mark.parametrize("which, kind, options, code", [

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 from cards import GRANT, Facts, SoftCard, refused
+from flows import SYSTEM_USER
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from program import at_a_terminal
@@ -14,6 +15,7 @@ from renewing import DAY, PERSON, Fleet, later, listed, long_lived
 
 BOB, EVE, DAN = "ads/user/bob", "ads/user/eve", "ads/user/dan"
 PAGE = "1353269864728879"
+ROBOT = "ads/system-user/robot"
 RETRY, WAIT, LOGIN, LOG, BUSY = 10, 11, 12, 30, 31
 TOGETHER = 50
 CHECK, RENEWAL = ["debug_token"], ["debug_token", "exchange", "debug_token"]
@@ -56,6 +58,31 @@ def test_checked_daily(fleet):
     assert fleet.versions == {GRANT: 2, BOB: 1, EVE: 2, "ads/page/1": 1}
     fleet.done("--due", env=later(fleet.vault, DAY + 120))
     assert fleet.calls() == []
+
+
+@pytest.mark.parametrize("verb", [("refresh", "--due"), ("refresh", ROBOT), ("exchange", ROBOT)],
+                         ids=["due", "refresh", "exchange"])
+def test_one_that_never_expires(fleet, verb):
+    """Nobody knew that of the import: it is not made into one of sixty days, which would live on beside it."""
+    fleet.know(GRANT, **long_lived(50))
+    fleet.give(ROBOT, user_id=SYSTEM_USER, type="SYSTEM_USER", expires_at=0)
+    fleet.forget_calls()
+    result = fleet.vault.run(*verb)
+    assert result.code == 0 and result.out == f"{ROBOT}: system-user {SYSTEM_USER}, never expires\n"
+    assert f"{ROBOT}: it never expires: there is nothing to do\n" in result.err
+    assert fleet.calls() == CHECK and fleet.versions[ROBOT] == 1
+    assert fleet.outcomes().get(ROBOT, "done") == "done"
+    fleet.done("--due")
+    assert fleet.calls() == []
+
+
+def test_a_person_that_never_expires(fleet):
+    """The same for a user's grant."""
+    fleet.give(BOB, expires_at=0)
+    fleet.forget_calls()
+    result = fleet.vault.done("exchange", BOB)
+    assert "it never expires: there is nothing to do" in result.err
+    assert fleet.calls() == CHECK and fleet.versions[BOB] == 1
 
 
 def test_all(fleet):

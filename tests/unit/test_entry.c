@@ -30,7 +30,7 @@
 static const struct {
     const char *name;
     const char *members;
-    const char *const types[16];
+    const char *const types[17];
 } types[TYPES] = {
     [ENTRY_VAULT] = {"vault", "{\"vault\":" ID ",\"version\":\"0.1.0\"}", {"S vault", "S version"}},
     [ENTRY_CARD] = {"card",
@@ -54,13 +54,17 @@ static const struct {
                        {"S app", "S kid", "O jwk", "S digest", "A cards", "S use"}},
     [ENTRY_SEAL] = {"seal",
                     "{\"name\":\"ads/user/alice\",\"kind\":\"user\",\"version\":1,\"digest\":" HASH
-                    ",\"state\":\"pending\",\"kid\":\"k\",\"columns\":" COLUMNS ",\"use\":" ID "}",
+                    ",\"state\":\"pending\",\"kid\":\"k\",\"columns\":" COLUMNS
+                    ",\"profile\":\"1353\","
+                    "\"lost_scopes\":[\"email\"],\"use\":" ID "}",
                     {"S name", "S kind", "I version", "S digest", "S state", "S kid", "O columns",
-                     "s use"}},
+                     "s profile", "a lost_scopes", "s use"}},
     [ENTRY_STATE] = {"state",
                      "{\"name\":\"ads/user/alice\",\"version\":1,\"digest\":" HASH
-                     ",\"state\":\"forgotten\",\"columns\":" COLUMNS ",\"use\":" ID "}",
-                     {"S name", "I version", "S digest", "S state", "O columns", "s use"}},
+                     ",\"state\":\"forgotten\",\"columns\":" COLUMNS ",\"profile\":\"1353\","
+                     "\"lost_scopes\":[\"email\"],\"use\":" ID "}",
+                     {"S name", "I version", "S digest", "S state", "O columns", "s profile",
+                      "a lost_scopes", "s use"}},
     [ENTRY_INTENT] = {"intent",
                       "{\"use\":" ID ",\"verb\":\"exchange\",\"name\":\"ads/user/alice\","
                       "\"card\":\"\",\"origin\":\"https://graph.example:443\",\"opens\":["
@@ -81,11 +85,13 @@ static const struct {
                        "{\"use\":" ID ",\"result\":\"not-extended\",\"code\":\"pin-locked\","
                        "\"step\":\"exchange\",\"http\":200,\"provider_code\":-1,\"subcode\":463,"
                        "\"trace\":\"AbC\",\"message\":\"not extended\",\"expires_before\":1,"
-                       "\"expires_after\":0,\"plaintext_us\":1200,\"request_us\":1000,\"answer_"
+                       "\"expires_after\":0,\"lost_scopes\":[\"email\"],\"plaintext_us\":1200,"
+                       "\"request_us\":1000,\"answer_"
                        "us\":200,\"checkpoint\":9}",
                        {"S use", "S result", "S code", "s step", "i http", "i provider_code",
                         "i subcode", "s trace", "s message", "i expires_before", "i expires_after",
-                        "i plaintext_us", "i request_us", "i answer_us", "i checkpoint"}},
+                        "a lost_scopes", "i plaintext_us", "i request_us", "i answer_us",
+                        "i checkpoint"}},
     [ENTRY_VOID] = {"void", "{\"entry\":0,\"reason\":\"never signed\"}", {"I entry", "S reason"}},
     [ENTRY_NOTICE] = {"notice",
                       "{\"name\":\"ads/user/alice\",\"reason\":\"expired\","

@@ -137,7 +137,10 @@ struct front_exchanged {
     const struct error *failure; /* NULL: it went well */
     const char *subject;
     int64_t expires_before, expires_after; /* seconds, 0 never, STORE_UNKNOWN */
-    bool resolved; /* a grant issued by an interrupted run was confirmed instead */
+    const char
+        *lost_scopes; /* had since its last login, and not any more: a list (oauth/scopes.h), "" */
+    bool resolved;    /* a grant issued by an interrupted run was confirmed instead */
+    bool endless;     /* it never expires: nothing was exchanged */
 };
 typedef void front_told(void *context, const struct front_exchanged *exchanged);
 /*
@@ -218,9 +221,13 @@ struct front_pages {
 int front_pages(struct front *front, const struct name *from, const struct front_pages *what,
                 struct error *ret_note, struct error *error);
 
-/* What the provider says of a grant; the clear columns are brought up to date.  The facts are known also when it is dead. */
+/*
+ * What the provider says of a grant; the clear columns are brought up to date.  The facts are known
+ * also when it is dead. *ret_lost gets the scopes that it has had since its last login, and has not
+ * now: a list (oauth/scopes.h), "" for none.
+ */
 int front_inspect(struct front *front, const struct name *name, struct oauth_facts *ret_facts,
-                  struct error *error);
+                  struct buffer *ret_lost, struct error *error);
 
 /* What the person has granted and declined.  The caller clears the answer. */
 int front_permissions(struct front *front, const struct name *name, struct oauth_answer *ret_answer,

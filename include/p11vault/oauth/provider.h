@@ -89,6 +89,12 @@ struct oauth_revival {
 };
 const struct oauth_revival *oauth_revival(const struct provider *provider, const char *kind);
 
+/*
+ * The verb that confirms a grant of this kind that waits: "exchange", or "refresh" where there is
+ * nothing to exchange.
+ */
+const char *oauth_confirming_verb(const struct provider *provider, const char *kind);
+
 /* The step that ends a grant of this kind at the provider; STEP_COUNT: it has no call for that. */
 enum oauth_step oauth_end_step(const struct provider *provider, const char *kind);
 

@@ -18,15 +18,24 @@ int vault_new_row(const struct name *name, int64_t version, const char *state, c
                   struct store_record *ret_row, struct error *error);
 
 /*
- * Writes a new version of a record and its seal entry, inside the change that is open.  `row` has name, app, kind,
- * version, state, jwe and the columns; digest and entry are filled here.
+ * What the newest entry about a row says beside its columns, as an object of its own: `profile` and
+ * `lost_scopes` (docs/formats.md); {} for neither.  The caller drops it.  CODE_LOG when that entry
+ * cannot be read or is about another row.
+ */
+int vault_remarks(struct vault *vault, const struct store_record *row, json_t **ret_remarks,
+                  struct error *error);
+
+/*
+ * Writes a new version of a record and its seal entry, inside the change that is open.  `row` has
+ * name, app, kind, version, state, jwe and the columns; digest and entry are filled here.
+ * `remarks` (NULL: none) as vault_remarks() gives them.
  */
 int vault_put_record(struct vault *vault, struct store_record *row, const char *kid,
-                     const char *use, struct error *error);
+                     const json_t *remarks, const char *use, struct error *error);
 
 /* Changes state and columns of a version and writes its state entry, inside the change that is open. */
-int vault_change_record(struct vault *vault, struct store_record *row, const char *use,
-                        struct error *error);
+int vault_change_record(struct vault *vault, struct store_record *row, const json_t *remarks,
+                        const char *use, struct error *error);
 
 /* What a version becomes that is not to be opened any more. */
 struct vault_retirement {
