@@ -180,11 +180,14 @@ static int decide(struct work *work, size_t number, const struct store_record *o
 static int refuse_all(struct work *work, struct error *error)
 {
     struct error refusing;
-    for (size_t i = 0; i < work->issued_count; i++)
-        if (work->issued[i].is_kept && work_reject(work, &work->issued[i].row, &refusing) < 0) {
+    for (size_t i = 0; i < work->issued_count; i++) {
+        struct issued *issued = &work->issued[i];
+        bool is_pending = issued->is_kept && strcmp(issued->row.state, "pending") == 0;
+        if (is_pending && work_reject(work, &issued->row, &refusing) < 0) {
             *error = refusing;
             return -1;
         }
+    }
     return error_set(error, CODE_USAGE, "the account was not confirmed: the grant is not kept");
 }
 

@@ -141,7 +141,11 @@ static int put_issued(struct work *work, void *context, struct error *error)
     if (vault_put_record(work->job->front->vault, &issued->row, vault_app_kid(&work->job->app),
                          remarks, work->use, error) < 0)
         return -1;
-    return issued->moved ? retire(work, issued->moved, "previous", error) : 0;
+    if (!issued->moved)
+        return 0;
+    if (retire(work, issued->moved, "previous", error) < 0)
+        return -1;
+    return store_text_set(&issued->moved->state, "previous", error);
 }
 
 int work_keep_issued(struct work *work, const struct message *message, struct error *error)

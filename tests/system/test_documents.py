@@ -26,8 +26,9 @@ def test_what_stands_in_memory_while_a_login_waits():
     stands = table_under("exposure.md", "## What stands while something is awaited")
     assert list(stands) == [
         "app key", "login's `state`", "login's code, and its PKCE verifier",
-        "client token of a device login", "device code", "part of an answer that has come"]
-    assert [row[0] for row in stands.values()] == ["card"] + ["exchange"] * 5
+        "client token of a device login", "device code", "a grant just issued",
+        "part of an answer that has come"]
+    assert [row[0] for row in stands.values()] == ["card"] + ["exchange"] * 6
     assert "the person who types its PIN" in stands["login's code, and its PKCE verifier"][3]
     assert "every poll" in stands["device code"][3]
     assert stands["device code"][2] == "a grant was issued"
