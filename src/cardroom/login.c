@@ -218,6 +218,19 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
                         TEXT(room->label), TEXT(anchor));
 }
 
+/* A card is known by its serial: two without one would be taken for the same. */
+static int check_serial(const struct card_info *info, struct error *error)
+{
+    if (card_serial_tells(info->serial))
+        return 0;
+    error_set(error, CODE_CONFIG,
+              "card '%s' has no serial number of its own but '%s', so it cannot be told from "
+              "another such card",
+              info->label, info->serial);
+    return error_hint(error, "a PIV card gets one with its CHUID: yubico-piv-tool -a set-chuid, or "
+                             "ykman piv objects generate chuid");
+}
+
 /* enroll, export: module, URI, PIN source, purpose, kind of key */
 int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
                           const struct card_uri *uri, const char *origin, const char *trust,
@@ -227,7 +240,8 @@ int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
     if (keep_text(room->origin, sizeof(room->origin), origin, "origin", error) < 0 ||
         (trust && read_trust(room, trust, error) < 0) ||
         module_load(message_text(order, 0), &room->module, error) < 0 ||
-        card_open(room->module, uri, 1, &room->card, error) < 0)
+        card_open(room->module, uri, 1, &room->card, error) < 0 ||
+        check_serial(card_info(room->card), error) < 0)
         return -1;
     return cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error);
 }
