@@ -138,6 +138,7 @@ static void check_module(struct modules *modules)
         doctor_ok(doctor, "%s: %s answers, %zu %s", modules->module->name, modules->module->path,
                   modules->cards, modules->cards == 1 ? "card" : "cards");
     }
+    doctor_opensc(doctor, modules->module);
     if (modules->module->pin_source)
         check_pin_file(doctor, modules->module);
     if (modules->module->pinentry)
