@@ -132,7 +132,8 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
         return -1;
     }
     log_info("logged in to card %s", room->serial);
-    return 0;
+    return channel_send(room->inside.front, MESSAGE_LOGGED_IN, error,
+                        NUMBER(card_may_want_touch(info)));
 }
 
 static int read_trust(struct cardroom *room, const char *path, struct error *error)

@@ -145,8 +145,8 @@ static int sign_enrolment(struct session *session, const struct signed_head *hea
         return -1;
     int sent = channel_send_empty(room_channel(card), MESSAGE_SIGN, error);
     if (session_tell(card, sent, error) < 0 ||
-        session_expect(card, MESSAGE_SIGNED, session_deadline(session->front->module), &message,
-                       error) < 0 ||
+        session_expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module),
+                               &message, error) < 0 ||
         trust(session, vkey, &message, error) < 0)
         return -1;
     session->signed_size = message_number(&message, 1);

@@ -84,8 +84,14 @@ int session_expect_of_card(struct session *session, enum message_type type,
 {
     struct front *front = session->front;
     if (front->say && is_slow(session->card))
-        front->say("waiting for the card");
-    return session_expect(session->card, type, deadline, ret_message, error);
+        front->say(session->may_want_touch ? "waiting for the card: touch it if it blinks"
+                                           : "waiting for the card");
+    if (session_expect(session->card, type, deadline, ret_message, error) == 0)
+        return 0;
+    if (session->may_want_touch && deadline_passed(deadline) && !*error->hint)
+        error_hint(error, "touch the card when it blinks; if it is slow: deadline in its module's "
+                          "section of the configuration");
+    return -1;
 }
 
 int session_pin_source(const struct front *front, char ret_source[PIN_SOURCE_MAX],
@@ -140,9 +146,13 @@ int session_await_login(struct session *session, const char *source, enum messag
                         struct deadline deadline, struct message *ret_message, struct error *error)
 {
     bool attended = *source == '\0' || strncmp(source, PINENTRY, strlen(PINENTRY)) == 0;
+    struct message logged_in;
     if (!attended && let_try(session, source, error) < 0)
         return -1;
-    if (session_expect(session->card, type, deadline, ret_message, error) < 0)
+    if (session_expect(session->card, MESSAGE_LOGGED_IN, deadline, &logged_in, error) < 0)
+        return -1;
+    session->may_want_touch = message_number(&logged_in, 0) != 0;
+    if (session_expect_of_card(session, type, deadline, ret_message, error) < 0)
         return -1;
     if (attended)
         pin_guard_vouch(session->front, message_text(ret_message, 0));

@@ -58,6 +58,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_HANDED,     "handed",    CARD_TO_FRONT, IN(CARD_HANDING),    CARD_KEYS,  "u"},
     {MESSAGE_TRYING,     "trying",    CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "s"},
     {MESSAGE_TRIED,      "tried",     CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "u"},
+    {MESSAGE_LOGGED_IN,  "loggedin",  CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "u"},
     {MESSAGE_CARD_FAIL,  "fail",      CARD_TO_FRONT, CARD_BUSY,           STATE_OVER, "uss"},
 
     {MESSAGE_APPKEY, "appkey", CARD_TO_EXCHANGE, IN(KEYS_FLOW), STATE_SAME, "s"},

@@ -194,6 +194,7 @@ class Task:
         self.hear(room, "trying")
         room.send("try")
         self.hear(room, "tried")
+        self.hear(room, "loggedin")
 
     def take_signature(self, room, use, vkey):
         """What was signed is the log as told, and nothing else."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SOURCES = Path(__file__).resolve().parents[2]
-VERSION = 5
+VERSION = 6
 PACKET_MAX = 64 * 1024
 DEADLINE = 20
 PROGRAMS = {"card": "p11vault-card", "exchange": "p11vault-exchange"}

@@ -66,6 +66,7 @@ def test_somebody_waits_for_a_slow_card(ready_vault, shim):
     shim.write(**{"env.P11FAULT_DELAY_MS": 1300})
     result = ready_vault.done("exchange", GRANT)
     assert result.err.count("waiting for the card") >= 2, result  # login; signature and unwrap
+    assert "touch" not in result.err, result
 
 
 @pytest.mark.parametrize("call", ["C_Initialize", "C_GetSlotList", "C_OpenSession", "C_Login",

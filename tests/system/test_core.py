@@ -181,6 +181,7 @@ name, order = hear()
 say("trying", "77")
 hear()
 say("tried", 1)
+say("loggedin", 0)
 signer = Signer(%(origin)s)
 own = jwk(new_key().public_key())
 say("enrolled", "77", %(label)s, "model", "maker", thumbprint(own), canonical(own),

@@ -8,7 +8,7 @@
  * conversation on one that is not allowed now.
  *
  *   front → card       list format enroll export open try checkpoint extends entry recipient make app rewrap rekey unlock sign hand again end
- *   card → front       found listed formatted trying tried enrolled exported ready made rewrapped signed sealed handed fail
+ *   card → front       found listed formatted trying tried loggedin enrolled exported ready made rewrapped signed sealed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal login connect shut record slot step take pass reseal end
  *   exchange → front   typed dialog came connected want offer issued content resealed outcome fail
@@ -20,7 +20,7 @@
  *        ◀─────────────────────────── trying
  *   try ────────────────────────────▶ login
  *        ◀─────────────────────────── tried
- *        ◀─────────────────────────── ready
+ *        ◀─────────────────────────── loggedin, ready
  *   connect ───────────────────────────────────────────────────────▶ resolve, TLS, lock for good
  *        ◀────────────────────────────────────────────────────────── connected
  *   checkpoint extends entry… app unlock… sign ▶ checks, signs, unwraps, finalises the module
@@ -55,7 +55,7 @@
 
 #define MESSAGE_MAX ((size_t)64 * 1024)
 #define MESSAGE_FIELDS_MAX 13
-#define MESSAGE_VERSION 5
+#define MESSAGE_VERSION 6
 
 #define MESSAGE_NO_RECORD UINT64_MAX /* in `step`: it needs none */
 
@@ -97,6 +97,7 @@ enum message_type {
     MESSAGE_HANDED,     /* n */
     MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be tried */
     MESSAGE_TRIED,      /* what the card said of it: enum pin_verdict */
+    MESSAGE_LOGGED_IN,  /* 1 for a card that may blink for a touch: from now on it is the card that is waited for */
     MESSAGE_CARD_FAIL,  /* code, text, hint */
     /* card → exchange */
     MESSAGE_APPKEY,     /* public JWK of the app key */
