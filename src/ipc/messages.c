@@ -27,8 +27,8 @@
 static const struct message_rule rules[] = {
     {MESSAGE_LIST,       "list",       FRONT_TO_CARD, IN(CARD_NEW),     CARD_LISTING,    "s"},
     {MESSAGE_FORMAT,     "format",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_FORMATTING, "sss"},
-    {MESSAGE_ENROLL,     "enroll",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_ENROLLING,  "sssssss"},
-    {MESSAGE_EXPORT,     "export",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_ENROLLING,  "sssss"},
+    {MESSAGE_ENROLL,     "enroll",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_ENROLLING,  "ssssssss"},
+    {MESSAGE_EXPORT,     "export",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_ENROLLING,  "ssssss"},
     {MESSAGE_OPEN,       "open",       FRONT_TO_CARD, IN(CARD_NEW),     CARD_OPENING,    "ssssuusss"},
     {MESSAGE_CHECKPOINT, "checkpoint", FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "sb"},
     {MESSAGE_EXTENDS,    "extends",    FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "b"},

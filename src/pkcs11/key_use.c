@@ -225,6 +225,9 @@ int card_agree(struct card *card, const struct card_key *key, const uint8_t *pee
     if (peer[0] != 0x04)
         return refuse(card, CODE_STOP, "the peer's point is not an uncompressed one", error);
     rv = derive_either(card, key, peer, &object);
+    /* What it may do is believed of its use and not of its flags: see may_agree(). */
+    if (rv == CKR_KEY_FUNCTION_NOT_PERMITTED)
+        return refuse(card, CODE_CONFIG, "the key may not derive, so it cannot unwrap", error);
     if (rv != CKR_OK) {
         card_fail(card, rv, "C_DeriveKey", error);
         return explain_use(rv, began, error);

@@ -231,7 +231,8 @@ class Enrol(Task):
 
     def talk(self, room):
         use = self.use()
-        room.send("enroll", *use.opening()[:4], KINDS[self.kind], use.origin, str(use.trust))
+        room.send("enroll", *use.opening()[:4], KINDS[self.kind], "", use.origin,
+                  str(use.trust))
         self.log_in(room)
         serial, label, model, maker, kid, jwk, alg, vkey, _, _ = self.hear(room, "enrolled")
         use.plant("card", card=serial, label=label, model=model, manufacturer=maker, kid=kid,

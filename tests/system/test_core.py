@@ -192,13 +192,13 @@ while True:
     if name == "entry":
         leaves.append(leaf(values[1]))
     elif name == "sign":
-        say("signed", signer.sign(%(leaves)s, order[5]), %(size)s, "none", 0, "")
+        say("signed", signer.sign(%(leaves)s, order[6]), %(size)s, "none", 0, "")
 """
 
 
 def enrolling(**changes):
     """The script of a card room that enrols a key in software."""
-    values = {"origin": "order[5]", "label": "'soft'", "leaves": "leaves", "size": "len(leaves)"}
+    values = {"origin": "order[6]", "label": "'soft'", "leaves": "leaves", "size": "len(leaves)"}
     return CARD + ENROLLING % {**values, **changes}
 
 

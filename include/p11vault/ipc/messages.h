@@ -66,8 +66,8 @@ enum message_type {
     /* front → card */
     MESSAGE_LIST = 1,   /* module */
     MESSAGE_FORMAT,     /* module, directory for PIN files, label: a SoftHSM card */
-    MESSAGE_ENROLL,     /* module, URI, PIN source, purpose, kind of key, origin, trust file */
-    MESSAGE_EXPORT,     /* module, URI, PIN source, purpose, kind of key: what the card says of itself, signed */
+    MESSAGE_ENROLL,     /* module, URI, PIN source, purpose, kind of key, URI of the signing key or "", origin, trust file */
+    MESSAGE_EXPORT,     /* module, URI, PIN source, purpose, kind of key, URI of the signing key or "": what the card says of itself, signed */
     MESSAGE_OPEN,       /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
     MESSAGE_CHECKPOINT, /* newest note ("" for none), frontier: 32 bytes a node */
     MESSAGE_EXTENDS,    /* consistency proof from the head that the card keeps, when that is older than the newest note */
