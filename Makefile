@@ -214,6 +214,10 @@ exposure: all $(LOOKERS)
 rutoken: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $(AT_ONCE) tests/rutoken
 
+# A simulated YubiKey (PIV) behind the unmodified pcscd, OpenSC and ykcs11: tests/piv/README.md.
+piv: all
+	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -m pytest -q -n $(AT_ONCE) tests/piv
+
 # Medians and ratios beside a shell pipeline; BENCH_ROUNDS=15.  Not a test, so not part of check.
 bench: all
 	$QP11VAULT_BUILD='$(abspath $B)' $(PYTHON) -B tests/bench/bench.py
@@ -332,11 +336,12 @@ help:
 	@echo 'fuzz       seeds; CC=clang: fuzzing  valgrind  unit tests under valgrind'
 	@echo 'headers    each compiles alone       floors    who may include whom'
 	@echo 'links      who may link what         analyze   gcc -fanalyzer and clang-tidy'
-	@echo 'check      all of these, exposure, rutoken, samples of faults and matrix'
+	@echo 'check      all of these, exposure, rutoken, piv, samples of faults and matrix'
 	@echo 'demo       a first run against local stand-ins'
 	@echo 'exposure   copies of secrets in the memory of the programs (as root)'
 	@echo 'rutoken    a simulated Rutoken behind pcscd and OpenSC (as root)'
 	@echo 'findings   what was found once, each with its test (BREAK=1: brings the faults back)'
+	@echo 'piv        a simulated YubiKey behind pcscd, OpenSC and ykcs11 (as root)'
 	@echo 'faults     every PKCS#11 call failing in every way (with sanitizers)'
 	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
@@ -348,7 +353,7 @@ help:
 	@echo 'install, uninstall (PREFIX DESTDIR), clean'
 	@echo 'settings:  CC SANITIZE WERROR=1 V=1 CFLAGS LDFLAGS PREFIX SYSCONFDIR'
 
-.PHONY: all unit valgrind system tools findings exposure rutoken faults faults-run matrix bench batch-bench audit-bench audit-proof campaign fuzz \
+.PHONY: all unit valgrind system tools findings exposure rutoken piv faults faults-run matrix bench batch-bench audit-bench audit-proof campaign fuzz \
         fuzz-seeds fuzz-run headers floors links analyze check demo deps install install-units uninstall clean help FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:

@@ -170,14 +170,25 @@ int cardroom_rekey(struct cardroom *room, struct error *error);
 /* Names the key that is sealed to, to the exchange room, when there is one. */
 int cardroom_name_app_key(struct cardroom *room, struct error *error);
 
+/*
+ * What an order to enrol or export says of the card's two keys; read before the login: nobody is
+ * asked for a PIN in vain.
+ */
+struct wanted_keys {
+    struct card_uri unwraps; /* may name the card alone */
+    struct card_uri signs;
+    bool is_sign_named; /* else it is made */
+    char kind[KIND_SIZE];
+};
+int cardroom_wanted_keys(const struct message *order, struct wanted_keys *ret_wanted,
+                         struct error *error);
 /* Finds or makes the two keys of an enrolment, and proves the one that unwraps (enroll.c). */
 struct own_keys {
     struct card_key unwraps, signs;
     struct jwk jwk; /* of the one that unwraps */
     enum appkey_alg alg;
 };
-int cardroom_check_kind(const char *kind, struct error *error);
-int cardroom_take_keys(struct cardroom *room, const struct card_uri *uri, const char *kind,
+int cardroom_take_keys(struct cardroom *room, const struct wanted_keys *wanted,
                        struct own_keys *ret_keys, struct error *error);
 
 /* The card's two keys (cardkeys.c). */

@@ -1,5 +1,6 @@
 /*
- * Enrolling a card: an unwrapping key that is proved by a round trip, and a signing key made on the card.
+ * Enrolling a card: an unwrapping key that is proved by a round trip, and a signing key.  Either is
+ * one that a URI names, or is made on the card.
  */
 #include <stdio.h>
 #include <string.h>
@@ -161,8 +162,32 @@ static int find_unwrapping_key(struct cardroom *room, const struct card_uri *uri
                                struct error *error)
 {
     if (card_uri_names_key(uri))
-        return card_find_key(room->card, uri, ret_key, error);
-    return find_or_make(room, kind, KEY_UNWRAPS, ret_key, error);
+        return card_find_key(room->card, uri, KEY_UNWRAPS, ret_key, error);
+    if (find_or_make(room, kind, KEY_UNWRAPS, ret_key, error) == 0)
+        return 0;
+    return *kind->name ? -1 : card_offer_keys(room->card, KEY_UNWRAPS, NULL, error);
+}
+
+/* A card on which only its administrator makes keys, as with PIV, has one that is to be named. */
+static int find_signing_key(struct cardroom *room, const struct wanted_keys *wanted,
+                            const struct kind *kind, const struct card_key *unwraps,
+                            struct card_key *ret_key, struct error *error)
+{
+    if (!wanted->is_sign_named)
+        return find_or_make(room, kind, KEY_SIGNS, ret_key, error) == 0
+                   ? 0
+                   : card_offer_keys(room->card, KEY_SIGNS, unwraps, error);
+    if (!card_is_named(room->card, &wanted->signs))
+        return error_set(error, CODE_USAGE, "--sign names a key of another card than '%s %s'",
+                         room->label, room->serial);
+    if (card_find_key(room->card, &wanted->signs, KEY_SIGNS, ret_key, error) < 0) {
+        card_offer_keys(room->card, KEY_SIGNS, unwraps, error);
+        return error_prefix(error, "--sign");
+    }
+    if (ret_key->handle != unwraps->handle)
+        return 0;
+    error_set(error, CODE_USAGE, "--sign names the key that unwraps; another one has to sign");
+    return card_offer_keys(room->card, KEY_SIGNS, unwraps, error);
 }
 
 static int keep_signing_key(struct cardroom *room, const struct card_key *key, struct error *error)
@@ -198,45 +223,48 @@ static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg al
                         TEXT(vkey), TEXT(fingerprint), TEXT(anchor));
 }
 
-int cardroom_check_kind(const char *kind, struct error *error)
+int cardroom_wanted_keys(const struct message *order, struct wanted_keys *ret_wanted,
+                         struct error *error)
 {
     const struct kind *ignored;
-    return find_kind(kind, &ignored, error);
+    const char *signs = message_text(order, 5);
+    (void)snprintf(ret_wanted->kind, sizeof(ret_wanted->kind), "%s", message_text(order, 4));
+    ret_wanted->is_sign_named = *signs != '\0';
+    if (find_kind(message_text(order, 4), &ignored, error) < 0 ||
+        card_uri_parse(message_text(order, 1), &ret_wanted->unwraps, error) < 0)
+        return -1;
+    return *signs ? card_uri_parse(signs, &ret_wanted->signs, error) : 0;
 }
 
-int cardroom_take_keys(struct cardroom *room, const struct card_uri *uri, const char *kind,
+int cardroom_take_keys(struct cardroom *room, const struct wanted_keys *wanted,
                        struct own_keys *ret_keys, struct error *error)
 {
-    const struct kind *wanted;
+    const struct kind *kind;
     struct own_keys keys;
-    if (find_kind(kind, &wanted, error) < 0 ||
-        find_unwrapping_key(room, uri, wanted, &keys.unwraps, error) < 0 ||
+    if (find_kind(wanted->kind, &kind, error) < 0 ||
+        find_unwrapping_key(room, &wanted->unwraps, kind, &keys.unwraps, error) < 0 ||
         cardroom_jwk(&keys.unwraps.public, &keys.jwk, error) < 0 ||
         prove(room, &keys.unwraps, &keys.jwk, &keys.alg, error) < 0 ||
         jwk_thumbprint(&keys.jwk, room->own_card_kid, error) < 0 ||
-        find_or_make(room, wanted->type == KEY_EC_P384 ? wanted : &kinds[0], KEY_SIGNS, &keys.signs,
-                     error) < 0 ||
+        find_signing_key(room, wanted, kind->type == KEY_EC_P384 ? kind : &kinds[0], &keys.unwraps,
+                         &keys.signs, error) < 0 ||
         keep_signing_key(room, &keys.signs, error) < 0)
         return -1;
     *ret_keys = keys;
     return 0;
 }
 
-/* enroll: module, URI, PIN source, purpose, kind of key, origin, trust file */
+/* enroll: module, URI, PIN source, purpose, kind, URI of the signing key, origin, trust file */
 int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error)
 {
-    char kind[KIND_SIZE];
-    struct card_uri uri;
+    struct wanted_keys wanted;
     struct own_keys keys;
     char anchor[CHECKPOINT_TEXT_MAX];
-    (void)snprintf(kind, sizeof(kind), "%s", message_text(order, 4));
-    /* Before the login: nobody is asked for a PIN in vain. */
-    if (cardroom_check_kind(message_text(order, 4), error) < 0 ||
-        card_uri_parse(message_text(order, 1), &uri, error) < 0 ||
-        cardroom_enroll_begin(room, order, &uri, message_text(order, 5), message_text(order, 6),
-                              error) < 0 ||
+    if (cardroom_wanted_keys(order, &wanted, error) < 0 ||
+        cardroom_enroll_begin(room, order, &wanted.unwraps, message_text(order, 6),
+                              message_text(order, 7), error) < 0 ||
         cardroom_anchor_read(room, anchor, error) < 0 ||
-        cardroom_take_keys(room, &uri, kind, &keys, error) < 0)
+        cardroom_take_keys(room, &wanted, &keys, error) < 0)
         return -1;
     return tell(room, &keys.jwk, keys.alg, anchor, error);
 }

@@ -60,17 +60,14 @@ static int tell(struct cardroom *room, const struct own_keys *keys, struct error
                         TEXT(buffer_text(&signature)), TEXT(fingerprint));
 }
 
-/* export: module, URI, PIN source, purpose, kind of key */
+/* export: module, URI, PIN source, purpose, kind of key, URI of the signing key */
 int cardroom_export(struct cardroom *room, const struct message *order, struct error *error)
 {
-    char kind[KIND_SIZE];
-    struct card_uri uri;
+    struct wanted_keys wanted;
     struct own_keys keys;
-    (void)snprintf(kind, sizeof(kind), "%s", message_text(order, 4));
-    if (cardroom_check_kind(message_text(order, 4), error) < 0 ||
-        card_uri_parse(message_text(order, 1), &uri, error) < 0 ||
-        cardroom_enroll_begin(room, order, &uri, STATEMENT_NAME, NULL, error) < 0 ||
-        cardroom_take_keys(room, &uri, kind, &keys, error) < 0)
+    if (cardroom_wanted_keys(order, &wanted, error) < 0 ||
+        cardroom_enroll_begin(room, order, &wanted.unwraps, STATEMENT_NAME, NULL, error) < 0 ||
+        cardroom_take_keys(room, &wanted, &keys, error) < 0)
         return -1;
     return tell(room, &keys, error);
 }

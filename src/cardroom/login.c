@@ -154,7 +154,8 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
         return -1;
     }
     log_info("logged in to card %s", room->serial);
-    return 0;
+    return channel_send(room->inside.front, MESSAGE_LOGGED_IN, error,
+                        NUMBER(card_may_want_touch(info)));
 }
 
 static int read_trust(struct cardroom *room, const char *path, struct error *error)
@@ -240,6 +241,19 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
                         TEXT(room->label), TEXT(anchor));
 }
 
+/* A card is known by its serial: two without one would be taken for the same. */
+static int check_serial(const struct card_info *info, struct error *error)
+{
+    if (card_serial_tells(info->serial))
+        return 0;
+    error_set(error, CODE_CONFIG,
+              "card '%s' has no serial number of its own but '%s', so it cannot be told from "
+              "another such card",
+              info->label, info->serial);
+    return error_hint(error, "a PIV card gets one with its CHUID: yubico-piv-tool -a set-chuid, or "
+                             "ykman piv objects generate chuid");
+}
+
 /* enroll, export: module, URI, PIN source, purpose, kind of key */
 int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
                           const struct card_uri *uri, const char *origin, const char *trust,
@@ -249,7 +263,8 @@ int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
     if (keep_text(room->origin, sizeof(room->origin), origin, "origin", error) < 0 ||
         (trust && read_trust(room, trust, error) < 0) ||
         module_load(message_text(order, 0), &room->module, error) < 0 ||
-        card_open(room->module, uri, 1, &room->card, error) < 0)
+        card_open(room->module, uri, 1, &room->card, error) < 0 ||
+        check_serial(card_info(room->card), error) < 0)
         return -1;
     return cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error);
 }

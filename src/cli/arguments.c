@@ -41,6 +41,8 @@ static const struct option options[] = {
     {"--trust", "FILE", PLACE(trust), OPTION_TRUST, "check with the keys of this trust file"},
     {"--key", "KIND", PLACE(key), OPTION_KEY,
      "make ec:P-256, ec:P-384, rsa:2048, rsa:3072 or rsa:4096 on the card"},
+    {"--sign", "URI", PLACE(sign), OPTION_KEY,
+     "sign with this key of the card instead of a new one"},
     {"--code-origin", "URL", PLACE(code_origin), OPTION_ORIGIN,
      "where a login's code is exchanged (else the provider's own, or --origin)"},
     {"--scope", "LIST", PLACE(scopes), OPTION_SCOPES, "permissions to ask for, with commas"},

@@ -170,7 +170,7 @@ static int enroll_from(struct cli *cli, struct error *error)
 {
     __attribute__((cleanup(front_export_clear))) struct front_export export = {0};
     char card[256];
-    if (cli->arguments.count > 0 || cli->arguments.key)
+    if (cli->arguments.count > 0 || cli->arguments.key || cli->arguments.sign)
         return error_set(error, CODE_USAGE, "an exported card is the one that its file names");
     if (front_read_export(cli->arguments.from, &export, error) < 0)
         return -1;
@@ -185,14 +185,20 @@ static int enroll_from(struct cli *cli, struct error *error)
     return 0;
 }
 
+static struct front_keys keys_of(const struct arguments *arguments)
+{
+    return (struct front_keys){.uri = arguments->count ? arguments->positional[0] : "pkcs11:",
+                               .sign = arguments->sign ? arguments->sign : "",
+                               .kind = arguments->key ? arguments->key : ""};
+}
+
 static int enroll(struct cli *cli, struct error *error)
 {
     struct front_enrolled enrolled;
-    const char *uri = cli->arguments.count ? cli->arguments.positional[0] : "pkcs11:";
-    const char *key = cli->arguments.key ? cli->arguments.key : "";
+    const struct front_keys keys = keys_of(&cli->arguments);
     if (cli->arguments.card)
         return error_set(error, CODE_USAGE, "a URI names the card that is enrolled, not --card");
-    if (front_enroll(&cli->front, uri, key, &enrolled, error) < 0)
+    if (front_enroll(&cli->front, &keys, &enrolled, error) < 0)
         return -1;
     say("proved %s; signing key on the card", enrolled.alg);
     if (strcmp(enrolled.alg, "RSA-OAEP") == 0)
@@ -216,9 +222,8 @@ int cli_card_export(struct cli *cli, struct error *error)
 {
     auto_free char *text = NULL;
     char fingerprint[NOTE_FINGERPRINT_SIZE];
-    const char *uri = cli->arguments.count ? cli->arguments.positional[0] : "pkcs11:";
-    const char *key = cli->arguments.key ? cli->arguments.key : "";
-    if (front_export_card(&cli->front, uri, key, &text, fingerprint, error) < 0)
+    const struct front_keys keys = keys_of(&cli->arguments);
+    if (front_export_card(&cli->front, &keys, &text, fingerprint, error) < 0)
         return error_prefix(error, "export a card");
     printf("%s\n", text);
     say("fingerprint: %s", fingerprint);

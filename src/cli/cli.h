@@ -18,7 +18,8 @@ struct texts {
 
 struct arguments {
     const char *vault, *config, *module, *card;
-    const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key;
+    const char *provider, *id, *origin, *code_origin, *secret_file, *token_file, *trust, *key,
+        *sign;
     const char *scopes, *redirect, *port, *config_id, *client_token_file, *from, *business, *assets,
         *permission, *signature, *batch;
     const char *app, *grant, *user, *since, *until, *verb;

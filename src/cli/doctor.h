@@ -52,5 +52,7 @@ doctor_check doctor_anchor;
 doctor_check doctor_files, doctor_head, doctor_forward;
 /* doctor_cards.c */
 doctor_check doctor_modules;
+/* doctor_opensc.c: of one module; nothing for one that is not OpenSC */
+void doctor_opensc(struct doctor *doctor, const struct config_module *module);
 
 #endif

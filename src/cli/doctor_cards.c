@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "doctor.h"
+#include "p11vault/pkcs11/uri.h"
 
 struct modules {
     struct doctor *doctor;
@@ -62,6 +63,10 @@ static int take_card(void *context, const struct front_card *card)
     else
         doctor_ok(doctor, "%s: %s %s: %s", name, card->label, card->serial, card->pin);
     check_abilities(doctor, name, card);
+    if (!card_serial_tells(card->serial))
+        doctor_warn(doctor, "a PIV card gets one with its CHUID: yubico-piv-tool -a set-chuid",
+                    "%s: %s: cannot be enrolled: it has no serial number of its own", name,
+                    card->label);
     return 0;
 }
 
@@ -154,6 +159,7 @@ static void check_module(struct modules *modules)
         doctor_ok(doctor, "%s: %s answers, %zu %s", modules->module->name, modules->module->path,
                   modules->cards, modules->cards == 1 ? "card" : "cards");
     }
+    doctor_opensc(doctor, modules->module);
     if (modules->module->pin_source)
         check_pin_file(doctor, modules->module);
     if (modules->module->pinentry)

@@ -93,7 +93,23 @@ static int write_card(struct front *front, const struct message *enrolled,
     return store_commit(change, error);
 }
 
-static int ask_to_enroll(struct session *session, const char *uri, const char *key,
+int session_check_keys(const struct front_keys *keys, struct error *error)
+{
+    struct card_uri uri;
+    if (card_uri_parse(keys->uri, &uri, error) < 0)
+        return -1;
+    if (!*keys->sign)
+        return 0;
+    if (card_uri_parse(keys->sign, &uri, error) < 0)
+        return error_prefix(error, "--sign");
+    if (!card_uri_names_key(&uri)) {
+        error_set(error, CODE_USAGE, "--sign names no key");
+        return error_hint(error, "by its id or label: --sign 'pkcs11:id=%%02'");
+    }
+    return 0;
+}
+
+static int ask_to_enroll(struct session *session, const struct front_keys *keys,
                          struct message *ret_message, struct error *error)
 {
     struct front *front = session->front;
@@ -102,9 +118,10 @@ static int ask_to_enroll(struct session *session, const char *uri, const char *k
     if (session_pin_source(front, pin_source, error) < 0 ||
         session_start_room(module, -1, &session->card, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_ENROLL, error, TEXT(module->path),
-                            TEXT(uri), TEXT(pin_source), TEXT("enrol"), TEXT(key),
-                            TEXT(front->vault->origin), TEXT(front->config->trust));
+    int sent =
+        channel_send(room_channel(session->card), MESSAGE_ENROLL, error, TEXT(module->path),
+                     TEXT(keys->uri), TEXT(pin_source), TEXT("enrol"), TEXT(keys->kind),
+                     TEXT(keys->sign), TEXT(front->vault->origin), TEXT(front->config->trust));
     if (session_tell(session->card, sent, error) < 0)
         return -1;
     /* A card may take minutes to make an RSA key. */
@@ -145,8 +162,8 @@ static int sign_enrolment(struct session *session, const struct signed_head *hea
         return -1;
     int sent = channel_send_empty(room_channel(card), MESSAGE_SIGN, error);
     if (session_tell(card, sent, error) < 0 ||
-        session_expect(card, MESSAGE_SIGNED, session_deadline(session->front->module), &message,
-                       error) < 0 ||
+        session_expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module),
+                               &message, error) < 0 ||
         trust(session, vkey, &message, error) < 0)
         return -1;
     session->signed_size = message_number(&message, 1);
@@ -174,11 +191,12 @@ static bool is_trusted(struct vault *vault, const struct signed_head *head, cons
     return false;
 }
 
-static int enroll(struct session *session, const struct signed_head *head, const char *uri,
-                  const char *key, struct front_enrolled *enrolled, struct error *error)
+static int enroll(struct session *session, const struct signed_head *head,
+                  const struct front_keys *keys, struct front_enrolled *enrolled,
+                  struct error *error)
 {
     struct message message;
-    if (ask_to_enroll(session, uri, key, &message, error) < 0)
+    if (ask_to_enroll(session, keys, &message, error) < 0)
         return -1;
     keep_enrolled(&message, enrolled);
     enrolled->again =
@@ -191,23 +209,22 @@ static int enroll(struct session *session, const struct signed_head *head, const
     return sign_enrolment(session, head, enrolled->vkey, error);
 }
 
-int front_enroll(struct front *front, const char *uri, const char *key,
+int front_enroll(struct front *front, const struct front_keys *keys,
                  struct front_enrolled *ret_enrolled, struct error *error)
 {
     auto_session struct session session = SESSION_NONE;
     auto_close int trust_lock = -1;
     auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     struct front_enrolled enrolled;
-    struct card_uri checked;
     session.front = front;
     /* It goes into the log, so what must not stand there, a PIN above all, is refused here. */
-    if (card_uri_parse(uri, &checked, error) < 0 ||
+    if (session_check_keys(keys, error) < 0 ||
         session_prepare(front, true, &trust_lock, error) < 0 ||
         vault_signed_head(front->vault, &head, error) < 0)
         return -1;
-    if (session_begin_plain_use(&session, "card enroll", uri, error) < 0)
+    if (session_begin_plain_use(&session, "card enroll", keys->uri, error) < 0)
         return -1;
-    if (enroll(&session, &head, uri, key, &enrolled, error) < 0) {
+    if (enroll(&session, &head, keys, &enrolled, error) < 0) {
         session_fail_use(&session, error);
         session_void_own(front);
         return -1;

@@ -16,8 +16,8 @@
 /* ---- export ---- */
 
 /* A card may take minutes to make an RSA key. */
-static int ask(struct session *session, const char *uri, const char *key,
-               struct message *ret_message, struct error *error)
+static int ask(struct session *session, const struct front_keys *keys, struct message *ret_message,
+               struct error *error)
 {
     struct front *front = session->front;
     const struct config_module *module = front->module;
@@ -27,7 +27,8 @@ static int ask(struct session *session, const char *uri, const char *key,
         session_start_room(module, -1, &session->card, error) < 0)
         return -1;
     int sent = channel_send(room_channel(session->card), MESSAGE_EXPORT, error, TEXT(module->path),
-                            TEXT(uri), TEXT(pin_source), TEXT("card export"), TEXT(key));
+                            TEXT(keys->uri), TEXT(pin_source), TEXT("card export"),
+                            TEXT(keys->kind), TEXT(keys->sign));
     if (session_tell(session->card, sent, error) < 0)
         return -1;
     return session_await_login(session, pin_source, MESSAGE_EXPORTED, deadline, ret_message, error);
@@ -46,14 +47,13 @@ static int write_text(const struct message *exported, char **ret_text, struct er
     return json_canonical(card, ret_text, error);
 }
 
-int front_export_card(struct front *front, const char *uri, const char *key, char **ret_text,
+int front_export_card(struct front *front, const struct front_keys *keys, char **ret_text,
                       char ret_fingerprint[NOTE_FINGERPRINT_SIZE], struct error *error)
 {
     auto_session struct session session = SESSION_NONE;
-    struct card_uri checked;
     struct message message;
     session.front = front;
-    if (card_uri_parse(uri, &checked, error) < 0 || ask(&session, uri, key, &message, error) < 0 ||
+    if (session_check_keys(keys, error) < 0 || ask(&session, keys, &message, error) < 0 ||
         write_text(&message, ret_text, error) < 0)
         return -1;
     (void)snprintf(ret_fingerprint, NOTE_FINGERPRINT_SIZE, "%s", message_text(&message, 3));

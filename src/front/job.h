@@ -45,7 +45,7 @@ struct issued {
     size_t slot;
     struct name name;
     int64_t version;
-    const struct store_record *moved; /* the one that it takes the place of; NULL: none */
+    struct store_record *moved; /* the one that it takes the place of; NULL: none */
     struct store_record row;
     bool is_kept;
 };

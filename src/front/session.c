@@ -134,8 +134,14 @@ int session_await_login(struct session *session, const char *source, enum messag
                         struct deadline deadline, struct message *ret_message, struct error *error)
 {
     bool attended = *source == '\0' || strncmp(source, PINENTRY, strlen(PINENTRY)) == 0;
+    struct message logged_in;
     if (await_try(session, source, attended, deadline, error) < 0 ||
-        session_expect_of_card(session, type, deadline, ret_message, error) < 0) {
+        session_expect(session->card, MESSAGE_LOGGED_IN, deadline, &logged_in, error) < 0) {
+        session_say_cancelled(error);
+        return -1;
+    }
+    session->may_want_touch = message_number(&logged_in, 0) != 0;
+    if (session_expect_of_card(session, type, deadline, ret_message, error) < 0) {
         session_say_cancelled(error);
         return -1;
     }

@@ -29,6 +29,7 @@ struct session {
     uint64_t signed_size; /* of the checkpoint that was signed; 0: none */
     char serial[SERIAL_MAX];
     struct checkpoint anchor; /* the head that the card keeps; size 0: none */
+    bool may_want_touch;      /* the card, before it works */
 };
 
 #define SESSION_NONE                                                                               \
@@ -100,7 +101,10 @@ void session_fail_use(struct session *session, const struct error *failure);
 int session_pin_source(const struct front *front, char ret_source[PIN_SOURCE_MAX],
                        struct error *error);
 
-/* From the order to the login's end: `type` is what the room says then. */
+/* What an order to enrol or export names, before anything else is done: CODE_USAGE. */
+int session_check_keys(const struct front_keys *keys, struct error *error);
+
+/* From the order to the login's end and what follows it: `type` is what the room says then. */
 int session_await_login(struct session *session, const char *source, enum message_type type,
                         struct deadline deadline, struct message *ret_message, struct error *error);
 

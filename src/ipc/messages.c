@@ -27,8 +27,8 @@
 static const struct message_rule rules[] = {
     {MESSAGE_LIST,       "list",       FRONT_TO_CARD, IN(CARD_NEW),     CARD_LISTING,    "s"},
     {MESSAGE_FORMAT,     "format",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_FORMATTING, "sss"},
-    {MESSAGE_ENROLL,     "enroll",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_ENROLLING,  "sssssss"},
-    {MESSAGE_EXPORT,     "export",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_ENROLLING,  "sssss"},
+    {MESSAGE_ENROLL,     "enroll",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_ENROLLING,  "ssssssss"},
+    {MESSAGE_EXPORT,     "export",     FRONT_TO_CARD, IN(CARD_NEW),     CARD_ENROLLING,  "ssssss"},
     {MESSAGE_OPEN,       "open",       FRONT_TO_CARD, IN(CARD_NEW),     CARD_OPENING,    "ssssuusss"},
     {MESSAGE_CHECKPOINT, "checkpoint", FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "sb"},
     {MESSAGE_EXTENDS,    "extends",    FRONT_TO_CARD, IN(CARD_READY),   STATE_SAME,      "b"},
@@ -58,6 +58,7 @@ static const struct message_rule rules[] = {
     {MESSAGE_HANDED,     "handed",    CARD_TO_FRONT, IN(CARD_HANDING),    CARD_KEYS,  "uu"},
     {MESSAGE_TRYING,     "trying",    CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "s"},
     {MESSAGE_TRIED,      "tried",     CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "u"},
+    {MESSAGE_LOGGED_IN,  "loggedin",  CARD_TO_FRONT, CARD_LOGGING_IN,      STATE_SAME, "u"},
     {MESSAGE_CARD_FAIL,  "fail",      CARD_TO_FRONT, CARD_BUSY,           STATE_OVER, "uss"},
 
     {MESSAGE_APPKEY, "appkey", CARD_TO_EXCHANGE, IN(KEYS_FLOW), STATE_SAME, "s"},

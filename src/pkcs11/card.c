@@ -225,6 +225,17 @@ const struct card_info *card_info(const struct card *card)
     return &card->info;
 }
 
+bool card_is_named(const struct card *card, const struct card_uri *uri)
+{
+    return card_fits(&card->info, uri, 1);
+}
+
+bool card_may_want_touch(const struct card_info *info)
+{
+    /* OpenSC's word for all PIV cards; Yubico's own module, and OpenSC for its OpenPGP cards. */
+    return strcmp(info->manufacturer, "piv_II") == 0 || strstr(info->manufacturer, "Yubico");
+}
+
 bool card_is_usable(const struct card *card)
 {
     return card->session != CK_INVALID_HANDLE;

@@ -124,6 +124,13 @@ struct key_curve {
 const struct key_curve *key_curve(enum key_type type);
 
 /*
+ * What a failed use of a key means, by the module's word and how long it took: the peer's point was
+ * refused as it was written, and may be tried in the other form; the card waited for a touch in vain.
+ */
+bool key_form_is_refused(CK_RV rv, int64_t took_us);
+bool key_was_untouched(CK_RV rv, int64_t took_us);
+
+/*
  * Between an operation's begin and its end: the second login that a key with CKA_ALWAYS_AUTHENTICATE wants.  CKR_OK
  * when it wants none.
  */

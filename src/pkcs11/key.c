@@ -253,6 +253,7 @@ int key_read(struct card *card, CK_OBJECT_HANDLE object, CK_OBJECT_HANDLE public
     key.asks_each_time = key_flag(card, object, CKA_ALWAYS_AUTHENTICATE, false);
     /* Only a card that says so is believed that a key cannot leave it. */
     key.extractable = key_flag(card, object, CKA_EXTRACTABLE, true);
+    key.needs_no_pin = !key_flag(card, object, CKA_PRIVATE, true);
 
     found =
         read_public(card, public_object == CK_INVALID_HANDLE ? object : public_object, &key.public);

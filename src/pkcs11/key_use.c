@@ -5,15 +5,42 @@
 
 #include <string.h>
 
+#include "p11vault/base/clock.h"
+
 #define COORDINATE_MAX 48
 #define CONTENT_KEY_SIZE 32
 #define RSA_MAX (KEY_RSA_BITS_MAX / 8)
 #define DIGEST_INFO_MAX 51
+#define AT_ONCE_US 1000000 /* a card that refuses what it is sent says so within a second */
+#define IN_VAIN_US 5000000 /* and one that waits for a touch gives up after 10 seconds or more */
 
 static int refuse(const struct card *card, enum code code, const char *why, struct error *error)
 {
     error_set(error, code, "%s", why);
     return card_prefix(card, error);
+}
+
+bool key_form_is_refused(CK_RV rv, int64_t took_us)
+{
+    return rv == CKR_MECHANISM_PARAM_INVALID || rv == CKR_ARGUMENTS_BAD || rv == CKR_DATA_INVALID ||
+           rv == CKR_DATA_LEN_RANGE || took_us < AT_ONCE_US;
+}
+
+bool key_was_untouched(CK_RV rv, int64_t took_us)
+{
+    /* OpenSC; ykcs11; either of a key that has fallen silent. */
+    return (rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_FUNCTION_FAILED || rv == CKR_DEVICE_ERROR) &&
+           took_us >= IN_VAIN_US;
+}
+
+/* After a use that failed; `fail` has said what the module says. */
+static int explain_use(CK_RV rv, int64_t began_us, struct error *error)
+{
+    if (key_was_untouched(rv, clock_monotonic_us() - began_us))
+        error_hint(
+            error,
+            "if the card blinked, it waited for a touch: run the command again, and touch it then");
+    return -1;
 }
 
 /*
@@ -26,6 +53,7 @@ static int decrypt(struct card *card, const struct card_key *key, CK_MECHANISM *
 {
     auto_of(secret_free) struct secret *plaintext = NULL;
     CK_ULONG written = key->public.modulus_size;
+    int64_t began = 0;
     size_t room = 0;
     uint8_t *bytes = NULL;
     CK_RV rv = CKR_OK;
@@ -39,10 +67,13 @@ static int decrypt(struct card *card, const struct card_key *key, CK_MECHANISM *
     rv = card_login_again(card, key);
     if (rv != CKR_OK)
         return card_fail_open(card, rv, "C_Login for this key", error);
+    began = clock_monotonic_us();
     rv = card->module->calls->C_Decrypt(card->session, module_bytes(ciphertext), size, bytes,
                                         &written);
-    if (rv != CKR_OK)
-        return card_fail_open(card, rv, "C_Decrypt", error);
+    if (rv != CKR_OK) {
+        card_fail_open(card, rv, "C_Decrypt", error);
+        return explain_use(rv, began, error);
+    }
     if (written > key->public.modulus_size)
         return card_fail_open(card, CKR_BUFFER_TOO_SMALL, "C_Decrypt", error);
     secret_grow(plaintext, written);
@@ -162,16 +193,20 @@ static CK_RV derive(struct card *card, const struct card_key *key, const uint8_t
                                             sizeof(template) / sizeof(template[0]), ret_object);
 }
 
-/* The bare point first; a card that refuses it may want it inside a DER OCTET STRING. */
+/*
+ * The bare point first; a card that refuses it may want it inside a DER OCTET STRING.  One that has
+ * waited for a touch in vain is not asked again: nobody is there, and it would wait once more.
+ */
 static CK_RV derive_either(struct card *card, const struct card_key *key, const uint8_t *peer,
                            CK_OBJECT_HANDLE *ret_object)
 {
     size_t size = key_point_size(key->public.type);
     uint8_t wrapped[2 + KEY_POINT_MAX] = {0x04, (uint8_t)size};
+    int64_t began = clock_monotonic_us();
     CK_RV first = derive(card, key, peer, size, ret_object);
 
-    if (first == CKR_OK)
-        return CKR_OK;
+    if (first == CKR_OK || !key_form_is_refused(first, clock_monotonic_us() - began))
+        return first;
     memcpy(wrapped + 2, peer, size);
     return derive(card, key, wrapped, 2 + size, ret_object) == CKR_OK ? CKR_OK : first;
 }
@@ -180,6 +215,7 @@ int card_agree(struct card *card, const struct card_key *key, const uint8_t *pee
                struct secret **ret_shared, struct error *error)
 {
     CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+    int64_t began = clock_monotonic_us();
     CK_RV rv = CKR_OK;
 
     if (card_check_ready(card, error) < 0)
@@ -189,8 +225,13 @@ int card_agree(struct card *card, const struct card_key *key, const uint8_t *pee
     if (peer[0] != 0x04)
         return refuse(card, CODE_STOP, "the peer's point is not an uncompressed one", error);
     rv = derive_either(card, key, peer, &object);
-    if (rv != CKR_OK)
-        return card_fail(card, rv, "C_DeriveKey", error);
+    /* What it may do is believed of its use and not of its flags: see may_agree(). */
+    if (rv == CKR_KEY_FUNCTION_NOT_PERMITTED)
+        return refuse(card, CODE_CONFIG, "the key may not derive, so it cannot unwrap", error);
+    if (rv != CKR_OK) {
+        card_fail(card, rv, "C_DeriveKey", error);
+        return explain_use(rv, began, error);
+    }
     return take_value(card, object, key_curve(key->public.type)->coordinate_size, ret_shared,
                       "reading the derived key", error);
 }
@@ -204,6 +245,7 @@ static int sign(struct card *card, const struct card_key *key, CK_MECHANISM *mec
                 CK_RV *ret_begin, struct error *error)
 {
     CK_ULONG written = wanted_size;
+    int64_t began = 0;
     CK_RV rv = card->module->calls->C_SignInit(card->session, mechanism, key->handle);
 
     *ret_begin = rv;
@@ -212,11 +254,15 @@ static int sign(struct card *card, const struct card_key *key, CK_MECHANISM *mec
     rv = card_login_again(card, key);
     if (rv != CKR_OK)
         return card_fail_open(card, rv, "C_Login for this key", error);
+    began = clock_monotonic_us();
     rv = card->module->calls->C_Sign(card->session, module_bytes(bytes), size, ret_signature,
                                      &written);
     if (rv == CKR_OK && written != wanted_size)
         rv = CKR_SIGNATURE_LEN_RANGE;
-    return rv == CKR_OK ? 0 : card_fail_open(card, rv, "C_Sign", error);
+    if (rv == CKR_OK)
+        return 0;
+    card_fail_open(card, rv, "C_Sign", error);
+    return explain_use(rv, began, error);
 }
 
 /* One DER INTEGER, big endian: no superfluous zeros, one where the top bit is set. */

@@ -202,6 +202,12 @@ int card_uri_parse(const char *text, struct card_uri *ret_uri, struct error *err
     return 0;
 }
 
+bool card_serial_tells(const char *serial)
+{
+    /* Not any row of zeros: tpm2-pkcs11 has sixteen for every TPM. */
+    return serial[0] != '\0' && strcmp(serial, "00000000") != 0;
+}
+
 bool card_uri_names_key(const struct card_uri *uri)
 {
     return uri->id_size > 0 || uri->object[0] != '\0';

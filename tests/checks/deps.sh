@@ -5,7 +5,7 @@ set -u
 
 build='build-essential pkg-config libp11-kit-dev libssl-dev libcurl4-openssl-dev libjansson-dev
     libsqlite3-dev libinih-dev libseccomp-dev softhsm2 openssl python3'
-check='libcmocka-dev opensc pcscd vsmartcard-vpcd python3-pytest python3-pytest-xdist
+check='libcmocka-dev opensc pcscd vsmartcard-vpcd ykcs11 yubico-piv-tool python3-pytest python3-pytest-xdist
     python3-cryptography python3-jwcrypto strace valgrind clang clang-tidy clang-format
     libclang-rt-14-dev shellcheck mandoc binutils pinentry-curses util-linux p11-kit p11-kit-modules
     libnss3 libnss3-tools opencryptoki swtpm libtpm2-pkcs11-1 tpm2-tools tpm2-abrmd

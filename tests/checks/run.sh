@@ -82,6 +82,7 @@ stage 'faults' make "$parallel" CC=gcc WERROR=1 FAULTS=97 faults-run
 stage 'matrix' make "$parallel" CC=gcc WERROR=1 MATRIX=--quick matrix
 stage 'exposure' make "$parallel" CC=gcc WERROR=1 exposure
 stage 'simulated Rutoken' make "$parallel" CC=gcc WERROR=1 rutoken
+stage 'simulated YubiKey' make "$parallel" CC=gcc WERROR=1 piv
 stage 'build with clang' build 'clang builds without a warning' CC=clang
 stage 'build with sanitizers' build 'gcc builds with sanitizers' CC=gcc "$sanitize"
 stage 'unit tests, sanitizers' make "$parallel" CC=gcc WERROR=1 "$sanitize" unit

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from cards import PKCS11_TOOL, SoftCard
+from mounts import OWN_VIEW
 from program import Program
 from vaulttool import Vault
 from waiting import wait_for_path, wait_until
@@ -98,7 +99,6 @@ class Opencryptoki:
 
     _START = """
         set -e
-        mount --make-rprivate /
         mount --bind "$1/etc" /etc/opencryptoki
         mount --bind "$1/var" /var/lib/opencryptoki
         mount --bind "$1/run" /run
@@ -136,7 +136,7 @@ class Opencryptoki:
     @property
     def prefix(self):
         """What takes a program into the private view."""
-        return ["/usr/bin/nsenter", "-t", str(self._view.pid), "-m", "-i"]
+        return ["/usr/bin/nsenter", "-t", str(self._view.pid), "-m", "-i", "-r"]
 
     def enroll(self, vault):
         """A card in an empty vault, whose programs run in the private view from now on."""
@@ -146,7 +146,7 @@ class Opencryptoki:
         (self._base / "etc/opencryptoki.conf").write_text(
             "version opencryptoki-3.1\nslot 3\n{\nstdll = libpkcs11_sw.so\n}\n")
         self._view = subprocess.Popen(
-            ["/usr/bin/unshare", "-m", "-i", "/bin/sh", "-c", self._START, "sh", self._base],
+            [*OWN_VIEW, "--ipc", "/bin/sh", "-c", self._START, "sh", self._base],
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for_path(self._base / "run/pkcsslotd.socket", self._view)
         wait_until(self._serves, "pkcsslotd does not answer")

@@ -205,6 +205,7 @@ class Task:
         self.hear(room, "trying")
         room.send("try")
         self.hear(room, "tried")
+        self.hear(room, "loggedin")
 
     def take_signature(self, room, use, vkey):
         """What was signed is the log as told, and nothing else."""
@@ -241,7 +242,8 @@ class Enrol(Task):
 
     def talk(self, room):
         use = self.use()
-        room.send("enroll", *use.opening()[:4], KINDS[self.kind], use.origin, str(use.trust))
+        room.send("enroll", *use.opening()[:4], KINDS[self.kind], "", use.origin,
+                  str(use.trust))
         self.log_in(room)
         serial, label, model, maker, kid, jwk, alg, vkey, _, _ = self.hear(room, "enrolled")
         use.plant("card", card=serial, label=label, model=model, manufacturer=maker, kid=kid,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 
+from mounts import OWN_VIEW  # noqa: E402
 from waiting import wait_for_path, wait_until  # noqa: E402
 
 LIB = Path("/usr/lib/x86_64-linux-gnu")
@@ -188,7 +189,7 @@ class OpenCryptoki(Card):
 
     name, title = "opencryptoki", "opencryptoki 3.8.1 soft token"
     module = LIB / "pkcs11/libopencryptoki.so"
-    namespace = ("unshare", "--mount", "--ipc", "--propagation", "private", "--")
+    namespace = (*OWN_VIEW, "--ipc")
     pin, wrong = "11112222", "99998888"  # four to eight characters
     end_signal = signal.SIGKILL  # it waits for its clients otherwise
 

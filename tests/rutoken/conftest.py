@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "system"), str(Path(__file__).resolve().parent)]
+sys.path[:0] = [str(TESTS / "system"), str(TESTS / "readers"), str(Path(__file__).resolve().parent)]
 
 from fixtures import (  # noqa: E402, F401
     fixture_limited_time, fixture_processes, fixture_programs, pytest_configure)
-from scene import Scene  # noqa: E402
+from rutokenscene import RutokenScene  # noqa: E402
 
 
 @pytest.fixture(scope="session", name="whole_scene")
 def fixture_whole_scene(programs):
     """Made once by each worker: what takes time is making keys."""
-    scene = Scene()
+    scene = RutokenScene()
     try:
         scene.prepare(programs)
         yield scene

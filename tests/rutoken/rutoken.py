@@ -25,19 +25,26 @@ NAMES = {0xA4: "select", 0xB0: "read", 0xD6: "update", 0xE0: "create", 0xE4: "de
          0x84: "random", 0xCA: "data", (0x2A, 0x9E, 0x9A): "sign", (0x2A, 0x80, 0x86): "decipher",
          0x40: "logout", 0x8A: "erase"}
 PROPRIETARY = {0x40, 0x8A}
-OPERATIONS = ("sign", "decipher", "generate")  # what takes a real card its time
 
 
-class Rutoken:
-    """One card, in a reader or not.  `image` is a former dump()."""
+class Card:
+    """One Rutoken, in a reader or not.  `image` is a former dump()."""
 
-    def __init__(self, serial, atr="ds", image=None, memory=MEMORY):
+    READER = "Virtual PCD"
+    OPERATIONS = ("sign", "decipher", "generate")  # what takes a real one its time
+
+    def __init__(self, serial, image=None, atr="ds", memory=MEMORY):
         self.serial, self.kind, self.memory = serial, atr, memory
         self.atr = bytes.fromhex(ATRS[atr])
         self.root, self.fresh = None, True  # fresh: between initialisation and its end, no rule applies
         if image:
-            self.fresh = image["fresh"]
-            self.root = image["root"] and File.load(image["root"])
+            self.restore(image)
+        self.reset()
+
+    def restore(self, image):
+        """As it was then, and nobody logged in."""
+        self.fresh = image["fresh"]
+        self.root = image["root"] and File.load(image["root"])
         self.reset()
 
     def dump(self):
@@ -56,6 +63,11 @@ class Rutoken:
         pins = self.root and self.root.find(files.PINS)
         pin = pins and pins.child(reference)
         return pin.body["left"] if pin else None
+
+    def facts(self):
+        """Tries left for the user's and the officer's PIN, who is logged in, memory in use."""
+        return {"user": self.tries(USER), "officer": self.tries(OFFICER),
+                "logged_in": self.logged_in, "used": self.root.memory() if self.root else 0}
 
     # ---- one command ----
 

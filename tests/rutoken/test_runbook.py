@@ -6,8 +6,8 @@ import pytest
 
 from card import OTHER_SERIAL, SERIAL
 from cards import refused
-from scene import GRANT
-from test_rutoken import LATER, ONE_EXCHANGE, exchange, exchanged
+from scene import GRANT, LATER
+from test_rutoken import ONE_EXCHANGE, exchange, exchanged
 
 
 @pytest.fixture

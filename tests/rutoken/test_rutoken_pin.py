@@ -6,8 +6,8 @@ import pytest
 
 from card import DEFAULT_PIN, MODULE, OPENSC_CONF, PIN, SERIAL, SO_PIN
 from cards import grant_untouched, refused
-from scene import GRANT
-from test_rutoken import LABEL, LATER, ONE_EXCHANGE, exchange, exchanged
+from scene import GRANT, LATER
+from test_rutoken import LABEL, ONE_EXCHANGE, exchange, exchanged
 
 TRIES = 5  # of OpenSC's profile; a Rutoken formatted by its maker has 10
 PROMPT = rf"PIN for {re.escape(LABEL)} {SERIAL} \(exchange {GRANT}, 1 use\): $"

@@ -6,8 +6,8 @@ import pytest
 
 from card import MODULE, OPENSC_CONF, PIN, SERIAL
 from cards import grant_untouched, refused
-from scene import GRANT
-from test_rutoken import LABEL, LATER, ONE_EXCHANGE, exchange, exchanged
+from scene import GRANT, LATER
+from test_rutoken import LABEL, ONE_EXCHANGE, exchange, exchanged
 from test_rutoken_pin import PROMPT, TRIES
 
 PUT_BACK = "run the command again"  # and before it how, by what OpenSC says: it has several words
@@ -216,36 +216,20 @@ USE_THE_KEY = ["/usr/bin/opensc-tool"] + [part for apdu in (
 WORKED, REFUSED = "SW1=0x90, SW2=0x00", "SW1=0x69, SW2=0x82"
 
 
-def logged_in(scene):
-    """An exchange that waits, with the card room logged in, for a stand-in that is slow to connect."""
-    scene.graph.misbehave("connect", "silent")
-    started = scene.vault.start("exchange", GRANT)
-    scene.graph.wait("connection", scene.connections + 1)
-    return started
-
-
-def completed(scene, started):
-    """The stand-in goes on, and so does the exchange."""
-    scene.graph.tell("release")
-    result = started.finish()
-    assert result.code == 0, result
-    scene.vault.done("audit", "verify")
-
-
 def test_others_log_out(ready):
     """Another program's login and logout before our signature does not stop the use."""
-    started = logged_in(ready)
+    started = ready.logged_in()
     ready.house.tool("/usr/bin/pkcs11-tool", "--module", MODULE, "--login", "--pin", PIN,
                      "--list-objects")
-    completed(ready, started)
+    ready.completed(started)
 
 
 def test_others_use_the_card_meanwhile(ready):
     """What docs/rutoken.md warns of: the card knows one login, and not whose it is."""
     assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
-    started = logged_in(ready)
+    started = ready.logged_in()
     assert ready.house.tool(*USE_THE_KEY).count(WORKED) == 3
-    completed(ready, started)
+    ready.completed(started)
     assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
 
 
@@ -253,11 +237,11 @@ def test_others_are_locked_out(ready):
     """With conf/opensc.conf, as docs/rutoken.md advises, they wait until p11vault has logged out."""
     ready.vault.config.write_text(ready.vault.config.read_text().replace(
         "deadline = 30\n", f"deadline = 30\nenv.OPENSC_CONF = {OPENSC_CONF}\n"))
-    started = logged_in(ready)
+    started = ready.logged_in()
     mark = ready.house.tell("mark")["mark"]
     ready.house.tool("/usr/bin/timeout", "2", *USE_THE_KEY, fails=True)
     assert "decipher" not in ready.house.counts(mark)
-    completed(ready, started)
+    ready.completed(started)
     assert ready.house.tool(*USE_THE_KEY).count(REFUSED) == 1
 
 

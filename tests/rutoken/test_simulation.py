@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from card import MODULE, PIN, SERIAL, SO_PIN, House, Refused, Rutoken, RutokenCard
+from card import MODULE, PIN, SERIAL, SO_PIN, Refused, Rutoken, RutokenCard, rutoken_house
+from plainroot import passes_in_plain_root
 from program import ended
 from vaulttool import Vault
 
@@ -97,7 +98,7 @@ def test_erasing(formatted):
 
 def test_two_houses(formatted, processes):
     """Side by side, each with its own cards; nothing is left when one ends, its socket neither."""
-    other = House(processes)
+    other = rutoken_house(processes)
     RutokenCard(other, "0badcafe", image=formatted.card.image)
     assert other.environment != formatted.house.environment
     for house, serial in ((formatted.house, "3A 1B 2C 4D"), (other, "0B AD CA FE")):
@@ -109,7 +110,7 @@ def test_two_houses(formatted, processes):
 
 def test_house_that_is_killed(processes):
     """pcscd ends with it: it lives in the house's own process name space."""
-    house = House(processes)
+    house = rutoken_house(processes)
     os.kill(house.process.pid, signal.SIGKILL)
     assert ended(house.process.pid, 20)
     house.reap()
@@ -146,3 +147,8 @@ def test_row_of_the_matrix(programs, processes):
             vault.done("card", "enroll", f"pkcs11:token={card.label}")
         finally:
             vault.remove()
+
+
+def test_in_a_plain_root():
+    """The house, pcscd and p11vault, where / is no mount point."""
+    passes_in_plain_root("tests/rutoken/test_simulation.py::test_row_of_the_matrix")

@@ -242,6 +242,7 @@ def log_in(room):
     room.expect("trying")
     room.send("try")
     room.expect("tried")
+    room.expect("loggedin")
 
 
 def tell(room, orders):

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-import subprocess
 
 import pytest
 
 from cards import GRANT, Facts, SoftCard, refused
+from mounts import OWN_VIEW, why_not
 from prepared import fixture_graph, fixture_prepared, fixture_ready_vault  # noqa: F401
 from program import Program
 
@@ -17,7 +17,7 @@ def in_namespace(vault, script, *arguments):
     What the vault is in there afterwards is copied to `after`.
     """
     run = 'set +e; "$@"; code=$?; rm -f "$VAULT/fill"; cp -a "$VAULT" "$AFTER"; exit $code'
-    command = ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec", f"{script}\n{run}", "sh",
+    command = [*OWN_VIEW, "/bin/sh", "-ec", f"{script}\n{run}", "sh",
                vault.programs / "p11vault", "--config", vault.config, "--vault", vault.directory]
     environment = vault.environment(VAULT=str(vault.directory), SIDE=str(vault.base / "side"),
                                     AFTER=str(vault.base / "after"))
@@ -26,11 +26,10 @@ def in_namespace(vault, script, *arguments):
 
 @pytest.fixture
 def spy(ready_vault):
-    """Counts logins; skips where there are no mount namespaces, and says so."""
-    probe = subprocess.run(["/usr/bin/unshare", "--mount", "/bin/mount", "-t", "tmpfs", "none",
-                            "/mnt"], capture_output=True, check=False)
-    if probe.returncode != 0:
-        pytest.skip("no private mount namespace here: this needs root")
+    """Counts logins; skips where nobody may mount anything, and says why."""
+    refusal = why_not()
+    if refusal:
+        pytest.skip(f"no mounts of one's own here: {refusal}")
     (ready_vault.base / "side").mkdir()
     return SoftCard(ready_vault).spy()
 

@@ -17,7 +17,7 @@ CONFIG, USAGE = 14, 2
 
 def enroll(room, use):
     """Up to the keys, which are on the card already; what the room says of the card."""
-    room.send("enroll", *use.opening()[:4], "", use.origin, str(use.trust))
+    room.send("enroll", *use.opening()[:4], "", "", use.origin, str(use.trust))
     log_in(room)
     return room.expect("enrolled")
 

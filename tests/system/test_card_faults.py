@@ -92,6 +92,7 @@ def test_somebody_waits_for_a_slow_card(ready_vault, shim):
     assert result.code == 0
     assert result.err.count(f"waiting for the card{OVER}") == 2, result  # login; signature and unwrap
     assert result.err.count("waiting for") == result.err.count(OVER) == 2, result
+    assert "touch" not in result.err, result
 
 
 def test_somebody_waits_for_a_slow_provider(ready_vault, graph):

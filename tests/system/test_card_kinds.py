@@ -53,6 +53,30 @@ def test_a_key_that_asks_each_time(blank, graph, canaries):
     assert spy.logins == 4
 
 
+def test_a_signing_key_that_is_named(blank, graph, canaries):
+    """Both keys are there: none is made, and the log is signed by the one that `--sign` names."""
+    make_key(blank, "--key-type", "EC:secp384r1", "--usage-derive")
+    SoftCard(blank).tool("--keypairgen", "--key-type", "EC:prime256v1", "--usage-sign", "--id", "08", "--label", "log")
+    spy = SoftCard(blank).spy()
+    blank.done("card", "enroll", "pkcs11:id=%07", "--sign", "pkcs11:object=log")
+    assert spy.calls("C_GenerateKeyPair") == 0
+    blank.make_ready(graph, canaries.app_secret)
+    exchange_again(blank, graph)
+
+
+@pytest.mark.parametrize("options, sign, words", [
+    (("--usage-sign", "--extractable"), "pkcs11:id=%08", "can leave the card"),
+    (("--usage-sign",), "pkcs11:id=%09", "no private key fits the URI"),
+])
+def test_signing_keys_that_will_not_do(blank, options, sign, words):
+    """Each is refused with what would do; the trust file is not even made."""
+    make_key(blank, "--key-type", "EC:prime256v1", "--usage-derive")
+    SoftCard(blank).tool("--keypairgen", "--key-type", "EC:prime256v1", *options, "--id", "08", "--label", "log")
+    refused(blank.run("card", "enroll", "pkcs11:id=%07", "--sign", sign), 14, "--sign: card '", words,
+            "keys on it that can sign: ")
+    assert not blank.trust.exists()
+
+
 def test_an_ec_key_that_asks_each_time(blank):
     """An agreement has no place for a second login."""
     make_key(blank, "--key-type", "EC:prime256v1", "--usage-derive", "--always-auth")

@@ -182,6 +182,7 @@ name, order = hear()
 say("trying", "77")
 hear()
 say("tried", 1)
+say("loggedin", 0)
 signer = Signer(%(origin)s)
 own = jwk(new_key().public_key())
 say("enrolled", "77", %(label)s, "model", "maker", thumbprint(own), canonical(own),
@@ -192,13 +193,13 @@ while True:
     if name == "entry":
         leaves.append(leaf(values[1]))
     elif name == "sign":
-        say("signed", signer.sign(%(leaves)s, order[5]), %(size)s, "none", 0, "")
+        say("signed", signer.sign(%(leaves)s, order[6]), %(size)s, "none", 0, "")
 """
 
 
 def enrolling(**changes):
     """The script of a card room that enrols a key in software."""
-    values = {"origin": "order[5]", "label": "'soft'", "leaves": "leaves", "size": "len(leaves)"}
+    values = {"origin": "order[6]", "label": "'soft'", "leaves": "leaves", "size": "len(leaves)"}
     return CARD + ENROLLING % {**values, **changes}
 
 

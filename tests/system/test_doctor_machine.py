@@ -1,12 +1,12 @@
 """`doctor` on machines that lack something: memory to lock, walls, room on the disk, the right time."""
 
 import os
-import subprocess
 
 import pytest
 
 from examining import WITHOUT, Examined, compiled, examine
 from limited import MIB, fixture_limited_soft  # noqa: F401
+from mounts import OWN_VIEW, why_not
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_soft_vault)
 from program import Program
@@ -114,18 +114,17 @@ def in_namespace(vault, script):
     (vault.base / "side").mkdir()
     environment = vault.environment(VAULT=str(vault.directory), SIDE=str(vault.base / "side"))
     return Examined(Program(
-        ["/usr/bin/unshare", "--mount", "/bin/sh", "-ec", f'{script}\nexec "$@"', "sh",
+        [*OWN_VIEW, "/bin/sh", "-ec", f'{script}\nexec "$@"', "sh",
          vault.programs / "p11vault", "--config", vault.config, "--vault", vault.directory,
          "doctor", "--json"], environment, vault.processes).finish())
 
 
 @pytest.fixture(name="namespaces")
 def fixture_namespaces():
-    """Skips where there are no mount namespaces, and says so."""
-    probe = subprocess.run(["/usr/bin/unshare", "--mount", "/bin/mount", "-t", "tmpfs", "none",
-                            "/mnt"], capture_output=True, check=False)
-    if probe.returncode != 0:
-        pytest.skip("no private mount namespace here: this needs root")
+    """Skips where nobody may mount anything, and says why."""
+    refusal = why_not()
+    if refusal:
+        pytest.skip(f"no mounts of one's own here: {refusal}")
 
 
 SMALL = 'cp -a "$VAULT/." "$SIDE"; mount -t tmpfs -o size={}m,mode=0700 none "$VAULT"; ' \

@@ -1,5 +1,6 @@
 /*
- * test_asking_key.c: keys that want the PIN at each use, on cards whose modules answer as no SoftHSM does.
+ * test_asking_key.c: keys that want the PIN or a touch at each use, on cards whose modules answer
+ * as no SoftHSM does.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,9 +145,48 @@ static void refused_pin_is_forgotten(void **state)
     assert_int_equal(module.logins, 1);
 }
 
+/* A card that waits for a touch does not refuse the point as it is written. */
+static void a_wait_in_vain_is_no_refusal_of_the_form(void **state)
+{
+    (void)state;
+    assert_true(key_form_is_refused(CKR_FUNCTION_FAILED, 20 * 1000));
+    assert_true(key_form_is_refused(CKR_GENERAL_ERROR, 999 * 1000));
+    assert_true(key_form_is_refused(CKR_MECHANISM_PARAM_INVALID, 3 * 1000 * 1000));
+    assert_true(key_form_is_refused(CKR_DATA_LEN_RANGE, 3 * 1000 * 1000));
+    assert_false(key_form_is_refused(CKR_FUNCTION_FAILED, 15 * 1000 * 1000));
+    assert_false(key_form_is_refused(CKR_USER_NOT_LOGGED_IN, 10 * 1000 * 1000));
+    assert_false(key_form_is_refused(CKR_DEVICE_ERROR, 1000 * 1000));
+}
+
+static void a_touch_is_missed_after_some_seconds_only(void **state)
+{
+    static const CK_RV untouched[] = {CKR_USER_NOT_LOGGED_IN, CKR_FUNCTION_FAILED,
+                                      CKR_DEVICE_ERROR};
+    (void)state;
+    for (size_t i = 0; i < sizeof(untouched) / sizeof(untouched[0]); i++) {
+        assert_true(key_was_untouched(untouched[i], 10 * 1000 * 1000));
+        assert_false(key_was_untouched(untouched[i], 4 * 1000 * 1000));
+    }
+    assert_false(key_was_untouched(CKR_DEVICE_REMOVED, 10 * 1000 * 1000));
+    assert_false(key_was_untouched(CKR_PIN_INCORRECT, 10 * 1000 * 1000));
+}
+
+static void only_some_makers_cards_want_a_touch(void **state)
+{
+    (void)state;
+    assert_true(card_may_want_touch(&(struct card_info){.manufacturer = "piv_II"}));
+    assert_true(
+        card_may_want_touch(&(struct card_info){.manufacturer = "Yubico (www.yubico.com)"}));
+    assert_false(card_may_want_touch(&(struct card_info){.manufacturer = "Aktiv Co."}));
+    assert_false(card_may_want_touch(&(struct card_info){.manufacturer = "SoftHSM project"}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wait_in_vain_is_no_refusal_of_the_form),
+        cmocka_unit_test(a_touch_is_missed_after_some_seconds_only),
+        cmocka_unit_test(only_some_makers_cards_want_a_touch),
         cmocka_unit_test(pin_is_kept_for_any_key_that_asks),
         cmocka_unit_test(pin_outlives_a_module_without_such_logins),
         cmocka_unit_test(refused_pin_is_forgotten),

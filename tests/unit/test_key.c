@@ -349,6 +349,9 @@ struct foreign {
     CK_BBOOL derive;
     bool p384;
     bool unwraps; /* an RSA key that may unwrap and nothing else */
+    bool decrypts;
+    bool open; /* not CKA_PRIVATE */
+    bool mute; /* may not sign */
 };
 
 static void make_foreign(const struct foreign *foreign)
@@ -358,7 +361,8 @@ static void make_foreign(const struct foreign *foreign)
     CK_FUNCTION_LIST *calls = p11_kit_module_load(MODULE, P11_KIT_MODULE_UNMANAGED);
     CK_MECHANISM mechanism = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
     struct foreign copy = *foreign;
-    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_BBOOL yes = CK_TRUE;
+    CK_BBOOL decrypts = foreign->decrypts, closed = !foreign->open, signs = !foreign->mute;
     CK_ULONG bits = 2048;
     CK_BYTE label[32];
     CK_BYTE id[] = {0xee, (CK_BYTE)foreign->label[0]};
@@ -375,13 +379,14 @@ static void make_foreign(const struct foreign *foreign)
     };
     CK_ATTRIBUTE private[] = {
         {CKA_TOKEN, &yes, 1},
-        {CKA_PRIVATE, &yes, 1},
+        {CKA_PRIVATE, &closed, 1},
         {CKA_ID, id, sizeof(id)},
         {CKA_LABEL, label, strlen(foreign->label)},
         {CKA_DERIVE, &copy.derive, 1},
         {CKA_EXTRACTABLE, &copy.extractable, 1},
         {CKA_ALWAYS_AUTHENTICATE, &copy.always_authenticate, 1},
-        {CKA_DECRYPT, &no, 1},
+        {CKA_DECRYPT, &decrypts, 1},
+        {CKA_SIGN, &signs, 1},
     };
     if (foreign->unwraps) {
         mechanism.mechanism = CKM_RSA_PKCS_KEY_PAIR_GEN;
@@ -399,7 +404,7 @@ static void make_foreign(const struct foreign *foreign)
                                                   NULL, NULL, &session),
                              CKR_OK);
     }
-    assert_int_equal(calls->C_GenerateKeyPair(session, &mechanism, public, 3, private, 8,
+    assert_int_equal(calls->C_GenerateKeyPair(session, &mechanism, public, 3, private, 9,
                                               &handles[0], &handles[1]),
                      CKR_OK);
     if (foreign->p384)
@@ -427,19 +432,19 @@ static void keys_are_found_by_uri(void **state)
     assert_done(card_make_key(card, KEY_EC_P256, 0, KEY_UNWRAPS, "found", &made, &error), &error);
     memcpy(by_id.id, made.id, made.id_size);
     by_id.id_size = made.id_size;
-    assert_done(card_find_key(card, &by_id, &found, &error), &error);
+    assert_done(card_find_key(card, &by_id, KEY_UNWRAPS, &found, &error), &error);
     assert_memory_equal(found.public.point, made.public.point, 65);
-    assert_done(card_find_key(card, &by_label, &found, &error), &error);
+    assert_done(card_find_key(card, &by_label, KEY_UNWRAPS, &found, &error), &error);
     assert_memory_equal(found.public.point, made.public.point, 65);
-    assert_code(card_find_key(card, &both, &found, &error), CODE_CONFIG, &error,
+    assert_code(card_find_key(card, &both, KEY_UNWRAPS, &found, &error), CODE_CONFIG, &error,
                 "no private key fits the URI; keys that are there: ");
 
     assert_done(card_make_key(card, KEY_EC_P256, 0, KEY_UNWRAPS, "found", &made, &error), &error);
-    assert_code(card_find_key(card, &by_label, &found, &error), CODE_CONFIG, &error,
+    assert_code(card_find_key(card, &by_label, KEY_UNWRAPS, &found, &error), CODE_CONFIG, &error,
                 "2 private keys fit the URI: P-256 id=");
     assert_done(card_make_key(card, KEY_RSA, 2048, KEY_SIGNS, "only signs", &made, &error), &error);
     strcpy(by_label.object, "only signs");
-    assert_code(card_find_key(card, &by_label, &found, &error), CODE_CONFIG, &error,
+    assert_code(card_find_key(card, &by_label, KEY_UNWRAPS, &found, &error), CODE_CONFIG, &error,
                 "may neither decrypt");
 }
 
@@ -449,11 +454,11 @@ static void unfit_keys_are_refused(void **state)
         struct foreign key;
         const char *why;
     } cases[] = {
-        {{"extractable", CK_TRUE, CK_FALSE, CK_TRUE, false, false}, "can leave the card"},
-        {{"asks", CK_FALSE, CK_TRUE, CK_TRUE, false, false}, "CKA_ALWAYS_AUTHENTICATE"},
-        {{"unwraps and asks", CK_FALSE, CK_TRUE, CK_FALSE, false, true},
+        {{"extractable", .extractable = CK_TRUE, .derive = CK_TRUE}, "can leave the card"},
+        {{"asks", .always_authenticate = CK_TRUE, .derive = CK_TRUE}, "CKA_ALWAYS_AUTHENTICATE"},
+        {{"unwraps and asks", .always_authenticate = CK_TRUE, .unwraps = true},
          "which only RSA keys that may decrypt can be given"},
-        {{"no derive", CK_FALSE, CK_FALSE, CK_FALSE, false, false}, "may not derive"},
+        {{"no derive", .derive = CK_FALSE}, "may not derive"},
     };
     auto_of(card_free) struct card *card = logged_in();
     struct card_key key;
@@ -465,13 +470,70 @@ static void unfit_keys_are_refused(void **state)
 
         make_foreign(&cases[i].key);
         strcpy(uri.object, cases[i].key.label);
-        assert_code(card_find_key(card, &uri, &key, &error), CODE_CONFIG, &error, cases[i].why);
+        assert_code(card_find_key(card, &uri, KEY_UNWRAPS, &key, &error), CODE_CONFIG, &error,
+                    cases[i].why);
     }
+}
+
+/* ykcs11 says of its EC keys that they decrypt, and not that they derive: the round trip tells. */
+static void a_key_that_says_decrypt_is_tried(void **state)
+{
+    static const struct foreign says = {"says decrypt", .decrypts = true};
+    struct card_uri uri = {.object = "says decrypt"};
+    auto_of(card_free) struct card *card = logged_in();
+    struct secret *untouched = NULL;
+    struct card_key key;
+    struct error error = {0};
+
+    (void)state;
+    make_foreign(&says);
+    assert_done(card_find_key(card, &uri, KEY_UNWRAPS, &key, &error), &error);
+    assert_false(key.can_derive);
+    /* This one does as it says. */
+    assert_code(card_agree(card, &key, key.public.point, &untouched, &error), CODE_CONFIG, &error,
+                "the key may not derive, so it cannot unwrap");
+    assert_null(untouched);
+}
+
+static void keys_are_found_for_signing(void **state)
+{
+    static const struct foreign good = {"good", .derive = CK_TRUE};
+    static const struct foreign bad[] = {
+        {"mute", .mute = true}, {"open", .open = true}, {"leaves", .extractable = CK_TRUE}};
+    static const char *const why[] = {"may not sign", "works without a PIN", "can leave the card"};
+    struct card_uri uri = {.object = "good"};
+    auto_of(card_free) struct card *card = logged_in();
+    struct card_key key, found;
+    struct error error = {0};
+
+    (void)state;
+    make_foreign(&good);
+    assert_done(card_find_key(card, &uri, KEY_SIGNS, &key, &error), &error);
+    assert_string_equal(key.label, "good");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        make_foreign(&bad[i]);
+        strcpy(uri.object, bad[i].label);
+        assert_code(card_find_key(card, &uri, KEY_SIGNS, &found, &error), CODE_CONFIG, &error,
+                    why[i]);
+        assert_int_equal(card_offer_keys(card, KEY_SIGNS, NULL, &error), -1);
+        assert_non_null(strstr(error.text, "keys on it that can sign: "));
+        assert_non_null(strstr(error.text, "'good'"));
+        assert_null(strstr(strstr(error.text, "can sign: "), bad[i].label));
+        assert_non_null(strstr(error.hint, "--sign 'pkcs11:id=%"));
+        /* An error that has a way out already keeps it. */
+        error_hint(&error, "another way");
+        assert_int_equal(card_offer_keys(card, KEY_SIGNS, NULL, &error), -1);
+        assert_string_equal(error.hint, "another way");
+    }
+    /* A key that has its use is not offered for another. */
+    error_set(&error, CODE_CARD, "no");
+    assert_int_equal(card_offer_keys(card, KEY_SIGNS, &key, &error), -1);
+    assert_null(strstr(error.text, "'good'"));
 }
 
 static void unreadable_keys_are_counted(void **state)
 {
-    static const struct foreign p384 = {"p384", CK_FALSE, CK_FALSE, CK_TRUE, true, false};
+    static const struct foreign p384 = {"p384", .derive = CK_TRUE, .p384 = true};
     char label[] = "p384";
     auto_of(card_free) struct card *card = logged_in();
     size_t before = 99;
@@ -495,8 +557,8 @@ static int other_point(void *context, const struct card_key *key)
 /* Two different public halves for one CKA_ID: neither is believed. */
 static void contradicting_public_halves_are_unreadable(void **state)
 {
-    static const struct foreign one = {"x one", CK_FALSE, CK_FALSE, CK_TRUE, false, false};
-    static const struct foreign two = {"x two", CK_FALSE, CK_FALSE, CK_TRUE, false, false};
+    static const struct foreign one = {"x one", .derive = CK_TRUE};
+    static const struct foreign two = {"x two", .derive = CK_TRUE};
     struct card_key made = {.id = {0xee, 'x'}, .id_size = 2};
     auto_of(card_free) struct card *card = logged_in();
     size_t unreadable = 0;
@@ -525,6 +587,8 @@ int main(void)
         cmocka_unit_test(make_refuses),
         cmocka_unit_test(keys_are_found_by_uri),
         cmocka_unit_test(unfit_keys_are_refused),
+        cmocka_unit_test(a_key_that_says_decrypt_is_tried),
+        cmocka_unit_test(keys_are_found_for_signing),
         cmocka_unit_test(unreadable_keys_are_counted),
         cmocka_unit_test(contradicting_public_halves_are_unreadable),
     };

@@ -179,9 +179,20 @@ static void p11_kit_agrees(void **state)
     }
 }
 
+static void some_serials_tell_nothing(void **state)
+{
+    (void)state;
+    assert_false(card_serial_tells(""));
+    assert_false(card_serial_tells("00000000"));
+    assert_true(card_serial_tells("00000001"));
+    assert_true(card_serial_tells("649607dd5d3f8c76"));
+    assert_true(card_serial_tells("0000000000000000")); /* what tpm2-pkcs11 says of its one TPM */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(some_serials_tell_nothing),
         cmocka_unit_test(takes_every_attribute),
         cmocka_unit_test(takes_an_empty_path),
         cmocka_unit_test(refuses_what_the_configuration_says),

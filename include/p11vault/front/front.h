@@ -57,15 +57,20 @@ struct front_enrolled {
     char serial[128], label[128], alg[32], vkey[NOTE_VKEY_MAX], fingerprint[NOTE_FINGERPRINT_SIZE];
     bool again; /* it was trusted already, with the same keys */
 };
-/* Enrols a card: `uri` may name a key on it; `key` is the kind to make otherwise, "" for the best. */
-int front_enroll(struct front *front, const char *uri, const char *key,
+/* Which card, and which keys of it. */
+struct front_keys {
+    const char *uri;  /* may name the key that unwraps */
+    const char *sign; /* names the key that signs; "": it is made on the card */
+    const char *kind; /* of key, to make where none is named; "": the best */
+};
+int front_enroll(struct front *front, const struct front_keys *keys,
                  struct front_enrolled *ret_enrolled, struct error *error);
 
 /*
  * What a card says of itself for who enrols it where it is not (docs/formats.md), signed by its own signing key: both keys are found or
  * made, and the one that unwraps is proved, as at an enrolment.  `front` needs no vault.  The caller frees the text.
  */
-int front_export_card(struct front *front, const char *uri, const char *key, char **ret_text,
+int front_export_card(struct front *front, const struct front_keys *keys, char **ret_text,
                       char ret_fingerprint[NOTE_FINGERPRINT_SIZE], struct error *error);
 
 /* Such a text, read and its signature checked. */

@@ -8,7 +8,7 @@
  * conversation on one that is not allowed now.
  *
  *   front → card       list format enroll export open try checkpoint extends entry recipient make app rewrap rekey unlock sign hand again end
- *   card → front       found listed formatted trying tried enrolled exported ready made rewrapped signed sealed handed fail
+ *   card → front       found listed formatted trying tried loggedin enrolled exported ready made rewrapped signed sealed handed fail
  *   card → exchange    appkey key                                              (the one-way channel)
  *   front → exchange   read seal client_token login connect shut record slot step take pass reseal check piece verify end
  *   exchange → front   typed dialog came connected want offer issued content resealed checked outcome fail
@@ -20,7 +20,7 @@
  *        ◀─────────────────────────── trying
  *   try ────────────────────────────▶ reads it
  *        ◀─────────────────────────── tried
- *        ◀─────────────────────────── ready
+ *        ◀─────────────────────────── loggedin, ready
  *   connect ───────────────────────────────────────────────────────▶ resolve, TLS, lock for good
  *        ◀────────────────────────────────────────────────────────── connected
  *   checkpoint extends entry… app unlock… sign ▶ checks, signs, unwraps, finalises the module
@@ -71,8 +71,8 @@ enum message_type {
     /* front → card */
     MESSAGE_LIST = 1,   /* module */
     MESSAGE_FORMAT,     /* module, directory for PIN files, label: a SoftHSM card */
-    MESSAGE_ENROLL,     /* module, URI, PIN source, purpose, kind of key, origin, trust file */
-    MESSAGE_EXPORT,     /* module, URI, PIN source, purpose, kind of key: what the card says of itself, signed */
+    MESSAGE_ENROLL,     /* module, URI, PIN source, purpose, kind of key, URI of the signing key or "", origin, trust file */
+    MESSAGE_EXPORT,     /* module, URI, PIN source, purpose, kind of key, URI of the signing key or "": what the card says of itself, signed */
     MESSAGE_OPEN,       /* module, URIs (one a line), PIN source, purpose, count, slots, use, origin, trust file */
     MESSAGE_CHECKPOINT, /* newest note ("" for none), frontier: 32 bytes a node */
     MESSAGE_EXTENDS,    /* consistency proof from the head that the card keeps, when that is older than the newest note */
@@ -102,6 +102,7 @@ enum message_type {
     MESSAGE_HANDED,     /* n, n of the second */
     MESSAGE_TRYING,     /* serial: a PIN that nobody types is about to be read and tried */
     MESSAGE_TRIED,      /* what the card said of it, also when it was typed: enum pin_verdict */
+    MESSAGE_LOGGED_IN,  /* 1 for a card that may blink for a touch: from now on it is the card that is waited for */
     MESSAGE_CARD_FAIL,  /* code, text, hint */
     /* card → exchange */
     MESSAGE_APPKEY,     /* public JWK of the app key */

@@ -64,6 +64,10 @@ void card_free(struct card *card);
 DEFINE_CLEANUP(struct card, card_free);
 
 const struct card_info *card_info(const struct card *card);
+/* Whether it is the card that a URI names, or the URI names none. */
+bool card_is_named(const struct card *card, const struct card_uri *uri);
+/* Whether it may blink and wait for a touch, by its maker: nothing in PKCS#11 says so. */
+bool card_may_want_touch(const struct card_info *info);
 /* False once an operation broke off in its midst: the session with it is closed then, and nothing more can be done. */
 bool card_is_usable(const struct card *card);
 

@@ -47,6 +47,7 @@ struct card_key {
     bool can_decrypt, can_unwrap, can_derive, can_sign;
     bool asks_each_time; /* CKA_ALWAYS_AUTHENTICATE: the card wants the PIN for each use of it */
     bool extractable;
+    bool needs_no_pin; /* not CKA_PRIVATE: whoever holds the card can use it */
     struct public_key public;
 };
 
@@ -58,16 +59,26 @@ struct card_key {
 int card_each_key(struct card *card, int (*each)(void *context, const struct card_key *),
                   void *context, size_t *ret_unreadable, struct error *error);
 
+enum key_use { KEY_UNWRAPS, KEY_SIGNS };
+
 /*
- * Finds the one key that a URI names, for unwrapping.  CODE_CONFIG when there is none (the error lists the keys that
- * are there), when there are several, when it can neither decrypt nor unwrap (RSA) or not derive (EC), when it is
- * extractable, when it asks for the PIN each time and is not an RSA key that decrypts.
+ * Finds the one key that a URI names, for one use.  CODE_CONFIG when there is none (the error lists
+ * the keys that are there), when there are several, when it is extractable or needs no PIN; for
+ * unwrapping when it can neither decrypt nor unwrap (RSA) or not derive (EC), when it asks for the
+ * PIN each time and is not an RSA key that decrypts; for signing when it may not sign.
  */
-int card_find_key(struct card *card, const struct card_uri *uri, struct card_key *ret_key,
-                  struct error *error);
+int card_find_key(struct card *card, const struct card_uri *uri, enum key_use use,
+                  struct card_key *ret_key, struct error *error);
+
+/*
+ * Of an error without a hint, because the card makes no key or the one that was named will not do:
+ * adds the keys that are there and would do, `but` not among them (or NULL), and how to name one.
+ * Always returns -1.
+ */
+int card_offer_keys(struct card *card, enum key_use use, const struct card_key *but,
+                    struct error *error);
 
 /* Makes a key pair on the card: sensitive, not extractable, on the token, for this one use. */
-enum key_use { KEY_UNWRAPS, KEY_SIGNS };
 int card_make_key(struct card *card, enum key_type type, unsigned rsa_bits, enum key_use use,
                   const char *label, struct card_key *ret_key, struct error *error);
 

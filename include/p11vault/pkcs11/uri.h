@@ -32,6 +32,9 @@ struct card_uri {
 /* CODE_USAGE with what is wrong and where. */
 int card_uri_parse(const char *text, struct card_uri *ret_uri, struct error *error);
 
+/* False for an empty serial, and for that of a PIV card without an identity (a CHUID). */
+bool card_serial_tells(const char *serial);
+
 /* True when the URI names a key on the card (id or object) and not only the card. */
 bool card_uri_names_key(const struct card_uri *uri);
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 OK = 0x9000
+MORE_DATA = 0x6100  # and how many bytes
 END_OF_FILE = 0x6282
 WRONG_PIN = 0x6300
 TRIES_LEFT = 0x63C0  # and the number in the last digit

@@ -21,8 +21,12 @@ def _check(result, call):
         raise OSError(f"{call}: {result & 0xFFFFFFFF:#x}")
 
 
-def wait(reader, present, timeout=20):
-    """Until pcscd has seen a card in this reader, powered and answering, or none in it."""
+def wait(reader, present, since=None, timeout=20):
+    """Until pcscd has seen a card in this reader, powered and answering, or none in it; returns how many changes it has seen.
+
+    `since` is how many it had seen before.  A program that ends with a reset of a card that is gone has pcscd say that
+    none is there before it has looked: a card that is put in then is the old one to it, and stays unnoticed for good.
+    """
     library = ctypes.CDLL("libpcsclite.so.1")
     context = ctypes.c_long()
     _check(library.SCardEstablishContext(ctypes.c_ulong(SYSTEM), None, None,
@@ -30,10 +34,10 @@ def wait(reader, present, timeout=20):
     state, until = State(name=reader.encode()), time.monotonic() + timeout
     try:
         while True:
-            if state.event & PRESENT and not state.event & MUTE and present:
-                return
-            if state.event & EMPTY and not present:
-                return
+            changes = state.event >> 16 & 0xFFFF
+            seen = EMPTY if not present else PRESENT if not state.event & MUTE else 0
+            if state.event & seen and changes != since:
+                return changes
             left = max(0, int((until - time.monotonic()) * 1000))
             result = library.SCardGetStatusChange(context, ctypes.c_ulong(left),
                                                   ctypes.byref(state), ctypes.c_ulong(1))

@@ -2,17 +2,15 @@
 
 import pcsc
 from reader import WHEN
-from rutoken import Rutoken
 
 WAIT_MAX = 600
-READERS = ("Virtual PCD 00 00", "Virtual PCD 00 01")
 
 
 class Control:
     """Commands by name: a public method here is a command, its parameters are the fields."""
 
-    COMMANDS = ("make", "image", "facts", "insert", "remove", "remove_at", "hold", "release",
-                "slow", "clear", "commands", "wait", "mark", "stop_pcscd", "start_pcscd", "shutdown")
+    COMMANDS = ("make", "image", "facts", "insert", "remove", "again", "remove_at", "hold", "release",
+                "slow", "finger", "readers", "clear", "commands", "wait", "mark", "stop_pcscd", "start_pcscd", "shutdown")
 
     def __init__(self, house):
         self.house = house
@@ -23,10 +21,9 @@ class Control:
     def _reader(self, reader):
         return self.house.readers[int(reader)]
 
-    def make(self, serial, atr="ds", image=None, memory=None):
-        """A new card, blank or from an image, in no reader."""
-        more = {} if memory is None else {"memory": int(memory)}
-        self.house.cards[serial] = Rutoken(serial, atr, image, **more)
+    def make(self, serial, image=None, **how):
+        """A new card, blank or from an image, in no reader; the rest is for its kind to understand."""
+        self.house.cards[serial] = self.house.kind(serial, image, **how)
         return {}
 
     def image(self, serial):
@@ -34,25 +31,42 @@ class Control:
         return {"image": self._card(serial).dump()}
 
     def facts(self, serial):
-        """Tries left for the user's and the officer's PIN, who is logged in, memory in use."""
-        card = self._card(serial)
-        return {"user": card.tries(2), "officer": card.tries(1), "logged_in": card.logged_in,
-                "used": card.root.memory() if card.root else 0}
+        """What only the card itself knows."""
+        return self._card(serial).facts()
 
     def insert(self, serial, reader=0):
         """Put a card in; answers when pcscd has seen it."""
         if any(one.card is self._card(serial) for one in self.house.readers):
             raise ValueError("the card is in a reader")
-        pcsc.wait(READERS[int(reader)], False)  # a card that went out by itself may be unnoticed yet
+        self._wait_empty(reader)  # a card that went out by itself may be unnoticed yet
         self._reader(reader).insert(self._card(serial))
-        pcsc.wait(READERS[int(reader)], True)
+        self._wait_full(reader)
         return {}
+
+    def _wait_full(self, reader):
+        self._reader(reader).changes = pcsc.wait(self.house.names[int(reader)], True)
+
+    def _wait_empty(self, reader):
+        one = self._reader(reader)
+        pcsc.wait(self.house.names[int(reader)], False, one.changes)
+        one.changes = None
 
     def remove(self, reader=0):
         """Take the card out; answers when pcscd has seen it."""
         self._reader(reader).remove()
-        pcsc.wait(READERS[int(reader)], False)
+        self._wait_empty(reader)
         return {}
+
+    def again(self, serial, image, reader=0):
+        """As after clear, make and insert of that image, if this card is the one in a reader; nothing otherwise."""
+        card, wanted = self._card(serial), self._reader(reader)
+        if [one.card for one in self.house.readers if one.card] != [card] or wanted.card is not card:
+            return {"done": False}
+        wanted.forget_trouble()
+        card.restore(image)
+        self.house.cards = {serial: card}
+        self.house.forget()
+        return {"done": True}
 
     def remove_at(self, at, when="before", skip=0, reader=0):
         """Take the card out by itself at a command."""
@@ -80,11 +94,20 @@ class Control:
         self._reader(reader).trouble.slow_ms = float(ms)
         return {}
 
+    def finger(self, after, reader=0):
+        """How many seconds pass from now on until somebody touches a card that blinks; None: nobody does."""
+        self._reader(reader).trouble.finger = None if after is None else float(after)
+        return {}
+
+    def readers(self):
+        """What pcscd calls them."""
+        return {"names": self.house.names}
+
     def clear(self):
         """As at the start: no card in a reader, no card at all, no trouble ordered, no event."""
         for number, reader in enumerate(self.house.readers):
             reader.clear()
-            pcsc.wait(READERS[number], False)
+            self._wait_empty(number)
         self.house.cards.clear()
         self.house.forget()
         return {}
@@ -98,9 +121,10 @@ class Control:
         """Start it again; cards that were in a reader are in it again."""
         self.house.start_pcscd()
         for number, reader in enumerate(self.house.readers):
+            reader.changes = None
             if reader.card:
                 reader.insert(reader.remove())
-                pcsc.wait(READERS[number], True)
+                self._wait_full(number)
         return {}
 
     def commands(self, name=None, since=0):

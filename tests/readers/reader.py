@@ -11,7 +11,6 @@ import threading
 
 import apdu
 from apdu import Refused
-from rutoken import OPERATIONS
 
 POWER_OFF, POWER_ON, RESET, ATR = 0, 1, 2, 4
 POWER = {POWER_OFF: "power-off", POWER_ON: "power-on", RESET: "reset"}
@@ -31,6 +30,7 @@ class Trouble:
         self.removals = []  # [command, when, how many of them first]
         self.holds = []  # commands
         self.released = threading.Event()
+        self.finger = 0.0  # seconds until somebody touches what blinks; None: nobody does
 
     def removal(self, name):
         """When the card goes out at this command, or None."""
@@ -60,6 +60,7 @@ class Reader:
     def __init__(self, port, announce, log):
         self.port, self._announce, self._log = port, announce, log
         self.card, self.trouble = None, Trouble()
+        self.changes = None  # that pcscd had seen when it saw the card that is in it, or was last
         self._socket = self._thread = None
         self._out = threading.Event()
 
@@ -70,7 +71,7 @@ class Reader:
         self._socket = socket.create_connection(("127.0.0.1", self.port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._out.clear()
-        self.card = card
+        self.card, card.is_touched = card, self._is_touched
         card.reset()
         self._thread = threading.Thread(target=self._serve, args=(self._socket, card), daemon=True)
         self._thread.start()
@@ -92,7 +93,12 @@ class Reader:
         """As at the start."""
         if self.card:
             self.remove()
-        self.trouble = Trouble()
+        self.forget_trouble()
+
+    def forget_trouble(self):
+        """Nothing is ordered any more."""
+        before, self.trouble = self.trouble, Trouble()
+        before.released.set()
 
     def _shut(self):
         try:
@@ -149,7 +155,7 @@ class Reader:
             self._send(connection, refused.status.to_bytes(2, "big"))
             return
         removal = self.trouble.removal(name) if name else None
-        self._begin(name)
+        self._begin(name, card)
         if removal == "before":
             self._leave()
         data, status = card.execute(command)
@@ -163,12 +169,21 @@ class Reader:
         if name:
             self._announce(name)
 
-    def _begin(self, name):
+    def _is_touched(self, seconds):
+        """What a card asks that blinks now, for so long at most."""
+        self._announce("blinks")
+        finger = self.trouble.finger
+        touched = finger is not None and finger <= seconds
+        if self._out.wait(finger if touched else seconds):
+            raise Gone
+        return touched
+
+    def _begin(self, name, card):
         """The time it takes, and waiting for a release; both end when the card is taken out."""
         if name and self.trouble.take_hold(name):
             self._announce("held")
             self.trouble.released.wait()
-        if name in OPERATIONS and self.trouble.slow_ms:
+        if name in card.OPERATIONS and self.trouble.slow_ms:
             self._out.wait(self.trouble.slow_ms / 1000)
         if self._out.is_set():
             raise Gone

@@ -1,16 +1,16 @@
 #!/usr/bin/python3
-"""A pcscd of its own with two virtual readers, and simulated cards to put into them.
+"""A pcscd of its own with two virtual readers, and simulated cards of one kind to put into them.
 
-    unshare --mount --net --pid --fork --kill-child house.py --dir DIR [--until-eof]
+    unshare --net --pid --fork --kill-child house.py --cards MODULE --dir DIR [--until-eof]
 
-Runs in name spaces of its own, made by unshare: pcscd's socket has a fixed path and vpcd's ports are
-fixed too, so that is what lets several run side by side.  The socket is DIR/run/pcscd.comm outside,
-which is where PCSCLITE_CSOCK_NAME points programs to.  Prints `ready` when pcscd listens.
+MODULE is the Python file whose Card they are.  Runs in name spaces of its own, made by unshare and here: pcscd's
+socket has a fixed path and vpcd's ports are fixed too, so that is what lets several run side by side.  The socket is
+DIR/run/pcscd.comm outside, which is where PCSCLITE_CSOCK_NAME points programs to.  Prints `ready` when pcscd listens.
 """
 
 import argparse
-import ctypes
 import fcntl
+import importlib
 import os
 import signal
 import socket
@@ -20,31 +20,26 @@ import sys
 import threading
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "standin"))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path += [str(TESTS / "standin"), str(TESTS / "system")]
 
 from control import Control  # noqa: E402
+from mounts import MS_BIND, mount, take_own_view  # noqa: E402
 from reader import Reader  # noqa: E402
 from talking import converse  # noqa: E402
 
 SOCKET = "/run/pcscd/pcscd.comm"
-PORTS = (0x8C7B, 0x8C7C)  # of the two readers that vpcd's own configuration makes
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+PORTS = (0x8C7B, 0x8C7C)  # vpcd makes two readers: this port's, and the next one's
+DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-
-
-def mount(source, target, kind, flags):
-    """mount(2): changes the view of this process and its children only."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(source.encode(), target.encode(), kind.encode(), flags, None):
-        raise OSError(ctypes.get_errno(), f"mount {target}")
 
 
 def take_place(directory):
     """/run/pcscd becomes a directory of ours, and the loopback device comes up."""
-    mount("none", "/", "none", MS_REC | MS_PRIVATE)
+    take_own_view()
     mount("none", "/run", "tmpfs", 0)
     os.mkdir("/run/pcscd", 0o755)
-    mount(str(directory), "/run/pcscd", "none", MS_BIND)
+    mount(directory, "/run/pcscd", "none", MS_BIND)
     with socket.socket() as any_socket:
         name = struct.pack("16sH14x", b"lo", 0)
         flags = struct.unpack("16sH14x", fcntl.ioctl(any_socket, SIOCGIFFLAGS, name))[1]
@@ -54,8 +49,13 @@ def take_place(directory):
 class House:
     """Cards, readers, events, and pcscd."""
 
-    def __init__(self):
-        self.cards, self.log = {}, []
+    def __init__(self, kind, directory):
+        self.kind, self.cards, self.log = kind, {}, []
+        self.names = [f"{kind.READER} 00 {slot:02}" for slot in range(len(PORTS))]
+        self._configuration = directory / "reader.conf"
+        self._configuration.write_text(
+            f'FRIENDLYNAME "{kind.READER}"\nDEVICENAME /dev/null:{PORTS[0]:#x}\nLIBPATH {DRIVER}\n'
+            f"CHANNELID {PORTS[0]:#x}\n", encoding="ascii")
         self.stop = threading.Event()
         self._events, self._changed = {}, threading.Condition()
         self.readers = [Reader(port, self.announce, self.log) for port in PORTS]
@@ -65,7 +65,7 @@ class House:
         """Answers when it listens."""
         if self._pcscd:
             raise ValueError("pcscd runs")
-        self._pcscd = start_pcscd()
+        self._pcscd = start_pcscd(self._configuration)
 
     def stop_pcscd(self):
         """Answers when it has ended."""
@@ -91,7 +91,7 @@ class House:
             return reached, self._events.get(event, 0)
 
 
-def start_pcscd():
+def start_pcscd(configuration):
     """pcscd in the foreground, ready; what it says later is read and forgotten.
 
     It says so before it listens.  So its socket is made here and handed over as systemd does: whoever
@@ -104,7 +104,8 @@ def start_pcscd():
         server.listen()
         process = subprocess.Popen(
             ["/bin/sh", "-c", "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "
-             "/usr/sbin/pcscd --foreground --info --force-reader-polling"],
+             '/usr/sbin/pcscd --foreground --info --force-reader-polling --config "$0"',
+             configuration],
             stdin=server, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = []
     for line in process.stdout:
@@ -137,14 +138,16 @@ def listen(directory, house):
 
 def main():
     """Until told to end."""
-    parser = argparse.ArgumentParser(description="simulated Rutoken cards behind a pcscd")
+    parser = argparse.ArgumentParser(description="simulated cards behind a pcscd")
+    parser.add_argument("--cards", type=Path, required=True)
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--until-eof", action="store_true", help="end when standard input closes")
     arguments = parser.parse_args()
     place = arguments.dir / "run"
     place.mkdir(mode=0o755)
     take_place(place)
-    house = House()
+    sys.path.insert(0, str(arguments.cards.parent))
+    house = House(importlib.import_module(arguments.cards.stem).Card, arguments.dir)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: house.stop.set())
     house.start_pcscd()
