@@ -61,36 +61,23 @@ static int make_nonce(struct login *login, struct error *error)
     return 0;
 }
 
-/*
- * What a configuration asks for only the provider knows, and without a debugger it does not say
- * what was granted.
- */
-static bool find_missing(const struct login *login, const struct oauth_facts *facts,
-                         struct buffer *missing)
-{
-    auto_json json_t *json = oauth_facts_to_json(facts);
-    const json_t *scopes = json_object_get(json, "scopes");
-    auto_free char *granted = NULL;
-    struct error ignored;
-    return json && login->job.provider->has_debugger && !is_configured(login) &&
-           (!scopes || json_canonical(scopes, &granted, &ignored) == 0) &&
-           oauth_scopes_missing(login->what->scopes, granted, missing, &ignored) == 0;
-}
-
 /* The provider's word for the password comes first, where it gives one. */
 static bool agrees(void *context, const struct oauth_facts *facts)
 {
     const struct login *login = context;
     auto_buffer struct buffer missing = BUFFER_UP_TO(OAUTH_SCOPES_TEXT_MAX);
+    struct error ignored;
     if (*login->nonce && *facts->auth_nonce && strcmp(login->nonce, facts->auth_nonce) != 0) {
         if (login->front->say)
             login->front->say("the provider says that the password was asked for in another login");
         return false;
     }
-    const struct front_logged_in logged_in = {
-        .name = &login->work.name,
-        .facts = facts,
-        .missing = find_missing(login, facts, &missing) ? buffer_text(&missing) : NULL};
+    /* What a configuration asks for only the provider knows, and without a debugger nobody says. */
+    bool is_known = login->job.provider->has_debugger && !is_configured(login) &&
+                    oauth_facts_missing(facts, login->what->scopes, &missing, &ignored) == 0;
+    const struct front_logged_in logged_in = {.name = &login->work.name,
+                                              .facts = facts,
+                                              .missing = is_known ? buffer_text(&missing) : NULL};
     return login->what->agrees(login->what->context, &logged_in);
 }
 

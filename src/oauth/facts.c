@@ -9,6 +9,7 @@
 #include "facts_json.h"
 #include "member.h"
 #include "p11vault/base/json.h"
+#include "p11vault/oauth/scopes.h"
 
 #define WORD LETTERS DIGITS "_-"
 
@@ -147,4 +148,17 @@ int oauth_facts_from_json(const json_t *json, struct oauth_facts *ret_facts, str
     facts.granular_cut = cut != 0;
     *ret_facts = facts;
     return 0;
+}
+
+int oauth_facts_missing(const struct oauth_facts *facts, const char *asked,
+                        struct buffer *ret_missing, struct error *error)
+{
+    auto_json json_t *json = oauth_facts_to_json(facts);
+    const json_t *scopes = json_object_get(json, "scopes");
+    auto_free char *granted = NULL;
+    if (!json)
+        return error_memory(error);
+    if (scopes && json_canonical(scopes, &granted, error) < 0)
+        return -1;
+    return oauth_scopes_missing(asked, granted, ret_missing, error);
 }

@@ -125,6 +125,29 @@ static void nothing_else_gets_through(void **state)
     refuses_facts(text);
 }
 
+static void knows_what_was_not_granted(void **state)
+{
+    static const char *const cases[][2] = {
+        {"ads_read,email", ""},
+        {"ads_read,pages_show_list,ads", "pages_show_list,ads"},
+        {"", ""},
+        {NULL, ""},
+    };
+    const struct oauth_facts facts = whole();
+    struct oauth_facts none = facts;
+    struct error error;
+    (void)state;
+    none.scope_count = 0;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        auto_buffer struct buffer missing = BUFFER_UP_TO(256);
+        auto_buffer struct buffer all = BUFFER_UP_TO(256);
+        assert_int_equal(oauth_facts_missing(&facts, cases[i][0], &missing, &error), 0);
+        assert_string_equal(buffer_text(&missing), cases[i][1]);
+        assert_int_equal(oauth_facts_missing(&none, cases[i][0], &all, &error), 0);
+        assert_string_equal(buffer_text(&all), cases[i][0] ? cases[i][0] : "");
+    }
+}
+
 static void answers_come_over(void **state)
 {
     struct oauth_permission permissions[] = {{"ads_read", "granted"}, {"email", "declined"}};
@@ -290,6 +313,7 @@ int main(void)
         cmocka_unit_test(answers_come_over),
         cmocka_unit_test(lists_come_over),
         cmocka_unit_test(an_empty_answer_comes_over),
+        cmocka_unit_test(knows_what_was_not_granted),
         cmocka_unit_test(the_largest_answer_fits),
         cmocka_unit_test(no_other_answer_gets_through),
     };

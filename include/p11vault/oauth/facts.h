@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "p11vault/base/buffer.h"
 #include "p11vault/oauth/answer.h"
 
 /* A new object with the members that are known; the caller drops it.  NULL without memory. */
@@ -25,5 +26,12 @@ int oauth_facts_from_json(const json_t *json, struct oauth_facts *ret_facts, str
 json_t *oauth_answer_to_json(const struct oauth_answer *answer);
 int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer,
                            struct error *error);
+
+/*
+ * What the list `asked` names (scopes.h) and the facts do not, added to the list *ret_missing.
+ * Fails as oauth_scopes_missing().
+ */
+int oauth_facts_missing(const struct oauth_facts *facts, const char *asked,
+                        struct buffer *ret_missing, struct error *error);
 
 #endif
