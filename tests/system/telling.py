@@ -65,7 +65,7 @@ def anchor_label(origin):
     return f"p11vault {origin.partition('/')[2][:8]} head"
 
 
-def with_head(facts, size, root):
+def card_with_head(facts, size, root):
     """The profile of a card that keeps a head of this vault's log."""
     environment = facts.environment
     put_head(environment, facts, size, root)

@@ -13,7 +13,7 @@ from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from rooms import REFUSED, Room, has_walls
 from tampering import Store
-from telling import Use, begin, fixture_facts, prepared, tell, with_head  # noqa: F401
+from telling import Use, begin, card_with_head, fixture_facts, prepared, tell  # noqa: F401
 from treelog import entry, root
 
 CONFIG, MODULE = 14, 23
@@ -212,7 +212,7 @@ def test_another_head_is_named(programs, facts, changes):
             "seen": "card", "card": facts.serial, "use": use.use}
     use.set_intent(verb="audit accept", name="an older log", opens=[], seals=[])
     use.entries.insert(-1, entry("restored", **{**told, **changes}))
-    with Room(programs, "card", with_head(facts, 99, root(kept))) as room:
+    with Room(programs, "card", card_with_head(facts, 99, root(kept))) as room:
         begin(room, use)
         tell(room, [use.head(), *use.tail(), ["sign"]])
         room.refuses(REFUSED, OLDER)
@@ -226,7 +226,7 @@ def test_the_head_of_the_card_is_named(programs, facts):
     use.set_intent(verb="audit accept", name="an older log", opens=[], seals=[])
     use.entries.insert(-1, entry("restored", vault=use.origin.partition("/")[2], size=99,
                                  root=kept.hex(), seen="card", card=facts.serial, use=use.use))
-    with Room(programs, "card", with_head(facts, 99, kept)) as room:
+    with Room(programs, "card", card_with_head(facts, 99, kept)) as room:
         begin(room, use)
         tell(room, [use.head(), *use.tail(), ["sign"]])
         assert room.expect("signed")[1] == len(use.entries)

@@ -11,7 +11,7 @@ from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from rooms import Room
 from telling import (  # noqa: F401
-    Use, anchor_label, begin, card_tool, fixture_facts, put_head, tell, with_head)
+    Use, anchor_label, begin, card_tool, card_with_head, fixture_facts, put_head, tell)
 from test_card_faults import Shim
 from treelog import entry, root
 
@@ -196,7 +196,7 @@ def test_a_higher_one_than_is_given_up(programs, facts):
     kept = root(use.leaves(4))
     use.entries.insert(-1, entry("restored", vault=use.origin.partition("/")[2], size=99,
                                  root=kept.hex(), seen="card", card=facts.serial, use=use.use))
-    environment = with_head(facts, 99, kept)
+    environment = card_with_head(facts, 99, kept)
     size, why, count = sign_beside(programs, facts, use, environment)
     assert (size, why, count) == (120, "", 2)
 
