@@ -192,11 +192,15 @@ static int refuse_all(struct work *work, struct error *error)
 }
 
 /* Nothing is lost by an answer that proves nothing. */
-static int leave_waiting(struct error *error)
+static int leave_waiting(const struct work *work, const struct store_record *grant,
+                         struct error *error)
 {
     struct error said = *error;
     error_set(error, said.code, "%s; the new token waits to be confirmed", said.text);
-    return *said.hint ? error_hint(error, "%s", said.hint) : -1;
+    if (*said.hint)
+        return error_hint(error, "%s", said.hint);
+    return error_hint(error, "ask about it again: p11vault %s %s",
+                      oauth_confirming_verb(work->job->provider, grant->kind), grant->name);
 }
 
 int work_confirm(struct work *work, size_t number, struct store_record *old,
@@ -219,7 +223,7 @@ int work_confirm(struct work *work, size_t number, struct store_record *old,
     }
     (void)work_verdict(work, error);
     if (*ret_fate == FATE_WAIT)
-        return leave_waiting(error);
+        return leave_waiting(work, grant, error);
     if (work_reject(work, grant, &rejecting) < 0)
         *error = rejecting;
     return -1;

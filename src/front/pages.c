@@ -29,6 +29,7 @@ void paging_release(struct listed *listed)
 {
     store_record_clear(&listed->old);
     cleanup_close(&listed->lock);
+    listed->lock = -1;
 }
 
 void paging_tell(struct paging *paging, struct listed *listed, const struct error *failure)
@@ -184,11 +185,10 @@ static int run(struct paging *paging, const struct name *from, struct error *not
 {
     struct work *work = &paging->work;
     if (begin(paging, from, error) < 0 || job_open(&paging->job, work, 1, NULL, error) < 0 ||
-        check_grant(paging, error) < 0)
+        paging_confirm_waiting(paging, error) < 0 || check_grant(paging, error) < 0)
         return -1;
     paging->next_slot = work_slot(work, 0);
-    if (paging_confirm_waiting(paging, error) < 0 || paging_read(paging, error) < 0 ||
-        judge_lists(paging, note, error) < 0)
+    if (paging_read(paging, error) < 0 || judge_lists(paging, note, error) < 0)
         return -1;
     return work_close(work, "done", NULL, error);
 }

@@ -60,7 +60,7 @@ static int find_records(struct work *work, enum front_renewal how, struct error 
 static int resolve_pending(struct work *work, bool *ret_resolved, struct error *error)
 {
     struct store_record *old = work_row(work, work->grant);
-    if (old)
+    if (old && work->pending != NO_RECORD)
         work->input.expires = old->expires;
     if (work_resolve(work, old, lengthening(work), ret_resolved, error) < 0)
         return -1;

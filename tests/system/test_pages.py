@@ -306,7 +306,7 @@ def test_an_error_about_one_that_waits(flow):
     flow.graph.misbehave("debug_token", "http_error", 4, code=368)
     assert flow.run("pages", ALICE).code == STOP
     assert flow.states(NAMES[2]) == {1: "pending"}
-    flow.graph.misbehave("debug_token", "http_error", 2, code=368)
+    flow.graph.misbehave("debug_token", "http_error", 1, code=368)
     result = flow.run("pages", ALICE)
     assert result.code == STOP, result
     assert f"p11vault: error: {NAMES[2]}: inspect-result: " in result.err
@@ -314,6 +314,16 @@ def test_an_error_about_one_that_waits(flow):
     assert [line.partition(":")[0] for line in result.out.splitlines()] == NAMES[:2] + NAMES[3:]
     assert flow.states(NAMES[2]) == {1: "pending"}
     assert flow.states(NAMES[3]) == {1: "previous", 2: "current"}
+
+
+def test_what_waits_does_not_need_the_person(flow):
+    """It is confirmed although the grant that it came from has ended meanwhile."""
+    flow.graph.misbehave("debug_token", "html_503", 2)
+    assert flow.run("pages", ALICE).code == RETRY
+    flow.graph.tell("clear_misbehaviours")
+    flow.graph.misbehave("debug_token", "fields", len(IDS) + 1, set={"is_valid": False})
+    refused(flow.run("pages", ALICE), LOGIN, f"p11vault login {ALICE}")
+    assert flow.facts.versions == {GRANT: (2, False), **{name: (1, False) for name in NAMES}}
 
 
 @pytest.mark.parametrize("which, kind, options, code", [

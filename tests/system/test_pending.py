@@ -186,6 +186,10 @@ def test_what_is_said(flow):
     said = flow.done("status").out
     assert "a newer version waits to be confirmed" in said
     assert f"next: p11vault exchange {ALICE}" in said
+    flow.graph.tell("clear_misbehaviours")
+    flow.graph.misbehave("debug_token", "http_error", 1, code=506)
+    refused(flow.run("exchange", ALICE), STOP,
+            f"hint: ask about it again: p11vault exchange {ALICE}")
 
 
 @pytest.mark.parametrize("verb", [("exchange", ALICE), ("refresh", ALICE), ("refresh", "--due")])
