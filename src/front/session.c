@@ -176,7 +176,8 @@ static int prepare(struct front *front, bool grants_trust, int *ret_trust_lock, 
     struct vault *vault = front->vault;
     auto_close int lock = -1;
     size_t dead;
-    if (vault_check_head_writable(vault, error) < 0 || store_probe(vault->store, error) < 0)
+    if (vault_check_head_writable(vault, error) < 0 ||
+        store_reserve(vault->store, STORE_ROOM_CHANGE, error) < 0)
         return -1;
     if (vault_lock(vault, "trust", "enrolling a card or adding an app", &lock, error) < 0) {
         /* Its entries are not signed yet, so no card would sign the log for us now. */
