@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "p11vault/seal/record.h"
+#include "p11vault/vault/unkept.h"
 #include "typing.h"
 
 /* Earlier current and pending versions make room: the person says that this token is the one to use. */

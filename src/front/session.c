@@ -10,6 +10,7 @@
 
 #include "p11vault/base/log.h"
 #include "p11vault/base/percent.h"
+#include "p11vault/vault/unkept.h"
 #include "pin_guard.h"
 
 void session_clear(struct session *session)
@@ -205,9 +206,11 @@ static int prepare(struct front *front, bool grants_trust, int *ret_trust_lock, 
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
                     struct error *error)
 {
-    if (vault_check_seen(front->vault, error) < 0)
+    if (vault_check_seen(front->vault, error) < 0 ||
+        prepare(front, grants_trust, ret_trust_lock, error) < 0)
         return -1;
-    return prepare(front, grants_trust, ret_trust_lock, error);
+    vault_take_unkept(front->vault, front->say);
+    return 0;
 }
 
 int session_prepare_older(struct front *front, int *ret_trust_lock, struct error *error)

@@ -308,11 +308,17 @@ int work_step(struct work *work, const struct order *order, json_t **ret_told, s
                              : vault_app_origin(&job->app);
     work->step = order->step;
     work->has_stepped = true;
-    if ((!job->connection_lives || strcmp(origin, job->origin) != 0) &&
-        reconnect(job, origin, error) < 0)
+    if ((order->slot != NO_RECORD && job_make_room(job, order->offer != NULL, error) < 0) ||
+        ((!job->connection_lives || strcmp(origin, job->origin) != 0) &&
+         reconnect(job, origin, error) < 0))
         return -1;
-    if (tell_step(work, order, error) == 0 && follow(work, &mine, ret_told, error) == 0)
+    int result = tell_step(work, order, error);
+    if (result == 0)
+        result = follow(work, &mine, ret_told, error);
+    if (result == 0 && job->unkept_why.code == CODE_DONE)
         return 0;
+    if (job->unkept_why.code != CODE_DONE)
+        *error = job->unkept_why;
     job->connection_lives = false; /* the next grant gets a room that nothing has befallen */
     return -1;
 }
