@@ -188,7 +188,7 @@ static int renew_head(struct job *job, const struct work *works, size_t count, s
     struct vault *vault = job->front->vault;
     struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     size_t granted, left;
-    if (vault_count_granting(vault, job->head.checkpoint.size, &granted, error) < 0)
+    if (vault_count_granting(vault, job->head.checkpoint.size, "", &granted, error) < 0)
         return -1;
     if (granted == 0)
         return 0;
