@@ -180,7 +180,8 @@ static int take_sealed(struct session *session, struct made *made, struct error 
 
 /* ---- the signature ---- */
 
-int session_sign_sealed(struct session *session, struct made *made, struct error *error)
+int session_sign_sealed(struct session *session, struct made *made, struct store_app *row,
+                        struct error *error)
 {
     struct message message;
     int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
@@ -194,8 +195,11 @@ int session_sign_sealed(struct session *session, struct made *made, struct error
         return error_memory(error);
     session_note_anchor(session, &message);
     /* A checkpoint over the digest of a record that never came would leave the app without the one it names. */
-    if ((made && take_sealed(session, made, error) < 0) ||
-        vault_keep_checkpoint(session->front->vault, note, size, error) < 0)
+    if (made && take_sealed(session, made, error) < 0)
+        return -1;
+    if (made)
+        row->key_record = made->record;
+    if (vault_keep_checkpoint(session->front->vault, note, size, row, error) < 0)
         return -1;
     session->signed_size = size;
     return 0;
@@ -203,5 +207,5 @@ int session_sign_sealed(struct session *session, struct made *made, struct error
 
 int session_sign(struct session *session, struct error *error)
 {
-    return session_sign_sealed(session, NULL, error);
+    return session_sign_sealed(session, NULL, NULL, error);
 }
