@@ -105,7 +105,8 @@ void oauth_judge_input(const struct oauth_expected *expected, const struct oauth
         return;
     char date[CLOCK_TEXT_SIZE];
     clock_date(input->expires, date);
-    if (expired(input, expected->now))
+    /* Of one that is valid now the end cannot be past: then this machine's clock is ahead. */
+    if (input->valid != 1 && expired(input, expected->now))
         oauth_verdict_set(ret_verdict, CODE_LOGIN, HINT_LOGIN, "token expired on %s", date);
     else if (input->valid == 0)
         oauth_verdict_set(ret_verdict, CODE_LOGIN, HINT_LOGIN,
