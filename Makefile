@@ -173,7 +173,8 @@ audit-proof: all $B/proof/flip
 
 # What takes hours, all of it; `check` takes samples.
 campaign: audit-proof faults matrix
-	$QP11VAULT_BUILD='$(abspath $B)' P11VAULT_CAMPAIGN=1 $(PYTHON) -m pytest -q tests/system/test_refresh_kill.py
+	$QP11VAULT_BUILD='$(abspath $B)' P11VAULT_CAMPAIGN=1 $(PYTHON) -m pytest -q tests/system/test_refresh_kill.py \
+	    tests/system/test_reseal_kill.py tests/system/test_disk_faults.py
 
 # The scanner of memory and registers, what it proves itself on, and what takes system calls away.
 $B/exposure/scan: $(call objects,tests/exposure/scan.c tests/exposure/needles.c tests/exposure/process.c)
@@ -346,7 +347,7 @@ help:
 	@echo 'matrix     the same tests over all modules; writes docs/cards-matrix.md'
 	@echo 'bench      medians beside a shell pipeline: docs/benchmarks.md'
 	@echo 'audit-proof every attack on the log (an hour); check takes samples'
-	@echo 'campaign   this, faults and matrix, and a batch of 1,000 killed at 50 moments'
+	@echo 'campaign   this, faults and matrix, a batch of 1,000 killed at 50 moments, every write to a disk failing'
 	@echo 'batch-bench what BENCH_GRANTS=1000 grants of three apps cost in one refresh'
 	@echo 'audit-bench what a log of AUDIT_ENTRIES=1000000 costs'
 	@echo 'deps       install what is needed (DEPS=no: never)'

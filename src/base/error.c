@@ -146,7 +146,12 @@ int error_errno(struct error *error, enum code code, const char *format, ...)
     char description[128];
     append_text(error, strerror_r(number, description, sizeof(description)));
     error->code = code;
-    error->hint[0] = '\0';
+    /* Wherever it is met, the same mends it. */
+    (void)snprintf(error->hint, sizeof(error->hint), "%s",
+                   number == EMFILE
+                       ? "raise the limit of open files: ulimit -n 1024; in a service's "
+                         "unit: LimitNOFILE=1024"
+                       : "");
     return -1;
 }
 

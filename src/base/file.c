@@ -144,8 +144,7 @@ int descriptor_write(int descriptor, const void *bytes, size_t size)
     return 0;
 }
 
-/* A rename is durable only when the directory that holds the name is. */
-static int sync_directory_of(const char *path, struct error *error)
+int file_sync_name(const char *path, struct error *error)
 {
     const char *slash = strrchr(path, '/');
     char directory[PATH_MAX];
@@ -179,5 +178,5 @@ int buffer_write_file(const char *path, const void *bytes, size_t size, unsigned
     if (rename(draft.path, path) < 0)
         return error_errno(error, CODE_CONFIG, "replace %s", path);
     draft.path[0] = '\0';
-    return sync_directory_of(path, error);
+    return file_sync_name(path, error);
 }

@@ -147,7 +147,8 @@ void doctor_store(struct doctor *doctor)
     const char *directory = doctor->cli->directory;
     if (!directory || access(directory, F_OK) < 0)
         return;
-    if (store_open(directory, false, &store, &error) == 0 && store_probe(store, &error) == 0) {
+    if (store_open(directory, false, &store, &error) == 0 &&
+        store_reserve(store, STORE_ROOM_CHANGE, &error) == 0) {
         doctor->store_opens = true;
         doctor_ok(doctor, "vault %s opens and can be written", store_vault_id(store));
         return;

@@ -68,7 +68,12 @@ static bool is_due(const struct choosing *choosing, const struct store_record *r
 static int choose_current(struct choosing *choosing, const struct store_record *row,
                           struct error *error)
 {
-    bool is_dead = row->valid == 0 || (row->expires > 0 && row->expires <= choosing->now);
+    /*
+     * Dead is the provider's word.  By this machine's clock, which may be wrong, it is asked once
+     * more.
+     */
+    bool is_dead = row->valid == 0;
+    bool has_ended = row->expires > 0 && row->expires <= choosing->now;
     bool is_stale = row->checked == STORE_UNKNOWN || choosing->now - row->checked >= CHECK_SECONDS;
     (void)snprintf(choosing->name, sizeof(choosing->name), "%s", row->name);
     choosing->version = row->version;
@@ -76,7 +81,9 @@ static int choose_current(struct choosing *choosing, const struct store_record *
         return -1;
     if (!is_dead && is_due(choosing, row))
         return add(choosing, FRONT_REFRESH, false, error);
-    return is_dead || is_stale || choosing->all ? add(choosing, FRONT_CHECK, is_dead, error) : 0;
+    return is_dead || has_ended || is_stale || choosing->all
+               ? add(choosing, FRONT_CHECK, is_dead, error)
+               : 0;
 }
 
 /*

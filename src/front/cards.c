@@ -168,7 +168,7 @@ static int sign_enrolment(struct session *session, const struct signed_head *hea
         return -1;
     session->signed_size = message_number(&message, 1);
     if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0),
-                              session->signed_size, error) < 0)
+                              session->signed_size, NULL, error) < 0)
         return -1;
     session_note_anchor(session, &message);
     return 0;

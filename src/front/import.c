@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "p11vault/seal/record.h"
+#include "p11vault/vault/unkept.h"
 #include "typing.h"
 
 /* Earlier current and pending versions make room: the person says that this token is the one to use. */
@@ -57,9 +58,11 @@ static int bring(struct front *front, const struct brought *brought, struct erro
     int64_t version;
     struct vault *vault = front->vault;
     const struct name *name = brought->name;
+    vault_take_unkept(vault, front->say);
     if (vault_lock(vault, name->full, "working on it", &lock, error) < 0 ||
         vault_lock_app(vault, name->app, false, &app_lock, error) < 0 ||
-        vault_check_seen(vault, error) < 0 || store_probe(vault->store, error) < 0 ||
+        vault_check_seen(vault, error) < 0 ||
+        store_reserve(vault->store, STORE_ROOM_CHANGE, error) < 0 ||
         vault_signed_head(vault, &head, error) < 0 ||
         vault_app_find(vault, &head, name->app, &app, error) < 0 ||
         check_kind(&app, name, error) < 0 ||

@@ -13,6 +13,7 @@
 void job_clear(struct job *job)
 {
     room_free(job->exchange);
+    unkept_free(job->unkept);
     for (size_t i = 0; i < job->record_count; i++)
         store_record_clear(&job->records[i]);
     free(job->records);
@@ -91,6 +92,19 @@ int job_check_issued(const struct message *issued, const struct name *name, int6
     if (ret_facts)
         *ret_facts = TAKE(facts);
     return 0;
+}
+
+int job_make_room(struct job *job, bool is_list, struct error *error)
+{
+    struct vault *vault = job->front->vault;
+    size_t room = is_list ? UNKEPT_ROOM_LIST : UNKEPT_ROOM_GRANT;
+    if (job->unkept && unkept_room(job->unkept) < room)
+        unkept_free(TAKE(job->unkept));
+    if (store_reserve(vault->store, is_list ? STORE_ROOM_LIST : STORE_ROOM_GRANT, error) == 0 &&
+        (job->unkept || unkept_new(vault, job->session.use, room, &job->unkept, error) == 0))
+        return 0;
+    job->is_stuck = true;
+    return error_prefix(error, "not asked, because the new grant could not be kept");
 }
 
 /* ---- intents ---- */
@@ -177,7 +191,7 @@ static int renew_head(struct job *job, const struct work *works, size_t count, s
     struct vault *vault = job->front->vault;
     struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
     size_t granted, left;
-    if (vault_count_granting(vault, job->head.checkpoint.size, &granted, error) < 0)
+    if (vault_count_granting(vault, job->head.checkpoint.size, "", &granted, error) < 0)
         return -1;
     if (granted == 0)
         return 0;

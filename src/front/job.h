@@ -12,6 +12,7 @@
 #include "p11vault/oauth/judge.h"
 #include "p11vault/oauth/scopes.h"
 #include "p11vault/oauth/usage.h"
+#include "p11vault/vault/unkept.h"
 #include "session.h"
 
 #define JOB_RECORDS_MAX 4096
@@ -38,6 +39,11 @@ struct job {
     const char *origin; /* that it is connected to */
     bool connection_lives;
     bool was_asked; /* by the last step: its request was sent */
+
+    /* Where what the store does not take goes; NULL: nothing was asked for yet. */
+    struct unkept *unkept;
+    struct error unkept_why; /* why it did not; CODE_DONE: it has taken all */
+    bool is_stuck;           /* it takes no changes: nobody is asked for anything more */
 };
 
 /* A grant that was issued into a slot: its row, "pending" once kept. */
@@ -165,6 +171,12 @@ size_t work_slot(const struct work *work, size_t slot);
 
 /* ---- work_steps.c: the exchange room ---- */
 
+/*
+ * Makes room for what a step issues (a grant, or a list of them) and for the changes that follow,
+ * in the log and beside the store.  CODE_LOG: there is none, and nobody may be asked.
+ */
+int job_make_room(struct job *job, bool is_list, struct error *error);
+
 /* Connects the exchange room; NULL: one is started. */
 int job_connect(struct job *job, struct room *exchange, const char *origin, struct error *error);
 
@@ -291,7 +303,10 @@ json_t *work_new_remarks(const struct work *work, const char *kind, const char *
 
 /* ---- work_keep.c: what stands in the store afterwards ---- */
 
-/* What the room says it has issued into the slot that was told last, as pending. */
+/*
+ * What the room says it has issued into the slot that was told last: as pending, or where the store
+ * does not take it, in job->unkept.
+ */
 int work_keep_issued(struct work *work, const struct message *message, struct error *error);
 /* Notes what the provider has answered, for the log: work->verdict, and how long anything stood in clear. */
 void work_note_step(struct work *work, int64_t request_us, int64_t answer_us);

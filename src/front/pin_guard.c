@@ -16,6 +16,8 @@
 #include "p11vault/base/log.h"
 
 #define MARK_MAX 8192
+#define MARK_BLOCK 512
+#define TRIES 2 /* of a write: some errors pass */
 #define SERIAL_MAX 65
 #define CUT_OFF_MAX 1 /* tries whose end nobody knows, before a person is asked for */
 
@@ -25,6 +27,7 @@ struct mark {
     json_int_t inode, seconds, nanoseconds;
     bool accepted;      /* the card has accepted it in this state */
     bool rejected;      /* and here not */
+    bool unreadable;    /* nobody knows: as if it were rejected */
     bool vouched;       /* a person has logged in since */
     json_int_t cut_off; /* tries since that, whose end nobody knows */
 };
@@ -62,9 +65,23 @@ static bool same_state(const struct mark *a, const struct mark *b)
 
 /* ---- the file ---- */
 
-/* In place, for the lock is the file's; one that was written by half cannot be read, and stops as a rejection does. */
+/* Never cut before it is written: a file that is empty says that nothing was ever tried. */
+static int put_text(int descriptor, const char *text, size_t size)
+{
+    errno = ENOSPC; /* of a write that was shorter */
+    return pwrite(descriptor, text, size, 0) != (ssize_t)size ||
+                   ftruncate(descriptor, (off_t)size) < 0 || fdatasync(descriptor) < 0
+               ? -1
+               : 0;
+}
+
+/*
+ * In place, for the lock is the file's; in whole blocks, so that the next one is mostly as long and
+ * needs no room.  One that was written by half cannot be read, and stops as a rejection does.
+ */
 static int write_mark(int descriptor, const struct mark *mark, struct error *error)
 {
+    char block[MARK_MAX];
     auto_free char *text = NULL;
     auto_json json_t *json = json_pack(
         "{s:s, s:I, s:I, s:I, s:b, s:b, s:b, s:I}", "source", mark->source, "inode", mark->inode,
@@ -74,12 +91,13 @@ static int write_mark(int descriptor, const struct mark *mark, struct error *err
         return error_memory(error);
     if (json_canonical(json, &text, error) < 0)
         return -1;
-    size_t size = strlen(text);
-    errno = ENOSPC; /* of a write that was shorter */
-    if (ftruncate(descriptor, 0) < 0 || pwrite(descriptor, text, size, 0) != (ssize_t)size ||
-        fdatasync(descriptor) < 0)
-        return error_errno(error, CODE_LOG, "note that a PIN is tried");
-    return 0;
+    int width = (int)(strlen(text) / MARK_BLOCK + 1) * MARK_BLOCK;
+    if (snprintf(block, sizeof(block), "%-*s", width, text) >= (int)sizeof(block))
+        return error_set(error, CODE_CONFIG, "the path of the PIN's source is too long");
+    for (int i = 0; i < TRIES; i++)
+        if (put_text(descriptor, block, (size_t)width) == 0)
+            return 0;
+    return error_errno(error, CODE_LOG, "note that a PIN is tried");
 }
 
 /* False for a file that is empty: nothing was ever tried. */
@@ -91,7 +109,7 @@ static bool read_mark(int descriptor, struct mark *ret_mark)
     ssize_t size = pread(descriptor, text, sizeof(text), 0);
     if (size == 0)
         return false;
-    *ret_mark = (struct mark){.inode = -1, .rejected = true};
+    *ret_mark = (struct mark){.inode = -1, .rejected = true, .unreadable = true};
     if (size < 0 || json_parse(text, (size_t)size, "note of a PIN", &json, &ignored) < 0)
         return true;
     const char *source = json_text(json, "source");
@@ -144,6 +162,13 @@ static int refuse(const char *serial, const struct mark *mark, const char *sourc
             serial);
         return error_hint(error, "run the same command at a terminal with --ask-pin");
     }
+    if (mark->unreadable) {
+        error_set(error, CODE_PIN_LOCKED,
+                  "card '%s': what was noted of the last try of its PIN cannot be read, so the "
+                  "PIN from pin-source is not tried",
+                  serial);
+        return error_hint(error, "run the same command at a terminal with --ask-pin");
+    }
     if (!mark->vouched) {
         error_set(
             error, CODE_PIN_LOCKED,
@@ -172,23 +197,29 @@ int pin_guard_begin(const struct front *front, const char *serial, const char *s
                     int *ret_descriptor, struct error *error)
 {
     struct mark now = {.cut_off = 1}, before;
+    struct error ignored;
     auto_close int descriptor = -1;
     if (vault_make_trust_directory(front->config, error) < 0 ||
         open_mark(front->config, serial, O_RDWR | O_CREAT, &descriptor, error) < 0 ||
         lock_mark(descriptor, error) < 0)
         return -1;
     look_at(source, &now);
-    if (read_mark(descriptor, &before)) {
+    bool was_tried = read_mark(descriptor, &before);
+    if (was_tried) {
         bool changed = !same_state(&before, &now);
         if (!may_try(&before, changed))
             return refuse(serial, &before, source, changed, error);
         now.accepted = before.accepted && !changed;
         now.cut_off = before.vouched ? 1 : before.cut_off + 1;
     }
-    if (write_mark(descriptor, &now, error) < 0)
-        return -1;
-    *ret_descriptor = TAKE_FD(descriptor);
-    return 0;
+    if (write_mark(descriptor, &now, error) == 0) {
+        *ret_descriptor = TAKE_FD(descriptor);
+        return 0;
+    }
+    /* It is not tried now: what was true before is true again, as far as that can be written. */
+    if ((was_tried ? write_mark(descriptor, &before, &ignored) : ftruncate(descriptor, 0)) < 0)
+        log_info("the note of a PIN that is not tried stays");
+    return -1;
 }
 
 int pin_guard_end(int descriptor, enum pin_verdict verdict, struct error *error)

@@ -211,13 +211,24 @@ static bool must_wait(const struct run *run, struct error *failure)
     return true;
 }
 
+/* What the provider would issue could not be kept. */
+static bool is_stuck(const struct run *run, struct error *failure)
+{
+    if (!run->job.is_stuck)
+        return false;
+    error_set(failure, CODE_LOG, "the store takes no changes now: not asked");
+    error_hint(failure, "mend that, then run it again: what is done stays done");
+    return true;
+}
+
 static void work_through(struct run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
         struct work *work = &run->works[i];
         struct error failure;
         bool resolved = false;
-        if (must_wait(run, &failure) || renew(work, &resolved, &failure) < 0)
+        if (is_stuck(run, &failure) || must_wait(run, &failure) ||
+            renew(work, &resolved, &failure) < 0)
             fail(run, work, &failure);
         else
             tell(run, &work->name, work, resolved, NULL);
@@ -228,7 +239,7 @@ static void work_through(struct run *run)
 static void renew_of_app(struct run *run, const struct front_wanted *wanted, size_t count)
 {
     struct error failure;
-    if (job_begin(&run->job, wanted->name.app, &failure) < 0 ||
+    if (is_stuck(run, &failure) || job_begin(&run->job, wanted->name.app, &failure) < 0 ||
         begin_works(run, wanted, count, &failure) < 0) {
         for (size_t i = 0; i < count; i++) {
             struct error mine = failure;
@@ -255,6 +266,7 @@ int front_renew(struct front *front, const char *verb, struct front_wanted *want
                 front_told *told, void *context, struct error *error)
 {
     struct error worst = {.code = CODE_DONE};
+    bool is_stuck = false;
     if (session_prepare(front, false, NULL, error) < 0)
         return count == 1 ? error_prefix(error, "%s", wanted->name.full) : -1;
     qsort(wanted, count, sizeof(*wanted), compare_apps);
@@ -263,11 +275,13 @@ int front_renew(struct front *front, const char *verb, struct front_wanted *want
         while (to < count && to - from < WORKS_MAX &&
                strcmp(wanted[to].name.app, wanted[from].name.app) == 0)
             to++;
-        struct run run = {.job = {.front = front, .verb = verb, .session = SESSION_NONE},
-                          .told = told,
-                          .context = context,
-                          .worst = &worst};
+        struct run run = {
+            .job = {.front = front, .verb = verb, .session = SESSION_NONE, .is_stuck = is_stuck},
+            .told = told,
+            .context = context,
+            .worst = &worst};
         renew_of_app(&run, wanted + from, to - from);
+        is_stuck = run.job.is_stuck;
         run_clear(&run);
         from = interrupt_came() ? count : to;
     }

@@ -142,33 +142,20 @@ static int write_entries(struct resealing *resealing, struct error *error)
     return store_commit(change, error);
 }
 
-/* Only what a card has signed for takes the place of what is there. */
-static int keep_row(struct resealing *resealing, struct error *error)
-{
-    auto_change struct store *change = resealing->front->vault->store;
-    struct store_app row = resealing->app.row;
-    if (!resealing->made.record)
-        return 0;
-    row.key_record = resealing->made.record;
-    row.key_entry = resealing->key_entry;
-    return store_begin(change, error) < 0 || store_app_put(change, &row, error) < 0
-               ? -1
-               : store_commit(change, error);
-}
-
 static int carry_out(struct resealing *resealing, const char *app, struct error *error)
 {
     struct session *session = &resealing->session;
     char purpose[NAME_MAX_SIZE + 64];
+    struct store_app row = resealing->app.row;
     (void)snprintf(purpose, sizeof(purpose), "%s %s", resealing->verb, resealing->name);
     const json_t *kids = app ? json_object_get(resealing->app.key_entry, "cards") : NULL;
     if (session_open(session, &resealing->cards, kids, purpose, 0, 0, error) < 0 ||
         session_tell_head(session, &resealing->head, error) < 0 ||
         (app && rewrap(resealing, error) < 0) || write_entries(resealing, error) < 0 ||
-        session_tell_tail(session, &resealing->head, error) < 0 ||
-        session_sign_sealed(session, app ? &resealing->made : NULL, error) < 0)
+        session_tell_tail(session, &resealing->head, error) < 0)
         return -1;
-    return keep_row(resealing, error);
+    row.key_entry = resealing->key_entry;
+    return session_sign_sealed(session, app ? &resealing->made : NULL, app ? &row : NULL, error);
 }
 
 /* One use: an app (NULL: none, only a removal is signed), with the trust lock held. */

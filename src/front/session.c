@@ -10,6 +10,7 @@
 #include "p11vault/base/interrupt.h"
 #include "p11vault/base/log.h"
 #include "p11vault/base/percent.h"
+#include "p11vault/vault/unkept.h"
 #include "pin_guard.h"
 
 void session_clear(struct session *session)
@@ -177,7 +178,8 @@ static int prepare(struct front *front, bool grants_trust, int *ret_trust_lock, 
     struct vault *vault = front->vault;
     auto_close int lock = -1;
     size_t dead;
-    if (vault_check_head_writable(vault, error) < 0 || store_probe(vault->store, error) < 0)
+    if (vault_check_head_writable(vault, error) < 0 ||
+        store_reserve(vault->store, STORE_ROOM_CHANGE, error) < 0)
         return -1;
     if (vault_lock(vault, "trust", "enrolling a card or adding an app", &lock, error) < 0) {
         /* Its entries are not signed yet, so no card would sign the log for us now. */
@@ -205,9 +207,11 @@ static int prepare(struct front *front, bool grants_trust, int *ret_trust_lock, 
 int session_prepare(struct front *front, bool grants_trust, int *ret_trust_lock,
                     struct error *error)
 {
-    if (vault_check_seen(front->vault, error) < 0)
+    if (vault_check_seen(front->vault, error) < 0 ||
+        prepare(front, grants_trust, ret_trust_lock, error) < 0)
         return -1;
-    return prepare(front, grants_trust, ret_trust_lock, error);
+    vault_take_unkept(front->vault, front->say);
+    return 0;
 }
 
 int session_prepare_older(struct front *front, int *ret_trust_lock, struct error *error)

@@ -154,9 +154,14 @@ int session_take_made(struct session *session, enum message_type order, const ch
 int session_rewrap(struct session *session, const char *app, struct made *ret_made,
                    struct error *error);
 
-/* Has the log signed and keeps the checkpoint; the other takes the record of `rewrap` first (NULL: there is none). */
+/*
+ * Has the log signed and keeps the checkpoint; the other takes the record of `rewrap` first (NULL:
+ * there is none) and keeps it in the app's `row`, in the same change: what is signed and what is in
+ * the store always agree.
+ */
 int session_sign(struct session *session, struct error *error);
-int session_sign_sealed(struct session *session, struct made *made, struct error *error);
+int session_sign_sealed(struct session *session, struct made *made, struct store_app *row,
+                        struct error *error);
 
 /* Has the keys handed to the exchange room that it wants. */
 int session_hand(struct session *session, const struct message *want, struct error *error);

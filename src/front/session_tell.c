@@ -66,12 +66,29 @@ static int tell_entry(void *context, uint64_t index, const char *text, size_t si
     return 0;
 }
 
+/*
+ * Another process may have enrolled a card or changed an app since the head was read: the card
+ * would take what that one wrote for trust that nobody has signed.  Behind the telling, so that
+ * everything that was told has been looked at.
+ */
+static int check_alone(struct session *session, const struct signed_head *head, struct error *error)
+{
+    size_t count;
+    if (vault_count_granting(session->front->vault, head->checkpoint.size, session->use, &count,
+                             error) < 0)
+        return -1;
+    if (count == 0)
+        return 0;
+    error_set(error, CODE_BUSY, "another process is enrolling a card or changing an app");
+    return error_hint(error, "wait for it to end, then run this again");
+}
+
 int session_tell_tail(struct session *session, const struct signed_head *head, struct error *error)
 {
     uint64_t first = session->told > 0 ? session->told : head->checkpoint.size;
-    return store_entry_each(session->front->vault->store, first, tell_entry, session, error) == 0
-               ? 0
-               : -1;
+    if (store_entry_each(session->front->vault->store, first, tell_entry, session, error) != 0)
+        return -1;
+    return check_alone(session, head, error);
 }
 
 int session_hand(struct session *session, const struct message *want, struct error *error)
@@ -165,7 +182,8 @@ static int take_sealed(struct session *session, struct made *made, struct error 
 
 /* ---- the signature ---- */
 
-int session_sign_sealed(struct session *session, struct made *made, struct error *error)
+int session_sign_sealed(struct session *session, struct made *made, struct store_app *row,
+                        struct error *error)
 {
     struct message message;
     int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
@@ -179,8 +197,11 @@ int session_sign_sealed(struct session *session, struct made *made, struct error
         return error_memory(error);
     session_note_anchor(session, &message);
     /* A checkpoint over the digest of a record that never came would leave the app without the one it names. */
-    if ((made && take_sealed(session, made, error) < 0) ||
-        vault_keep_checkpoint(session->front->vault, note, size, error) < 0)
+    if (made && take_sealed(session, made, error) < 0)
+        return -1;
+    if (made)
+        row->key_record = made->record;
+    if (vault_keep_checkpoint(session->front->vault, note, size, row, error) < 0)
         return -1;
     session->signed_size = size;
     return 0;
@@ -188,5 +209,5 @@ int session_sign_sealed(struct session *session, struct made *made, struct error
 
 int session_sign(struct session *session, struct error *error)
 {
-    return session_sign_sealed(session, NULL, error);
+    return session_sign_sealed(session, NULL, NULL, error);
 }

@@ -85,13 +85,9 @@ void work_note_step(struct work *work, int64_t request_us, int64_t answer_us)
     work->answer_us += answer_us;
 }
 
-/*
- * One change of the store: `change` inside it, all of it or nothing; and before it in the log, what the provider has
- * answered since the last one.
- */
-static int in_one_change(struct work *work,
-                         int (*change)(struct work *work, void *context, struct error *error),
-                         void *context, struct error *error)
+static int try_change(struct work *work,
+                      int (*change)(struct work *work, void *context, struct error *error),
+                      void *context, struct error *error)
 {
     auto_change struct store *open = work->job->front->vault->store;
     if (store_begin(open, error) < 0 || append_steps(work, error) < 0 ||
@@ -109,7 +105,28 @@ static int retire(struct work *work, const struct store_record *row, const char 
     return vault_retire(work->job->front->vault, row, &how, error);
 }
 
+/*
+ * One change of the store: `change` inside it, all of it or nothing; and before it in the log, what
+ * the provider has answered since the last one.  What fails once is tried again, because some
+ * errors pass; after that the job is stuck.
+ */
+static int in_one_change(struct work *work,
+                         int (*change)(struct work *work, void *context, struct error *error),
+                         void *context, struct error *error)
+{
+    if (try_change(work, change, context, error) == 0 ||
+        try_change(work, change, context, error) == 0)
+        return 0;
+    work->job->is_stuck = true;
+    return -1;
+}
+
 /* ---- what was issued ---- */
+
+static json_t *new_remarks(const struct work *work, const struct issued *issued)
+{
+    return work_new_remarks(work, issued->name.kind, issued->name.label);
+}
 
 static int issued_row(const struct work *work, const struct issued *issued,
                       const struct message *message, struct store_record *row, struct error *error)
@@ -133,7 +150,7 @@ static int put_issued(struct work *work, void *context, struct error *error)
 {
     struct issued *issued = context;
     bool is_page = strcmp(issued->name.kind, "page") == 0;
-    auto_json json_t *remarks = work_new_remarks(work, issued->name.kind, issued->name.label);
+    auto_json json_t *remarks = new_remarks(work, issued);
     if (!remarks)
         return error_memory(error);
     if (!is_page && store_text_set(&issued->row.subject, work->subject, error) < 0)
@@ -148,17 +165,39 @@ static int put_issued(struct work *work, void *context, struct error *error)
     return store_text_set(&issued->moved->state, "previous", error);
 }
 
+/*
+ * `why` the store has not taken it becomes the step's error.  The step goes on: a list may hold
+ * more.
+ */
+static int put_aside(struct work *work, const struct issued *issued, struct error *why,
+                     struct error *error)
+{
+    struct job *job = work->job;
+    auto_json json_t *remarks = new_remarks(work, issued);
+    if (!remarks)
+        return error_memory(error);
+    if (unkept_put(job->unkept, &issued->row, vault_app_kid(&job->app), remarks, work->use, error) <
+        0)
+        return error_prefix(error, "%s; the new grant is lost", why->text);
+    job->unkept_why = *why;
+    error_prefix(&job->unkept_why, "keep the new grant in the store");
+    error_hint(&job->unkept_why, "mend that: the next run takes the grant from %.300s",
+               unkept_path(job->unkept));
+    return 0;
+}
+
 int work_keep_issued(struct work *work, const struct message *message, struct error *error)
 {
     struct issued *issued = work->issued_count > 0 ? &work->issued[work->issued_count - 1] : NULL;
+    struct error why;
     if (!issued || issued->is_kept || message_number(message, 0) != issued->slot)
         return error_set(error, CODE_FAULT, "the exchange room issued what nobody asked for");
     if (issued_row(work, issued, message, &issued->row, error) < 0)
         return -1;
-    if (in_one_change(work, put_issued, issued, error) < 0)
-        return error_prefix(error, "keep the new grant");
     issued->is_kept = true;
-    return 0;
+    if (in_one_change(work, put_issued, issued, &why) == 0)
+        return 0;
+    return put_aside(work, issued, &why, error);
 }
 
 /* ---- current, previous, rejected ---- */
@@ -334,5 +373,6 @@ void work_fail(struct work *work, struct error *failure)
         struct error first = *failure;
         error_set(failure, closing.code, "%s; and its outcome is not in the log: %s", first.text,
                   closing.text);
+        error_hint(failure, "%s", *first.hint ? first.hint : closing.hint);
     }
 }

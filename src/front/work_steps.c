@@ -352,10 +352,16 @@ static int try_step(struct work *work, const struct order *order, json_t **ret_t
                   oauth_step_name(order->step));
         return error_hint(error, HINT_CODE);
     }
-    if (is_over && reconnect(job, origin, error) < 0)
+    if ((order->slot != NO_RECORD && job_make_room(job, order->offer != NULL, error) < 0) ||
+        (is_over && reconnect(job, origin, error) < 0))
         return -1;
-    if (tell_step(work, order, error) == 0 && follow(work, &mine, ret_told, error) == 0)
+    int result = tell_step(work, order, error);
+    if (result == 0)
+        result = follow(work, &mine, ret_told, error);
+    if (result == 0 && job->unkept_why.code == CODE_DONE)
         return 0;
+    if (job->unkept_why.code != CODE_DONE)
+        *error = job->unkept_why;
     job->connection_lives = false; /* the next grant gets a room that nothing has befallen */
     return -1;
 }

@@ -119,14 +119,16 @@ static int plan_descriptors(posix_spawn_file_actions_t *plan, const struct room_
 
 /*
  * dup2 onto 3 and 4 must not hit a descriptor that is still to be copied, and a copy onto itself would keep
- * close-on-exec: so both are first moved well above.
+ * close-on-exec: so both are first moved above.
  */
 static int move_up(int descriptor, struct error *error)
 {
-    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 64);
-    if (moved < 0)
-        return error_errno(error, CODE_FAULT, "start a room");
-    return moved;
+    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, ROOM_KEYS_FD + 1);
+    if (moved >= 0)
+        return moved;
+    if (errno == EINVAL) /* the limit is so low that there is no number above */
+        errno = EMFILE;
+    return error_errno(error, CODE_CONFIG, "start a room");
 }
 
 static int spawn(const struct room_start *how, const char *path, int channel, pid_t *ret_pid,

@@ -1,11 +1,10 @@
 /*
- * change.c: changes, and the proof that one could be written.
+ * change.c: changes, and the room for those that are to come.
  */
 #include "internal.h"
 
+#include <errno.h>
 #include <sys/stat.h>
-
-#define PROBE_SIZE "65536"
 
 int store_in_place(const struct store *store, struct error *error)
 {
@@ -57,47 +56,111 @@ int store_commit(struct store *store, struct error *error)
     return 0;
 }
 
+/*
+ * A fault can have rolled back already.  What cannot be rolled back now is when the file is opened
+ * next.
+ */
+static void take_back(struct store *store)
+{
+    if (sqlite3_get_autocommit(store->db) == 0)
+        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    store->changing = false;
+}
+
 void store_rollback(struct store *store)
 {
     if (!store->changing)
         return;
-    /* A fault can have rolled back already.  What cannot be rolled back now is when the file is opened next. */
-    if (sqlite3_get_autocommit(store->db) == 0)
-        sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+    take_back(store);
     end(store, false);
 }
 
-/* Brings what the write-ahead log holds to the disk, so that a write the system only took into memory fails here. */
-static int sync_log(struct store *store, struct error *error)
+/* ---- room ---- */
+
+/* The format of both files: https://www.sqlite.org/walformat.html */
+#define LOG_HEADER 32
+#define FRAME_HEADER 24
+#define PAGE 4096
+#define INDEX_REGION 32768
+#define INDEX_VERSION 3007000
+#define BLOCK 65536 /* that is written at once */
+
+static uint64_t frames_of(uint64_t bytes)
+{
+    return (bytes + PAGE - 1) / PAGE;
+}
+
+/*
+ * Where the last change ends in the write-ahead log; its index says so to who holds the lock on
+ * changes.  `size`: of the log's file.
+ */
+static uint64_t end_of_log(struct store *store, uint64_t size)
 {
     sqlite3_file *file = NULL;
-    int status =
-        sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&file);
-    if (status == SQLITE_OK && file != NULL && file->pMethods != NULL)
-        status = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-    return status == SQLITE_OK ? 0 : store_failed(store, status, error);
+    volatile void *region = NULL;
+    const volatile uint32_t *words;
+    if (sqlite3_file_control(store->db, "main", SQLITE_FCNTL_FILE_POINTER, (void *)&file) !=
+            SQLITE_OK ||
+        file->pMethods->xShmMap(file, 0, INDEX_REGION, 0, &region) != SQLITE_OK || region == NULL)
+        return size;
+    words = region;
+    /* Words 0 and 4: the index's version, and the number of the last frame. */
+    return words[0] == INDEX_VERSION ? LOG_HEADER + words[4] * (uint64_t)(FRAME_HEADER + PAGE)
+                                     : size;
 }
 
-static int write_probe(struct store *store, struct error *error)
+/* These calls leave no errno with the connection, which store_failed() asks. */
+static int log_failed(const struct store *store, sqlite3_file *log, int status, struct error *error)
 {
-    /* Random bytes, because a file system that compresses needs no room for zeros. */
-    if (store_execute(store, "INSERT INTO probe (bytes) VALUES (randomblob(" PROBE_SIZE "))",
-                      error) < 0)
-        return -1;
-    /*
-     * A rollback alone proves nothing: the pages of a change stay in memory until it commits, and one that is taken
-     * back never reaches the disk.  sqlite3_db_cacheflush() appends them to the write-ahead log now; the rollback
-     * then forgets them, but the log file keeps its size and the next commit uses the same room.
-     */
-    int status = sqlite3_db_cacheflush(store->db);
-    return status == SQLITE_OK ? sync_log(store, error) : store_failed(store, status, error);
+    int number = 0;
+    if ((status & 0xff) == SQLITE_IOERR &&
+        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number) == SQLITE_OK &&
+        number == EDQUOT)
+        status = SQLITE_FULL;
+    return store_failed(store, status, error);
 }
 
-int store_probe(struct store *store, struct error *error)
+/*
+ * Behind the last frame the file may hold anything: nobody reads further.  Random bytes, because a
+ * file system that compresses needs no room for zeros; and synced, because the system may have
+ * taken them into memory only.
+ */
+static int extend_log(struct store *store, sqlite3_file *log, uint64_t from, uint64_t to,
+                      struct error *error)
+{
+    uint8_t bytes[BLOCK];
+    int status = SQLITE_OK;
+    for (; status == SQLITE_OK && from < to; from += sizeof(bytes)) {
+        int size = to - from < sizeof(bytes) ? (int)(to - from) : (int)sizeof(bytes);
+        sqlite3_randomness(size, bytes);
+        status = log->pMethods->xWrite(log, bytes, size, (sqlite3_int64)from);
+    }
+    if (status == SQLITE_OK)
+        status = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    return status == SQLITE_OK ? 0 : log_failed(store, log, status, error);
+}
+
+static int make_room(struct store *store, size_t room, struct error *error)
+{
+    sqlite3_file *log = NULL;
+    sqlite3_int64 size = 0;
+    int status =
+        sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, (void *)&log);
+    if (status == SQLITE_OK && (log == NULL || log->pMethods == NULL))
+        status = SQLITE_MISUSE;
+    if (status == SQLITE_OK)
+        status = log->pMethods->xFileSize(log, &size);
+    if (status != SQLITE_OK)
+        return store_failed(store, status, error);
+    uint64_t end = end_of_log(store, (uint64_t)size) + frames_of(room) * (FRAME_HEADER + PAGE);
+    return end <= (uint64_t)size ? 0 : extend_log(store, log, (uint64_t)size, end, error);
+}
+
+int store_reserve(struct store *store, size_t size, struct error *error)
 {
     if (store_begin(store, error) < 0)
         return -1;
-    int result = write_probe(store, error);
-    store_rollback(store);
+    int result = make_room(store, size, error);
+    take_back(store); /* nobody is told: nothing was changed */
     return result;
 }

@@ -58,6 +58,8 @@ struct statement {
 void store_finish(struct statement *statement);
 #define auto_statement __attribute__((cleanup(store_finish)))
 
+/* SQLite reports some full disks as input/output errors; errno tells them apart. */
+bool store_is_disk_full(const struct store *store, int status);
 /* One error for a result code of SQLite, with the code and text that an operator can act on.  Always returns -1. */
 int store_failed(const struct store *store, int status, struct error *error);
 /* "store is damaged: ..." with CODE_LOG.  Always returns -1. */

@@ -10,11 +10,12 @@
 
 #include "p11vault/base/percent.h"
 
-/* How a copy is read from a place where no file can be made. */
+/* How a store is read from a place where no file can be made, or none that has room. */
 enum reach {
     REACH_NORMAL,
-    REACH_FIXED, /* immutable: no write-ahead log to look at, nobody writes */
-    REACH_ALONE, /* with its write-ahead log, whose index is kept in memory in place of a file */
+    REACH_FIXED,  /* immutable: no write-ahead log to look at, nobody writes */
+    REACH_ALONE,  /* with its write-ahead log, whose index is kept in memory in place of a file */
+    REACH_LOCKED, /* the same, and nobody else has the store meanwhile */
 };
 
 /* The path as a URI: everything but the plainest characters is escaped.  The caller frees it. */
@@ -54,10 +55,11 @@ static int harden(struct store *store, struct error *error)
 static int open_file(struct store *store, enum reach reach, struct error *error)
 {
     /* One thread: its locks would guard nothing. */
+    bool reads = store->read_only && reach != REACH_LOCKED; /* who reads alone cannot lock */
     int flags = SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX |
-                (store->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+                (reads ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     auto_free char *uri = NULL;
-    if (reach != REACH_NORMAL) {
+    if (reach == REACH_FIXED || reach == REACH_ALONE) {
         const char *query = reach == REACH_FIXED ? "?immutable=1" : "?vfs=unix-none";
         if (make_uri(store->path, query, &uri, error) < 0)
             return -1;
@@ -72,8 +74,11 @@ static int open_file(struct store *store, enum reach reach, struct error *error)
         return store_failed(store, status, error);
     if (harden(store, error) < 0)
         return -1;
-    if (reach == REACH_ALONE)
-        return store_execute(store, "PRAGMA locking_mode = EXCLUSIVE", error);
+    if (reach == REACH_LOCKED)
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (reach == REACH_ALONE || reach == REACH_LOCKED)
+        return store_execute(store, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON",
+                             error);
     return 0;
 }
 
@@ -109,6 +114,9 @@ int store_connect(struct store *store, struct error *error)
         return error_set(error, CODE_LOG, "store is read-only");
     if (store_execute(store, look, error) == 0)
         return 0;
+    /* Without room for the index file nobody has the store open. */
+    if (store->read_only && store_is_disk_full(store, sqlite3_errcode(store->db)))
+        return open_file(store, REACH_LOCKED, error) < 0 ? -1 : store_execute(store, look, error);
     int primary = sqlite3_errcode(store->db) & 0xff;
     if (!store->read_only || (primary != SQLITE_CANTOPEN && primary != SQLITE_READONLY) ||
         can_write_beside(store))

@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * SQLite keeps these texts as they stand here, and the check compares them.  `probe` is always empty: store_probe()
- * writes to it and takes the write back.
+ * SQLite keeps these texts as they stand here, and the check compares them.  `probe` is always
+ * empty: it is left from a time when it was written to, to see whether there was room.
  */
 static const char *const schema[] = {
     "CREATE TABLE vault (id TEXT NOT NULL PRIMARY KEY) STRICT",

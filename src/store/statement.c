@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* SQLite reports some full disks as input/output errors; errno tells them apart. */
-static bool is_disk_full(const struct store *store, int status)
+bool store_is_disk_full(const struct store *store, int status)
 {
     int number = sqlite3_system_errno(store->db);
     int primary = status & 0xff;
@@ -20,7 +19,7 @@ static bool is_disk_full(const struct store *store, int status)
 
 int store_failed(const struct store *store, int status, struct error *error)
 {
-    if (is_disk_full(store, status)) {
+    if (store_is_disk_full(store, status)) {
         error_set(error, CODE_LOG, "disk is full: nothing can be logged");
         return error_hint(error, "free space on the file system of %.300s", store->path);
     }

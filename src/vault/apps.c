@@ -98,6 +98,7 @@ struct unsigned_search {
         char app[NAME_MAX_SIZE];
     } found[64];
     size_t count;
+    const char *except; /* entries of this use are not looked for */
 };
 
 /* Notes each trust-granting entry of the tail and strikes those that are void already. */
@@ -116,7 +117,8 @@ static int note_unsigned(void *context, uint64_t index, const char *text, size_t
                 search->found[i--] = search->found[--search->count];
         return 0;
     }
-    if (!entry_grants_trust(type))
+    const char *use = json_text(entry, "use");
+    if (!entry_grants_trust(type) || (use && search->except && strcmp(use, search->except) == 0))
         return 0;
     if (search->count == sizeof(search->found) / sizeof(search->found[0]))
         return error_set(error, CODE_LOG, "too many unsigned entries that grant trust");
@@ -140,10 +142,10 @@ static int find_unsigned(struct vault *vault, struct unsigned_search *search, st
     return 0;
 }
 
-int vault_count_granting(struct vault *vault, uint64_t first, size_t *ret_count,
+int vault_count_granting(struct vault *vault, uint64_t first, const char *use, size_t *ret_count,
                          struct error *error)
 {
-    struct unsigned_search search = {0};
+    struct unsigned_search search = {.except = use};
     if (store_entry_each(vault->store, first, note_unsigned, &search, error) != 0)
         return -1;
     *ret_count = search.count;

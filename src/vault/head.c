@@ -90,7 +90,8 @@ static void keep_far(struct vault *vault, const char *note, uint64_t size)
         log_info("the anchor elsewhere stays as it is: %s", failure.text);
 }
 
-int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size, struct error *error)
+int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size,
+                          const struct store_app *row, struct error *error)
 {
     auto_free char *path = NULL;
     auto_change struct store *change = vault->store;
@@ -99,6 +100,7 @@ int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size, 
     /* Inside the change nobody else writes the file either; what it names are entries that are there already. */
     if (vault_check_note(vault, &vault->trust, note, size, error) < 0 ||
         store_checkpoint_put(change, size, note, error) < 0 ||
+        (row && store_app_put(change, row, error) < 0) ||
         (!seen_newer(vault, size) && buffer_write_file(path, note, strlen(note), 0600, error) < 0))
         return error_prefix(error, "keep the checkpoint");
     keep_far(vault, note, size);

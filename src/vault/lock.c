@@ -35,7 +35,10 @@ static int lock(struct vault *vault, const char *name, int how, const char *what
     char path[PATH_MAX];
     if (lock_path(vault, name, path, error) < 0)
         return -1;
-    auto_close int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW;
+    auto_close int descriptor = open(path, flags, 0600);
+    if (descriptor < 0) /* some errors pass; and a page of a list is not kept without its lock */
+        descriptor = open(path, flags, 0600);
     if (descriptor < 0)
         return error_errno(error, CODE_LOG, "open '%s'", path);
     if (flock(descriptor, how | LOCK_NB) < 0) {

@@ -379,10 +379,14 @@ int replay_end(struct replay *replay, struct error *error)
     return 0;
 }
 
+uint64_t replay_signed_size(const struct replay *replay)
+{
+    return replay->checkpoint_count ? replay->checkpoints[replay->checkpoint_count - 1].size : 0;
+}
+
 bool replay_unsigned_grant(const struct replay *replay, uint64_t *ret_index)
 {
-    uint64_t signed_size =
-        replay->checkpoint_count ? replay->checkpoints[replay->checkpoint_count - 1].size : 0;
+    uint64_t signed_size = replay_signed_size(replay);
     const char *number;
     json_t *entry;
     bool found = false;

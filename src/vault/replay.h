@@ -96,6 +96,9 @@ int replay_end(struct replay *replay, struct error *error);
 /* What is known of a version of a record; NULL: nothing. */
 struct replay_record *replay_find_record(struct replay *replay, const char *name, int64_t version);
 
+/* How many entries the last checkpoint covers; 0: there is none. */
+uint64_t replay_signed_size(const struct replay *replay);
+
 /* The last entry that grants trust and that no checkpoint covers; false: there is none. */
 bool replay_unsigned_grant(const struct replay *replay, uint64_t *ret_index);
 

@@ -265,16 +265,20 @@ static int check_card(void *context, const struct store_card *row, struct error 
 }
 
 /*
- * An app key that was sealed anew has a newer entry: the row must be that one's.  *ret_replaced: this is an older one, or
- * another key that never came into use, because what is sealed to the app's key would say so.
+ * An app key that was sealed anew has a newer entry: once a card has signed for it, the row must be
+ * that one's.  *ret_replaced: this is an older one, or another key that never came into use,
+ * because what is sealed to the app's key would say so; or one that is not signed yet.
  */
 static int check_replaced(const struct pass *pass, const char *number, const json_t *entry,
                           bool *ret_replaced, struct error *error)
 {
     const char *app = json_text(entry, "app");
+    const struct replay *replay = &pass->replay;
+    uint64_t index = strtoull(number, NULL, 10);
     int64_t current = app ? json_number(pass->key_entries, app, -1) : -1;
-    const json_t *used = json_object_get(pass->replay.granted, replay_number(current).text);
-    *ret_replaced = current > strtoll(number, NULL, 10) ||
+    const json_t *used = json_object_get(replay->granted, replay_number(current).text);
+    *ret_replaced = current > (int64_t)index ||
+                    (current >= 0 && index >= replay_signed_size(replay)) ||
                     (used && strcmp(json_text(used, "kid"), json_text(entry, "kid")) != 0);
     if (current < 0 || *ret_replaced || strcmp(json_text(entry, "type"), "app-key") != 0)
         return 0;
@@ -337,9 +341,8 @@ static int run(struct pass *pass, struct error *error)
 void verify_report_fill(struct verify_report *report, const struct replay *replay)
 {
     *report = (struct verify_report){.entries = replay->frontier.size,
-                                     .checkpoints = replay->checkpoint_count};
-    if (replay->checkpoint_count > 0)
-        report->signed_entries = replay->checkpoints[replay->checkpoint_count - 1].size;
+                                     .checkpoints = replay->checkpoint_count,
+                                     .signed_entries = replay_signed_size(replay)};
     report->has_unsigned_grant = replay_unsigned_grant(replay, &report->unsigned_grant);
     report->goes_on = replay_went_on(replay, &report->went_on, &report->lost);
 }

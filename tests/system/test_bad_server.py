@@ -130,8 +130,8 @@ def test_answers(ready_vault, misled, step, doing, kept, kind, options, code, wo
 # ---- answers that are true, but not what was wanted ----
 
 @pytest.mark.parametrize("step, kind, options, code, words, hint", [
-    (INSPECT, "fields", {"set": {"expires_at": 1000000000}}, 12, "token expired on 2001-09-09",
-     LOGIN),
+    (INSPECT, "fields", {"set": {"expires_at": 1000000000, "is_valid": False}}, 12,
+     "token expired on 2001-09-09", LOGIN),
     (INSPECT, "fields", {"set": {"is_valid": False}}, 12, "the token is not valid", LOGIN),
     (INSPECT, "wrong_app", {}, 15, "the stored token belongs to another app", "p11vault import"),
     (INSPECT, "fields", {"set": {"type": "PAGE"}}, 15, "the stored token is a page token", ""),

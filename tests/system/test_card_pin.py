@@ -6,6 +6,7 @@ import json
 import pytest
 
 from cards import GRANT, WRONG_PIN, Facts, SoftCard, exchange_again, grant_untouched, refused
+from faultydisk import Shim
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
@@ -146,13 +147,35 @@ def test_two_logins_at_once(ready_vault):
 
 
 def test_a_note_that_cannot_be_read(ready_vault, card):
-    """It counts as one of a PIN that was rejected."""
+    """It stops as one of a PIN that was rejected does, and says of no PIN that it was wrong."""
     serial = card.serial.encode().hex()
     mark = ready_vault.trust.with_name(f"pin-tried.{serial}")
     mark.write_text("{")
     mark.chmod(0o600)
     with grant_untouched(ready_vault):
-        refused(ready_vault.run("exchange", GRANT), 22, "the PIN from pin-source is not tried")
+        refused(ready_vault.run("exchange", GRANT), 22, "cannot be read, so the PIN from pin-source",
+                "hint: run the same command at a terminal with --ask-pin")
+
+
+@pytest.fixture(name="fail")
+def _fail(ready_vault):
+    """A login for whose note the nth call fails, or ("5:on") all from it on."""
+    shim = Shim(ready_vault)
+    yield lambda plan: ready_vault.run("audit", "checkpoint", env=shim.environment(
+        P11DISK_ONLY="/pin-tried.", P11DISK_PLAN=plan))
+    shim.remove()
+
+
+def test_a_note_that_is_hard_to_write(ready_vault, card, fail):
+    """One error at any call passes; nothing is remembered of it."""
+    for number in range(1, 6):
+        assert fail(f"{number}:5").code == 0
+        assert not marks(ready_vault)
+    logins = card.spy()
+    with grant_untouched(ready_vault):
+        refused(fail("1:5:on"), 30, "note that a PIN is tried: Input/output error")
+    assert logins.logins == 0
+    ready_vault.done("audit", "checkpoint")
 
 
 def test_a_pin_that_is_too_short_is_not_a_try(ready_vault, card):

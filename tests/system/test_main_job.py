@@ -240,7 +240,7 @@ def test_second_exchange(ready_vault, graph):
     (2, {"set": {"expires_at": 0}}, 0, f"{GRANT}  never expires", None),
     (2, {"set": {"data_access_expires_at": 1000000000}}, 0, f"{GRANT}  data access expired",
      f"  next: p11vault login {GRANT} --reauthorize"),
-    (1, {"set": {"expires_at": 1000000000}}, 12, f"{GRANT}  expired",
+    (1, {"set": {"expires_at": 1000000000, "is_valid": False}}, 12, f"{GRANT}  expired",
      f"  next: p11vault login {GRANT}"),
     (1, {"set": {"is_valid": False}}, 12, f"{GRANT}  revoked", f"  next: p11vault login {GRANT}"),
     (2, {"set": {"expires_at": int(time.time()) + 10 * 86400}}, 0, f"{GRANT}  expiring  10 d",

@@ -196,6 +196,18 @@ def test_dead_grants_cost_no_call(fleet):
     assert fleet.refresh(BOB).code == LOGIN and fleet.calls() == CHECK
 
 
+def test_a_clock_that_is_ahead(fleet):
+    """Dead is what the provider says, not a clock: a grant that lives for hours yet is renewed."""
+    fleet.done("--due")
+    fleet.know(BOB, **long_lived(0.5))
+    result = fleet.refresh("--due", env=later(fleet.vault, DAY))
+    assert result.code == 0 and BOB in result.out and "dead" not in result.err, result
+    assert fleet.versions[BOB] == 2
+    fleet.graph.tell("set_token", token=fleet.know(EVE, **long_lived(0.5)), expires_at=1700000000)
+    result = fleet.refresh("--due", env=later(fleet.vault, DAY))
+    assert result.code == LOGIN and "inspect-input: " in result.err, result
+
+
 @pytest.mark.parametrize("family, word", [("instagram", "ig"), ("threads", "th")])
 def test_a_day_old(fleet, family, word):
     """Instagram and Threads renew nothing younger: no call is spent on that."""

@@ -109,6 +109,7 @@ static void wants_a_login_for_a_dead_token(void **state)
 
     (void)state;
     input.expires = NOW;
+    input.valid = FACT_UNKNOWN;
     input_gives(&input, CODE_LOGIN, "token expired on 2026-01-01");
     input.expires = NOW - 86400;
     input.valid = 0;
@@ -117,6 +118,15 @@ static void wants_a_login_for_a_dead_token(void **state)
     input_gives(&input, CODE_LOGIN, "the provider says that the token is not valid");
     input.valid = FACT_UNKNOWN;
     input_gives(&input, CODE_STOP, "the provider did not say whether the token is valid");
+}
+
+static void believes_the_provider_more_than_the_clock(void **state)
+{
+    struct oauth_facts input = good();
+
+    (void)state;
+    input.expires = NOW - 86400;
+    input_gives(&input, CODE_DONE, "");
 }
 
 static void refuses_other_kinds(void **state)
@@ -446,10 +456,10 @@ static void judges_families_without_a_debugger(void **state)
         result_as(families[i], families[i], STEP_EXCHANGE, input.subject, &before, &result,
                   FATE_REJECT, "the issued token belongs to another user");
         before.expires = NOW;
+        before.valid = FACT_UNKNOWN;
         input_as(families[i], families[i], NULL, &before, CODE_LOGIN,
                  "token expired on 2026-01-01");
         before.expires = FACT_UNKNOWN;
-        before.valid = FACT_UNKNOWN;
         input_as(families[i], families[i], NULL, &before, CODE_STOP,
                  "the provider did not say whether the token is valid");
         before.valid = 1;
@@ -465,6 +475,7 @@ int main(void)
         cmocka_unit_test(takes_a_living_user_token),
         cmocka_unit_test(refuses_another_app),
         cmocka_unit_test(wants_a_login_for_a_dead_token),
+        cmocka_unit_test(believes_the_provider_more_than_the_clock),
         cmocka_unit_test(refuses_other_kinds),
         cmocka_unit_test(compares_expiries),
         cmocka_unit_test(an_expired_result_replaces_nothing),

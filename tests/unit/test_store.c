@@ -20,6 +20,7 @@
 #include "../../src/store/internal.h"
 #include "leave_out.h"
 #include "p11vault/base/name.h"
+#include "p11vault/seal/jwe.h"
 
 #define VAULT_ID "00112233445566778899aabbccddeeff"
 /* Rows own their texts; here they are borrowed from literals, and nothing frees them. */
@@ -581,7 +582,7 @@ static void test_one_writer_many_readers(void **state)
     assert_int_equal(last.code, CODE_BUSY);
     assert_string_equal(last.text, "store is held by another process");
     assert_true(last.hint[0] != '\0');
-    assert_int_equal(store_probe(other, &last), -1);
+    assert_int_equal(store_reserve(other, STORE_ROOM_CHANGE, &last), -1);
     assert_int_equal(last.code, CODE_BUSY);
     assert_int_equal(log_size(reader), 0);
     must(store_commit(store, &last));
@@ -780,22 +781,120 @@ static void test_copy_with_odd_name_on_a_read_only_medium(void **state)
     in_child(read_one);
 }
 
-/* ---- the probe ---- */
+/* ---- room ---- */
 
-static void test_probe(void **state)
+static off_t size_of_log(void)
 {
-    (void)state;
-    must(store_probe(store, &last));
     struct stat status;
     assert_int_equal(stat(path_of("vault.db-wal"), &status), 0);
-    assert_true(status.st_size > 65536);
-    assert_int_equal(ask("SELECT count(*) FROM probe"), 0);
+    return status.st_size;
+}
+
+static void test_reserve(void **state)
+{
+    (void)state;
+    must(store_reserve(store, STORE_ROOM_LIST, &last));
+    off_t size = size_of_log();
+    assert_true(size > (off_t)STORE_ROOM_LIST);
     must(store_begin(store, &last));
     put_entry(store, 0, "{}");
-    assert_int_equal(store_probe(store, &last), -1);
+    assert_int_equal(store_reserve(store, STORE_ROOM_CHANGE, &last), -1);
     assert_int_equal(last.code, CODE_FAULT);
     must(store_commit(store, &last));
+    /* There is room, so nothing is written; what the change has used is made up for. */
+    must(store_reserve(store, STORE_ROOM_CHANGE, &last));
+    assert_int_equal(size_of_log(), size);
+    must(store_reserve(store, STORE_ROOM_LIST, &last));
+    assert_in_range(size_of_log(), size + 4096, size + 16 * 4096);
     assert_int_equal(log_size(store), 1);
+}
+
+/* What stands behind the last change in the log's file is not read, whatever it is. */
+static int reserve_and_end(void)
+{
+    if (store_open(directory, false, &store, &last) < 0 ||
+        store_reserve(store, STORE_ROOM_GRANT, &last) < 0 || store_begin(store, &last) < 0 ||
+        store_entry_put(store, 0, "t", "s", "{}", 2, &last) < 0 || store_commit(store, &last) < 0 ||
+        store_reserve(store, STORE_ROOM_LIST, &last) < 0)
+        return complain("reserve", &last);
+    _exit(0);
+}
+
+static void test_reserve_and_a_kill(void **state)
+{
+    (void)state;
+    store_free(TAKE(store));
+    in_child(reserve_and_end);
+    must(store_open(directory, false, &store, &last));
+    assert_int_equal(log_size(store), 1);
+    must(store_begin(store, &last));
+    put_entry(store, 1, "{}");
+    must(store_commit(store, &last));
+}
+
+static void put_entries(uint64_t first, size_t count, size_t size)
+{
+    auto_free char *text = malloc(size + 1);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    for (uint64_t i = first; i < first + count; i++) {
+        struct digest hash = digest_of(&i, sizeof(i));
+        put_entry(store, i, text);
+        for (unsigned level = 0; level == 0 || (i + 1) % (1U << level) == 0; level++)
+            must(store_node_put(store, level, i >> level, &hash, &last));
+    }
+}
+
+/* A vault of some years, and a grant of the largest size that takes the place of another one. */
+static void fill_store(const char *jwe)
+{
+    char name[64];
+    must(store_begin(store, &last));
+    put_entries(0, 2000, 400);
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof(name), "ads/user/n%d", i);
+        put_record(name, 1, "current", "a sealed record");
+    }
+    put_record("ads/user/alice", 1, "current", jwe);
+    must(store_commit(store, &last));
+}
+
+static void test_room_for_a_grant(void **state)
+{
+    (void)state;
+    auto_free char *jwe = malloc(JWE_MAX + 1);
+    memset(jwe, 'J', JWE_MAX);
+    jwe[JWE_MAX] = '\0';
+    fill_store(jwe);
+    must(store_reserve(store, STORE_ROOM_GRANT, &last));
+    off_t size = size_of_log();
+    must(store_begin(store, &last)); /* the new one, with its seal and what was answered before */
+    put_entries(2000, 4, 1000);
+    put_record("ads/user/alice", 2, "pending", jwe);
+    must(store_commit(store, &last));
+    must(
+        store_begin(store, &last)); /* it takes the old one's place: states, answers, the outcome */
+    put_entries(2004, 5, 4000);
+    put_record("ads/user/alice", 2, "current", jwe);
+    put_record("ads/user/alice", 1, "previous", NULL);
+    must(store_commit(store, &last));
+    assert_int_equal(size_of_log(), size);
+}
+
+/* Nobody is told of an end: nothing was changed. */
+static void note_end(void *context, bool is_committed)
+{
+    (void)is_committed;
+    ++*(int *)context;
+}
+
+static void test_reserve_changes_nothing(void **state)
+{
+    (void)state;
+    int ends = 0;
+    store_on_end(store, note_end, &ends);
+    must(store_reserve(store, STORE_ROOM_GRANT, &last));
+    assert_int_equal(ends, 0);
 }
 
 /* Takes all room that is left on the file system of the directory. */
@@ -813,36 +912,69 @@ static bool is_full(const struct error *error)
     return error->code == CODE_LOG && strncmp(error->text, "disk is full", 12) == 0;
 }
 
-/* On 256 KiB: the probe fails exactly while there is no room, and the store is as good as before afterwards. */
-static int probe_full_disk(void)
+/*
+ * On 256 KiB: it fails exactly while there is no room, and the store is as good as before
+ * afterwards.
+ */
+static int reserve_full_disk(void)
 {
     if (!private_mount("none", directory, "tmpfs", 0, "size=256k,mode=0700"))
         return CHILD_SKIPS;
     if (store_create(directory, VAULT_ID, &store, &last) < 0)
         return complain("create", &last);
     fill_up();
-    if (store_probe(store, &last) == 0 || !is_full(&last))
-        return complain("probe on a full disk", &last);
+    if (store_reserve(store, STORE_ROOM_CHANGE, &last) == 0 || !is_full(&last))
+        return complain("room on a full disk", &last);
     unlink(path_of("filler"));
-    if (store_probe(store, &last) < 0 || store_begin(store, &last) < 0 ||
+    if (store_reserve(store, STORE_ROOM_CHANGE, &last) < 0 || store_begin(store, &last) < 0 ||
         store_entry_put(store, 0, "t", "s", "{}", 2, &last) < 0 || store_commit(store, &last) < 0)
         return complain("after there is room again", &last);
     fill_up();
-    /* The log file has the room of the probe: what the probe promised holds although the disk is full now. */
+    /* The log file has the room: what was promised holds although the disk is full now. */
     auto_free char *text = malloc(32 * 1024);
     memset(text, 'x', 32 * 1024);
     if (store_begin(store, &last) < 0 ||
         store_entry_put(store, 1, "t", "s", text, 32 * 1024, &last) < 0 ||
         store_commit(store, &last) < 0)
-        return complain("the promise of the probe", &last);
+        return complain("the promise", &last);
     store_free(TAKE(store));
     return 0;
 }
 
-static void test_probe_on_a_full_disk(void **state)
+static void test_reserve_on_a_full_disk(void **state)
 {
     (void)state;
-    in_child(probe_full_disk);
+    in_child(reserve_full_disk);
+}
+
+/*
+ * With a log that somebody left who was killed, and no room for the index that is kept beside it.
+ */
+static int read_full_disk(void)
+{
+    if (!private_mount("none", directory, "tmpfs", 0, "size=256k,mode=0700"))
+        return CHILD_SKIPS;
+    if (store_create(directory, VAULT_ID, &store, &last) < 0 || store_begin(store, &last) < 0 ||
+        store_entry_put(store, 0, "t", "s", "{}", 2, &last) < 0 || store_commit(store, &last) < 0)
+        return complain("create", &last);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    store_free(TAKE(store));
+    unlink(path_of("vault.db-shm"));
+    fill_up();
+    if (store_open(directory, false, &store, &last) == 0 || !strstr(last.text, "disk is full"))
+        return complain("open on a full disk", &last);
+    if (store_open(directory, true, &store, &last) < 0 || log_size(store) != 1)
+        return complain("read on a full disk", &last);
+    if (store_begin(store, &last) == 0 || last.code != CODE_LOG)
+        return complain("a change by who reads", &last);
+    store_free(TAKE(store));
+    return store_open(directory, true, &store, &last) < 0 ? complain("the next", &last) : 0;
+}
+
+static void test_reading_on_a_full_disk(void **state)
+{
+    (void)state;
+    in_child(read_full_disk);
 }
 
 static int commit_full_disk(void)
@@ -921,8 +1053,12 @@ int main(void)
         with_store(test_copy_on_a_read_only_medium),
         with_store(test_copy_on_a_read_only_medium_with_its_log),
         with_store(test_copy_with_odd_name_on_a_read_only_medium),
-        with_store(test_probe),
-        in_directory(test_probe_on_a_full_disk),
+        with_store(test_reserve),
+        with_store(test_reserve_and_a_kill),
+        with_store(test_reserve_changes_nothing),
+        with_store(test_room_for_a_grant),
+        in_directory(test_reserve_on_a_full_disk),
+        in_directory(test_reading_on_a_full_disk),
         in_directory(test_commit_on_a_full_disk),
         in_directory(test_create_on_a_full_disk),
     };

@@ -600,7 +600,7 @@ static void test_replaced(void **state)
     refuse(store_begin(store, &last), CODE_LOG, "store was replaced");
     put_file("vault.db", "");
     refuse(store_begin(store, &last), CODE_LOG, "store was replaced");
-    refuse(store_probe(store, &last), CODE_LOG, "store was replaced");
+    refuse(store_reserve(store, STORE_ROOM_CHANGE, &last), CODE_LOG, "store was replaced");
     assert_int_equal(rename(path_of("old.db"), path_of("vault.db")), 0);
     must(store_begin(store, &last));
 }

@@ -52,6 +52,9 @@ int directory_check(int descriptor, enum file_rule rule, const char *what, struc
 /* Makes every directory on the way that is missing, for this user alone (0700).  CODE_CONFIG when that fails. */
 int directory_make(const char *path, struct error *error);
 
+/* Makes a file's name durable: it is only when the directory that holds it is.  CODE_CONFIG. */
+int file_sync_name(const char *path, struct error *error);
+
 /* Writes all of it to a descriptor, going on after signals; -1 with errno. */
 int descriptor_write(int descriptor, const void *bytes, size_t size);
 

@@ -40,7 +40,9 @@ struct error {
 int error_set(struct error *error, enum code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same with ": " and strerror(errno) behind the text. */
+/*
+ * The same with ": " and strerror(errno) behind the text; and with a hint for too many open files.
+ */
 int error_errno(struct error *error, enum code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -63,9 +63,14 @@ void store_on_end(struct store *store, void (*on_end)(void *context, bool is_com
                   void *context);
 
 /*
- * Writes and rolls back 64 KiB: proves that the log can be written before a card is asked.  CODE_LOG otherwise.
+ * Room for the changes that are to come: so many bytes are written to the end of the write-ahead
+ * log, synced and taken back.  The log keeps the room, whoever else fills the disk, until this
+ * process or another one commits.  CODE_LOG: there is none.
  */
-int store_probe(struct store *store, struct error *error);
+int store_reserve(struct store *store, size_t size, struct error *error);
+#define STORE_ROOM_CHANGE ((size_t)64 * 1024) /* for a change without records */
+#define STORE_ROOM_GRANT ((size_t)320 * 1024) /* to keep a grant, confirm it, close its use */
+#define STORE_ROOM_LIST ((size_t)2560 * 1024) /* to keep a list of grants */
 
 /*
  * Writes the whole store, as it is at one moment, into a new file (mode 0600).  CODE_CONFIG when that is there already or

@@ -33,8 +33,11 @@ const char *vault_app_code_origin(const struct vault_app *app);
  * their rows dropped.  To be called in a change, before anything new is written.  *ret_count says how many.
  */
 int vault_void_unsigned(struct vault *vault, size_t *ret_count, struct error *error);
-/* How many entries from `first` on grant trust and were not declared void, signed or not. */
-int vault_count_granting(struct vault *vault, uint64_t first, size_t *ret_count,
+/*
+ * How many entries from `first` on grant trust and were not declared void, signed or not, but for
+ * those of `use` ("": of all uses).
+ */
+int vault_count_granting(struct vault *vault, uint64_t first, const char *use, size_t *ret_count,
                          struct error *error);
 /* How many there are that were never signed, without changing anything. */
 int vault_count_unsigned(struct vault *vault, size_t *ret_count, struct error *error);

@@ -71,11 +71,13 @@ int vault_check_note(struct vault *vault, const struct trust *trust, const char 
                      uint64_t size, struct error *error);
 
 /*
- * Keeps a checkpoint that a card has signed, and beside the trust file as the newest head seen on this machine; checked
- * first, because one that does not verify would shut the vault.
+ * Keeps a checkpoint that a card has signed, and beside the trust file as the newest head seen on
+ * this machine; checked first, because one that does not verify would shut the vault.  `row` is of
+ * an app whose key it signs for, sealed anew: it takes the place of the one that is there in the
+ * same change (NULL: none).
  */
 int vault_keep_checkpoint(struct vault *vault, const char *note, uint64_t size,
-                          struct error *error);
+                          const struct store_app *row, struct error *error);
 
 /* The newest head this machine has seen ("" when none), and where it is kept (caller frees). */
 int vault_seen_head(struct vault *vault, struct buffer *ret_note, struct error *error);

@@ -1,0 +1,161 @@
+"""A grant that was issued and the store did not take: it stands beside it, and is taken up."""
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+from cards import GRANT, LATER, Facts, refused
+from prepared import (  # noqa: F401
+    fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+
+LOG = 30
+OTHER = "ads/user/eve"
+
+
+@contextmanager
+def store_replaced(vault):
+    """Nothing can be written to the store that is open: another file stands in its place."""
+    store, away = vault.directory / "vault.db", vault.directory / "away"
+    store.rename(away)
+    shutil.copy2(away, store)
+    yield
+    away.replace(store)
+
+
+def unkept(vault):
+    """The files."""
+    return sorted(vault.directory.glob("unkept-*"))
+
+
+def lines(path):
+    """What one of them holds."""
+    return [json.loads(line) for line in path.read_bytes().partition(b"\0")[0].splitlines()]
+
+
+@pytest.fixture(name="left")
+def _left(ready_vault, graph):
+    """The file of a run whose store failed when the grant came."""
+    graph.misbehave("exchange", "silent", 1)
+    asked = len(graph.requests("exchange"))
+    run = ready_vault.start("exchange", GRANT)
+    graph.wait("request:exchange", asked + 1)
+    assert len(unkept(ready_vault)) == 1, "the room for it is made before anybody is asked"
+    with store_replaced(ready_vault):
+        graph.tell("release")
+        result = run.finish()
+    [path] = unkept(ready_vault)
+    refused(result, LOG, "keep the new grant in the store: store was replaced", path)
+    graph.clock(LATER)
+    return path
+
+
+def test_it_is_taken_up(ready_vault, graph, left):
+    """As pending; the provider is asked about it, and for no other one."""
+    [line] = lines(left)
+    before, exchanges = Facts(ready_vault), len(graph.requests("exchange"))
+    assert before.versions == {GRANT: (1, False)} and left.stat().st_mode & 0o777 == 0o600
+    result = ready_vault.done("exchange", GRANT)
+    assert f"{GRANT}: the new grant that an earlier run could not keep in the store is " in result.err
+    assert "the grant that an interrupted run had been issued is confirmed" in result.err
+    assert len(graph.requests("exchange")) == exchanges and not unkept(ready_vault)
+    after = Facts(ready_vault)
+    assert after.versions == {GRANT: (2, False)}
+    [sealed] = [one for one in after.entries[len(before.entries):] if one["type"] == "seal"]
+    assert (sealed["state"], sealed["version"], sealed["use"]) == ("pending", 2, line["use"])
+
+
+@pytest.mark.parametrize("verb, state", [
+    (("audit", "checkpoint"), "pending"), (("grant", "forget", GRANT, "--yes"), "forgotten")])
+def test_by_any_verb_that_writes(ready_vault, left, verb, state):
+    """It is in the store before the verb does its work."""
+    assert left.exists()
+    ready_vault.done(*verb)
+    ready_vault.done("audit", "verify")
+    states = {entry["version"]: entry["state"] for entry in Facts(ready_vault).entries
+              if entry["type"] in ("seal", "state") and entry["name"] == GRANT}
+    assert states[2] == state and not unkept(ready_vault)
+
+
+def test_only_once(ready_vault, left):
+    """A run that died before it removed the file has done half of it."""
+    kept = left.read_bytes()
+    ready_vault.done("audit", "checkpoint")
+    before = Facts(ready_vault)
+    left.write_bytes(kept)
+    left.chmod(0o600)
+    result = ready_vault.done("audit", "checkpoint")
+    assert not unkept(ready_vault) and "unkept" not in result.err
+    assert Facts(ready_vault).versions == before.versions
+    assert Facts(ready_vault).sealed == before.sealed
+
+
+def stays(vault, path, words):
+    """It is said, each time, and nothing of it comes into the store; what is asked for is done."""
+    before = Facts(vault)
+    for _ in range(2):
+        result = vault.done("audit", "checkpoint")
+        assert f"note: '{path}' holds a new grant that was not taken up: " in result.err, result
+        assert words in result.err, result
+    assert os.path.lexists(path)
+    after = Facts(vault)
+    assert (after.sealed, after.versions) == (before.sealed, before.versions)
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"name": OTHER}, "the use that it names was for other grants"),
+    ({"use": "0" * 32}, "no card has signed for the use that it names"),
+    ({"kid": "x" * 43}, "it is sealed to a key that the app no longer has"),
+    ({"version": 3}, "the store has version 1 of it, and this is version 3"),
+    ({"version": 1}, "the store has version 1 of it, and this is version 1"),
+    ({"jwe": None}, "a line has not the members that it must have"),
+], ids=lambda value: "-".join(value) if isinstance(value, dict) else "")
+def test_another_line(ready_vault, left, changes, words):
+    """Who can write the directory gets nothing into the store that no card has signed a use for."""
+    [line] = lines(left)
+    left.write_text(json.dumps({**line, **changes}) + "\n")
+    stays(ready_vault, left, words)
+
+
+def test_a_line_that_is_cut_off(ready_vault, left):
+    """Neither taken nor thrown away."""
+    left.write_bytes(left.read_bytes()[:100])
+    stays(ready_vault, left, "its last line is not whole")
+
+
+def test_what_is_no_file(ready_vault, left):
+    """A link is not followed, a pipe not waited for."""
+    for make in (lambda: left.symlink_to(left.with_name("away")), lambda: os.mkfifo(left, 0o600)):
+        left.rename(left.with_name("away"))
+        make()
+        stays(ready_vault, left, "")
+        left.unlink()
+        left.with_name("away").rename(left)
+
+
+def test_of_a_living_run(ready_vault, graph):
+    """Its file is locked: nobody else looks into it, and it goes with its run."""
+    graph.misbehave("exchange", "silent", 1)
+    asked = len(graph.requests("exchange"))
+    run = ready_vault.start("exchange", GRANT)
+    graph.wait("request:exchange", asked + 1)
+    [path] = unkept(ready_vault)
+    assert "unkept" not in ready_vault.done("audit", "checkpoint").err and path.exists()
+    graph.tell("release")
+    assert run.finish().code == 0 and not unkept(ready_vault)
+
+
+def test_of_a_run_that_died(ready_vault, graph):
+    """An empty one is removed without a word."""
+    graph.misbehave("exchange", "silent", 1)
+    asked = len(graph.requests("exchange"))
+    run = ready_vault.start("exchange", GRANT)
+    graph.wait("request:exchange", asked + 1)
+    run.process.kill()
+    run.finish()
+    graph.tell("release")
+    assert len(unkept(ready_vault)) == 1
+    assert "unkept" not in ready_vault.done("audit", "checkpoint").err
+    assert not unkept(ready_vault)
