@@ -49,43 +49,51 @@ static int scalar_to_number(const struct secret *scalar, BIGNUM **ret_number, st
     return 0;
 }
 
-/* Either the point or the scalar. */
-static EVP_PKEY *make_pkey(const struct ec_point *point, const BIGNUM *scalar)
+/*
+ * The curve, made once: making it costs more than what is computed on it.  A key object of libcrypto costs as much again,
+ * so one is made only where libcrypto verifies a signature with it.
+ */
+static const EC_GROUP *curve(void)
 {
-    auto_of(OSSL_PARAM_BLD_free) OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    auto_of(EVP_PKEY_CTX_free) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    if (builder == NULL || context == NULL ||
-        OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) != 1)
-        return NULL;
-    if (point != NULL && OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY,
-                                                          point->bytes, EC_POINT_SIZE) != 1)
-        return NULL;
-    if (scalar != NULL &&
-        OSSL_PARAM_BLD_push_BN_pad(builder, OSSL_PKEY_PARAM_PRIV_KEY, scalar, EC_SCALAR_SIZE) != 1)
-        return NULL;
-    auto_of(OSSL_PARAM_free) OSSL_PARAM *parameters = OSSL_PARAM_BLD_to_param(builder);
-    EVP_PKEY *pkey = NULL;
-    if (parameters == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
-        EVP_PKEY_fromdata(context, &pkey, scalar == NULL ? EVP_PKEY_PUBLIC_KEY : EVP_PKEY_KEYPAIR,
-                          parameters) != 1)
-        return NULL;
-    return pkey;
+    static EC_GROUP *group;
+    if (group == NULL)
+        group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    return group;
 }
 
-int ec_to_pkey(const struct ec_point *point, EVP_PKEY **ret_pkey, struct error *error)
+/* libcrypto would read a compressed point as well, from fewer bytes than these.  NULL: not on the curve. */
+static EC_POINT *read_point(const struct ec_point *point)
 {
-    /* libcrypto would read a compressed point as well, from fewer bytes than these. */
-    EVP_PKEY *pkey = point->bytes[0] == UNCOMPRESSED ? make_pkey(point, NULL) : NULL;
-    if (pkey == NULL)
-        return crypto_fail(error, CODE_STOP, "not a point of P-256");
-    *ret_pkey = pkey;
-    return 0;
+    auto_of(EC_POINT_free) EC_POINT *read = curve() == NULL ? NULL : EC_POINT_new(curve());
+    if (read == NULL || point->bytes[0] != UNCOMPRESSED ||
+        EC_POINT_oct2point(curve(), read, point->bytes, EC_POINT_SIZE, NULL) != 1)
+        return NULL;
+    return TAKE(read);
 }
 
 int ec_point_check(const struct ec_point *point, struct error *error)
 {
-    auto_of(EVP_PKEY_free) EVP_PKEY *pkey = NULL;
-    return ec_to_pkey(point, &pkey, error);
+    auto_of(EC_POINT_free) EC_POINT *read = read_point(point);
+    return read == NULL ? crypto_fail(error, CODE_STOP, "not a point of P-256") : 0;
+}
+
+int ec_to_pkey(const struct ec_point *point, EVP_PKEY **ret_pkey, struct error *error)
+{
+    char group[] = "P-256";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point->bytes,
+                                          EC_POINT_SIZE),
+        OSSL_PARAM_construct_end(),
+    };
+    auto_of(EVP_PKEY_CTX_free) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY *pkey = NULL;
+    if (point->bytes[0] != UNCOMPRESSED || context == NULL ||
+        EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
+        return crypto_fail(error, CODE_STOP, "not a point of P-256");
+    *ret_pkey = pkey;
+    return 0;
 }
 
 int ec_public(const struct secret *private_scalar, struct ec_point *ret_public, struct error *error)
@@ -93,12 +101,11 @@ int ec_public(const struct secret *private_scalar, struct ec_point *ret_public, 
     auto_of(BN_clear_free) BIGNUM *number = NULL;
     if (scalar_to_number(private_scalar, &number, error) < 0)
         return -1;
-    auto_of(EC_GROUP_free) EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-    auto_of(EC_POINT_free) EC_POINT *point = group == NULL ? NULL : EC_POINT_new(group);
+    auto_of(EC_POINT_free) EC_POINT *point = curve() == NULL ? NULL : EC_POINT_new(curve());
     struct ec_point public;
-    if (point == NULL || EC_POINT_mul(group, point, number, NULL, NULL, NULL) != 1 ||
-        EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, public.bytes, EC_POINT_SIZE,
-                           NULL) != EC_POINT_SIZE)
+    if (point == NULL || EC_POINT_mul(curve(), point, number, NULL, NULL, NULL) != 1 ||
+        EC_POINT_point2oct(curve(), point, POINT_CONVERSION_UNCOMPRESSED, public.bytes,
+                           EC_POINT_SIZE, NULL) != EC_POINT_SIZE)
         return crypto_fail(error, CODE_FAULT, "libcrypto cannot compute a public key");
     *ret_public = public;
     return 0;
@@ -125,35 +132,35 @@ int ec_generate(struct secret **ret_private, struct ec_point *ret_public, struct
     return 0;
 }
 
-/* Exactly the x coordinate, written where it stays. */
-static int derive(EVP_PKEY *own, EVP_PKEY *peer, struct secret *shared, struct error *error)
+/* Exactly the x coordinate, written where it stays; numbers in between come from the allocator that wipes. */
+static int multiply(const EC_POINT *peer, const BIGNUM *scalar, struct secret *shared,
+                    struct error *error)
 {
     size_t room;
     uint8_t *bytes = secret_room(shared, &room);
-    size_t size = room;
-    auto_of(EVP_PKEY_CTX_free) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
-    if (context == NULL || EVP_PKEY_derive_init(context) != 1 ||
-        EVP_PKEY_derive_set_peer(context, peer) != 1 ||
-        EVP_PKEY_derive(context, bytes, &size) != 1 || size != EC_SCALAR_SIZE)
+    auto_of(BN_CTX_free) BN_CTX *numbers = BN_CTX_secure_new();
+    auto_of(BN_clear_free) BIGNUM *x = BN_secure_new();
+    auto_of(EC_POINT_clear_free) EC_POINT *product = EC_POINT_new(curve());
+    if (numbers == NULL || x == NULL || product == NULL ||
+        EC_POINT_mul(curve(), product, NULL, peer, scalar, numbers) != 1 ||
+        EC_POINT_get_affine_coordinates(curve(), product, x, NULL, numbers) != 1 ||
+        BN_bn2binpad(x, bytes, EC_SCALAR_SIZE) != EC_SCALAR_SIZE)
         return crypto_fail(error, CODE_FAULT, "libcrypto cannot agree on a secret");
-    secret_grow(shared, size);
+    secret_grow(shared, EC_SCALAR_SIZE);
     return 0;
 }
 
 int ec_agree(const struct secret *private_scalar, const struct ec_point *peer,
              struct secret **ret_shared, struct error *error)
 {
-    auto_of(EVP_PKEY_free) EVP_PKEY *peer_pkey = NULL;
     auto_of(BN_clear_free) BIGNUM *number = NULL;
     auto_of(secret_free) struct secret *shared = NULL;
-    if (ec_to_pkey(peer, &peer_pkey, error) < 0 ||
-        scalar_to_number(private_scalar, &number, error) < 0 ||
-        secret_new(EC_SCALAR_SIZE, &shared, error) < 0)
-        return -1;
-    auto_of(EVP_PKEY_free) EVP_PKEY *own = make_pkey(NULL, number);
-    if (own == NULL)
-        return crypto_fail(error, CODE_FAULT, "libcrypto cannot hold a private key");
-    if (derive(own, peer_pkey, shared, error) < 0)
+    auto_of(EC_POINT_free) EC_POINT *point = read_point(peer);
+    if (point == NULL)
+        return crypto_fail(error, CODE_STOP, "not a point of P-256");
+    if (scalar_to_number(private_scalar, &number, error) < 0 ||
+        secret_new(EC_SCALAR_SIZE, &shared, error) < 0 ||
+        multiply(point, number, shared, error) < 0)
         return -1;
     *ret_shared = TAKE(shared);
     return 0;
