@@ -6,6 +6,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/obj_mac.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "internal.h"
@@ -77,23 +78,31 @@ int ec_point_check(const struct ec_point *point, struct error *error)
     return read == NULL ? crypto_fail(error, CODE_STOP, "not a point of P-256") : 0;
 }
 
-int ec_to_pkey(const struct ec_point *point, EVP_PKEY **ret_pkey, struct error *error)
+int point_to_pkey(const char *curve_name, const uint8_t *point, size_t size, EVP_PKEY **ret_pkey,
+                  struct error *error)
 {
-    char group[] = "P-256";
+    char group[16];
+    (void)snprintf(group, sizeof(group), "%s", curve_name);
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point->bytes,
-                                          EC_POINT_SIZE),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point, size),
         OSSL_PARAM_construct_end(),
     };
     auto_of(EVP_PKEY_CTX_free) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
     EVP_PKEY *pkey = NULL;
-    if (point->bytes[0] != UNCOMPRESSED || context == NULL ||
-        EVP_PKEY_fromdata_init(context) != 1 ||
-        EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
-        return crypto_fail(error, CODE_STOP, "not a point of P-256");
+    /* libcrypto would read a compressed point as well, from fewer bytes than these. */
+    if (point[0] != UNCOMPRESSED || context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, parameters) != 1) {
+        ERR_clear_error();
+        return error_set(error, CODE_STOP, "not a point of %s", curve_name);
+    }
     *ret_pkey = pkey;
     return 0;
+}
+
+int ec_to_pkey(const struct ec_point *point, EVP_PKEY **ret_pkey, struct error *error)
+{
+    return point_to_pkey("P-256", point->bytes, EC_POINT_SIZE, ret_pkey, error);
 }
 
 int ec_public(const struct secret *private_scalar, struct ec_point *ret_public, struct error *error)

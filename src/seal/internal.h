@@ -72,6 +72,9 @@ bool jwk_thumbprint_valid(const char *text, size_t size);
 
 /* ec.c */
 
+/* An uncompressed point of the curve as a key of libcrypto.  CODE_STOP: it is none. */
+int point_to_pkey(const char *curve_name, const uint8_t *point, size_t size, EVP_PKEY **ret_pkey,
+                  struct error *error);
 int ec_to_pkey(const struct ec_point *point, EVP_PKEY **ret_pkey, struct error *error);
 
 /* p384.c */

@@ -11,22 +11,7 @@
 
 int p384_to_pkey(const struct p384_point *point, EVP_PKEY **ret_pkey, struct error *error)
 {
-    char group[] = "P-384";
-    OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)(uintptr_t)point->bytes,
-                                          P384_POINT_SIZE),
-        OSSL_PARAM_construct_end(),
-    };
-    auto_of(EVP_PKEY_CTX_free) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    EVP_PKEY *pkey = NULL;
-    /* libcrypto would read a compressed point as well, from fewer bytes than these. */
-    if (point->bytes[0] != UNCOMPRESSED || context == NULL ||
-        EVP_PKEY_fromdata_init(context) != 1 ||
-        EVP_PKEY_fromdata(context, &pkey, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
-        return crypto_fail(error, CODE_STOP, "not a point of P-384");
-    *ret_pkey = pkey;
-    return 0;
+    return point_to_pkey("P-384", point->bytes, P384_POINT_SIZE, ret_pkey, error);
 }
 
 int p384_point_check(const struct p384_point *point, struct error *error)
