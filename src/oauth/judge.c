@@ -55,9 +55,12 @@ static bool has_expired(const struct oauth_facts *facts, int64_t now)
     return facts->expires != FACT_UNKNOWN && facts->expires != 0 && facts->expires <= now;
 }
 
+/* Not an end that lies too far ahead, or before the beginning. */
 static bool is_believable(const struct oauth_facts *facts, int64_t now)
 {
-    return facts->expires <= now + OAUTH_EXPIRY_SECONDS_MAX;
+    bool has_end = facts->expires != FACT_UNKNOWN && facts->expires != 0;
+    bool is_near = facts->expires <= now + OAUTH_EXPIRY_SECONDS_MAX;
+    return is_near && !(has_end && facts->expires < facts->issued);
 }
 
 /* A page's grant acts as the page, whoever it was made from. */

@@ -30,7 +30,7 @@ def test_wrong_pin_from_a_file(ready_vault, card):
         card.pin.write_text(pin)
         with grant_untouched(ready_vault):
             refused(ready_vault.run("exchange", GRANT), 22, "a wrong PIN was given before",
-                    "it is not tried", "hint: run the same command at a terminal with --ask-pin")
+                    "the PIN from pin-source is not tried", "hint: run the same command at a terminal with --ask-pin")
     assert spy.logins == 1
     ready_vault.done("exchange", *AT_TERMINAL, pty=[(PROMPT, right)])
     ready_vault.done("card", "enroll")

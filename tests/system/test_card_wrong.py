@@ -26,7 +26,7 @@ class Wrong:
         room = Room(self.programs, "card", environment, arguments=["--writable", str(place)])
         use = Use(self.facts)
         opening = [str(self.programs / "faults/shim.so"), *use.opening()[1:4]]
-        room.send("enroll", *opening, kind, use.origin, str(use.trust))
+        room.send("enroll", *opening, kind, "", use.origin, str(use.trust))
         log_in(room)
         return room
 

@@ -235,6 +235,7 @@ serial = order[1].rpartition("=")[2].strip()
 say("trying", serial)
 hear()
 say("tried", 1)
+say("loggedin", 0)
 say("ready", serial, "vault", "")
 told = {}
 while "rewrap" not in told:
