@@ -365,6 +365,14 @@ def test_the_terminal_is_put_back(ready_vault, how):
         assert "checkpoint" not in told and not again.said, again
 
 
+def test_nothing_is_typed(ready_vault):
+    """The end of input at the prompt closes the use, too."""
+    result = ready_vault.run("exchange", GRANT, "--ask-pin", pty=[(r"1 use\): $", b"\x04")])
+    assert result.code == USAGE and "nothing was typed" in result.err, result
+    assert outcome(ready_vault)["result"] == "failed"
+    assert not ready_vault.done("exchange", GRANT).said
+
+
 def test_cancelled_for_all_apps(ready_vault):
     """When a person cancels at one app's PIN, the next app is not begun with."""
     ready_vault.done("app", "add", "more", "--id", "1234567891", "--secret-file",
