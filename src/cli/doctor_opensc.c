@@ -5,12 +5,14 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor.h"
 #include "p11vault/base/buffer.h"
 
 #define OPENSC_CONF_MAX ((size_t)256 * 1024)
-#define SYSTEM_CONF "/etc/opensc/opensc.conf"
+
+static const char system_conf[] = "/etc/opensc/opensc.conf";
 
 /* What conf/opensc.conf says, and what follows where OpenSC is told otherwise. */
 static const struct {
@@ -57,7 +59,7 @@ static const char *configuration_of(const struct config_module *module)
     for (size_t i = 0; i < module->env_count; i++)
         if (strncmp(module->env[i], variable, strlen(variable)) == 0)
             return module->env[i] + strlen(variable);
-    return SYSTEM_CONF;
+    return system_conf;
 }
 
 void doctor_opensc(struct doctor *doctor, const struct config_module *module)
@@ -68,6 +70,9 @@ void doctor_opensc(struct doctor *doctor, const struct config_module *module)
     const char *slash = strrchr(module->path, '/');
     bool well = true;
     if (!strstr(slash ? slash : module->path, "opensc-pkcs11"))
+        return;
+    /* One that is named and not there is a problem of its own, which was said. */
+    if (path != system_conf && access(path, F_OK) != 0)
         return;
     doctor->check = "opensc";
     /* One that cannot be read is empty to OpenSC, too. */

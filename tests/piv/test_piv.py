@@ -60,7 +60,7 @@ def test_everything_typed(blank_each, module, canaries_found):
         vault.done("card", "enroll", key("9d"), "--sign", key("9c"), "--ask-pin",
                    pty=[asks("enrol")]),
         vault.done("app", "add", "ads", "--id", facts["app_id"], "--origin", graph.origin, "--ask-pin",
-                   pty=[(r"app secret: $", secret), asks("app add ads")]),
+                   pty=[asks("app add ads"), (r"app secret: $", secret)]),
         vault.done("import", "ads/user/alice", pty=[(r"access token: $", token)]),
         vault.done("exchange", "ads/user/alice", "--ask-pin", pty=[asks("exchange ads/user/alice")]),
         vault.done("audit", "verify")]
