@@ -145,8 +145,8 @@ int error_errno(struct error *error, enum code code, const char *format, ...)
     va_end(arguments);
     char description[128];
     append_text(error, strerror_r(number, description, sizeof(description)));
-    error->code = code;
     /* Wherever it is met, the same mends it. */
+    error->code = number == EMFILE ? CODE_CONFIG : code;
     (void)snprintf(error->hint, sizeof(error->hint), "%s",
                    number == EMFILE
                        ? "raise the limit of open files: ulimit -n 1024; in a service's "

@@ -192,10 +192,10 @@ def test_results_that_prove_nothing(ready_vault, misled, graph, changes, words):
 @pytest.mark.parametrize("which", ["year-9999", "before-its-issue"])
 def test_ends_that_are_not_believed(ready_vault, misled, which):
     """Of the stored token: nothing is exchanged, and nothing of it is written down."""
-    end, code, words = {"year-9999": (253402300799, 15, "on 9999-12-31, which is not believed"),
-                        "before-its-issue": (1000, 15, "on 1970-01-01, which is not believed")}[which]
+    facts, date = {"year-9999": ({"expires_at": 253402300799}, "9999-12-31"),
+                   "before-its-issue": ({"expires_at": 1000, "issued_at": 2000}, "1970-01-01")}[which]
     with grant_untouched(ready_vault):
-        refused(misled(INSPECT, "fields", set={"expires_at": end}), code, words)
+        refused(misled(INSPECT, "fields", set=facts), 15, f"expires on {date}, which is not believed")
     [grant] = Facts(ready_vault).grants
     assert grant.get("expires") is None
 

@@ -24,7 +24,8 @@ def test_few_are_enough(limited):
     assert result.code == 0, result
 
 
-def test_too_few(limited):
+@pytest.mark.parametrize("count, doing", [(13, "make a channel"), (15, "start a room")])
+def test_too_few(limited, count, doing):
     """It is said what is too low, and how it is raised."""
-    refused(limited(13), 14, "start a room: Too many open files",
+    refused(limited(count), 14, f"{doing}: Too many open files",
             "raise the limit of open files: ulimit -n 1024; in a service's unit: LimitNOFILE=1024")

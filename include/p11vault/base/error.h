@@ -41,7 +41,7 @@ int error_set(struct error *error, enum code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * The same with ": " and strerror(errno) behind the text; and with a hint for too many open files.
+ * The same with ": " and strerror(errno) behind the text.  Too many open files are CODE_CONFIG, with a hint.
  */
 int error_errno(struct error *error, enum code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
