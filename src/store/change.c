@@ -3,7 +3,6 @@
  */
 #include "internal.h"
 
-#include <errno.h>
 #include <sys/stat.h>
 
 int store_in_place(const struct store *store, struct error *error)
@@ -109,17 +108,6 @@ static uint64_t end_of_log(struct store *store, uint64_t size)
                                      : size;
 }
 
-/* These calls leave no errno with the connection, which store_failed() asks. */
-static int log_failed(const struct store *store, sqlite3_file *log, int status, struct error *error)
-{
-    int number = 0;
-    if ((status & 0xff) == SQLITE_IOERR &&
-        log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &number) == SQLITE_OK &&
-        number == EDQUOT)
-        status = SQLITE_FULL;
-    return store_failed(store, status, error);
-}
-
 /*
  * Behind the last frame the file may hold anything: nobody reads further.  Random bytes, because a
  * file system that compresses needs no room for zeros; and synced, because the system may have
@@ -137,7 +125,7 @@ static int extend_log(struct store *store, sqlite3_file *log, uint64_t from, uin
     }
     if (status == SQLITE_OK)
         status = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
-    return status == SQLITE_OK ? 0 : log_failed(store, log, status, error);
+    return status == SQLITE_OK ? 0 : store_failed(store, status, error);
 }
 
 static int make_room(struct store *store, size_t room, struct error *error)

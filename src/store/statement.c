@@ -9,9 +9,29 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What the last call on one of the store's files said; the connection remembers only what came last of all. */
+static int errno_of(const struct store *store, int which)
+{
+    sqlite3_file *file = NULL;
+    int number = 0;
+    if (sqlite3_file_control(store->db, "main", which, (void *)&file) != SQLITE_OK ||
+        file == NULL || file->pMethods == NULL ||
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number) != SQLITE_OK)
+        return 0;
+    return number;
+}
+
+static int last_errno(const struct store *store)
+{
+    int number = errno_of(store, SQLITE_FCNTL_JOURNAL_POINTER);
+    if (number == 0)
+        number = errno_of(store, SQLITE_FCNTL_FILE_POINTER);
+    return number != 0 ? number : sqlite3_system_errno(store->db);
+}
+
 bool store_is_disk_full(const struct store *store, int status)
 {
-    int number = sqlite3_system_errno(store->db);
+    int number = last_errno(store);
     int primary = status & 0xff;
     return primary == SQLITE_FULL || ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) &&
                                       (number == ENOSPC || number == EDQUOT));
@@ -39,7 +59,7 @@ int store_failed(const struct store *store, int status, struct error *error)
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-        errno = sqlite3_system_errno(store->db);
+        errno = last_errno(store);
         if (errno == 0)
             return error_set(error, CODE_LOG, "store cannot be read or written");
         return error_errno(error, CODE_LOG, "store cannot be read or written");

@@ -10,7 +10,7 @@ import pytest
 
 from cards import SoftCard
 from faultydisk import Shim
-from killing import MESSAGES, WRITES, Snapshot
+from killing import MESSAGES, Snapshot
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from test_kill import Log, at, run_points
@@ -94,7 +94,7 @@ def check_goes_on(vault, again, cards):
 
 
 @pytest.mark.parametrize("program, calls, step", [
-    ("front", ["fdatasync"], 1), ("front", [*MESSAGES, *WRITES], 17), ("card", MESSAGES, 9),
+    ("front", ["fdatasync"], 3), ("front", ["sendto", "pwrite64"], 53), ("card", MESSAGES, 53),
 ], ids=["each-change", "front", "card"])
 def test_killed(ready_vault, pair, program, calls, step):
     """The app is sealed to the cards of before or to those of afterwards; each once at least."""
@@ -108,7 +108,7 @@ def test_killed(ready_vault, pair, program, calls, step):
 
 def test_killed_while_a_card_is_removed(ready_vault, pair, removal):
     """At each change; a run that had removed it already is told so."""
-    with contextlib.closing(run_points(ready_vault, "front", ["fdatasync"], 3, removal)) as runs:
+    with contextlib.closing(run_points(ready_vault, "front", ["fdatasync"], 5, removal)) as runs:
         for where, _ in runs:
             with at(where):
                 check_goes_on(ready_vault, removal, [pair[1]])

@@ -35,28 +35,49 @@ def lines(path):
     return [json.loads(line) for line in path.read_bytes().partition(b"\0")[0].splitlines()]
 
 
-@pytest.fixture(name="left")
-def _left(ready_vault, graph):
-    """The file of a run whose store failed when the grant came."""
+def begin(vault, graph):
+    """An exchange whose grant is on its way."""
     graph.misbehave("exchange", "silent", 1)
     asked = len(graph.requests("exchange"))
-    run = ready_vault.start("exchange", GRANT)
+    run = vault.start("exchange", GRANT)
     graph.wait("request:exchange", asked + 1)
-    assert len(unkept(ready_vault)) == 1, "the room for it is made before anybody is asked"
-    with store_replaced(ready_vault):
+    return run
+
+
+def fail_to_keep(vault, graph):
+    """The store fails when the grant comes."""
+    run = begin(vault, graph)
+    with store_replaced(vault):
         graph.tell("release")
         result = run.finish()
-    [path] = unkept(ready_vault)
-    refused(result, LOG, "keep the new grant in the store: store was replaced", path)
     graph.clock(LATER)
+    return result
+
+
+@pytest.fixture(name="left")
+def _left(ready_vault, graph):
+    """The file of such a run."""
+    fail_to_keep(ready_vault, graph)
+    [path] = unkept(ready_vault)
     return path
+
+
+def test_it_is_put_aside(ready_vault, graph):
+    """Where the room for it was made before anybody was asked; and it is said where that is."""
+    result = fail_to_keep(ready_vault, graph)
+    refused(result, LOG, "keep the new grant in the store: store was replaced",
+            "mend that: the next run takes the grant from ", *unkept(ready_vault))
+    [path] = unkept(ready_vault)
+    [line] = lines(path)
+    assert (line["name"], line["version"]) == (GRANT, 2)
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_it_is_taken_up(ready_vault, graph, left):
     """As pending; the provider is asked about it, and for no other one."""
     [line] = lines(left)
     before, exchanges = Facts(ready_vault), len(graph.requests("exchange"))
-    assert before.versions == {GRANT: (1, False)} and left.stat().st_mode & 0o777 == 0o600
+    assert before.versions == {GRANT: (1, False)}
     result = ready_vault.done("exchange", GRANT)
     assert f"{GRANT}: the new grant that an earlier run could not keep in the store is " in result.err
     assert "the grant that an interrupted run had been issued is confirmed" in result.err
@@ -105,7 +126,7 @@ def stays(vault, path, words):
 
 
 @pytest.mark.parametrize("changes, words", [
-    ({"name": OTHER}, "the use that it names was for other grants"),
+    ({"name": OTHER, "version": 1}, "the use that it names was for other grants"),
     ({"use": "0" * 32}, "no card has signed for the use that it names"),
     ({"kid": "x" * 43}, "it is sealed to a key that the app no longer has"),
     ({"version": 3}, "the store has version 1 of it, and this is version 3"),
@@ -137,10 +158,7 @@ def test_what_is_no_file(ready_vault, left):
 
 def test_of_a_living_run(ready_vault, graph):
     """Its file is locked: nobody else looks into it, and it goes with its run."""
-    graph.misbehave("exchange", "silent", 1)
-    asked = len(graph.requests("exchange"))
-    run = ready_vault.start("exchange", GRANT)
-    graph.wait("request:exchange", asked + 1)
+    run = begin(ready_vault, graph)
     [path] = unkept(ready_vault)
     assert "unkept" not in ready_vault.done("audit", "checkpoint").err and path.exists()
     graph.tell("release")
@@ -149,10 +167,7 @@ def test_of_a_living_run(ready_vault, graph):
 
 def test_of_a_run_that_died(ready_vault, graph):
     """An empty one is removed without a word."""
-    graph.misbehave("exchange", "silent", 1)
-    asked = len(graph.requests("exchange"))
-    run = ready_vault.start("exchange", GRANT)
-    graph.wait("request:exchange", asked + 1)
+    run = begin(ready_vault, graph)
     run.process.kill()
     run.finish()
     graph.tell("release")
