@@ -247,6 +247,20 @@ static void an_end_in_a_hundred_years_is_not_believed(void **state)
     input_gives(&result, CODE_DONE, "");
 }
 
+static void an_end_before_the_beginning_is_not_believed(void **state)
+{
+    struct oauth_facts input = good();
+
+    (void)state;
+    input.issued = NOW - 86400;
+    input.expires = input.issued;
+    input_gives(&input, CODE_DONE, "");
+    input.expires--;
+    input_gives(&input, CODE_STOP,
+                "the provider says that the stored token expires on 2025-12-30, which is not "
+                "believed");
+}
+
 /* Each of these tokens also lives longer, so that only the fact in question can refuse it. */
 static void refuses_what_is_not_the_same(void **state)
 {
@@ -480,6 +494,7 @@ int main(void)
         cmocka_unit_test(compares_expiries),
         cmocka_unit_test(an_expired_result_replaces_nothing),
         cmocka_unit_test(an_end_in_a_hundred_years_is_not_believed),
+        cmocka_unit_test(an_end_before_the_beginning_is_not_believed),
         cmocka_unit_test(refuses_what_is_not_the_same),
         cmocka_unit_test(compares_the_stored_subject),
         cmocka_unit_test(judges_each_kind_by_its_type),
