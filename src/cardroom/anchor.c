@@ -139,10 +139,10 @@ void cardroom_anchor_meet(struct cardroom *room)
     anchor->state = digest_equal(&root, &anchor->head.root) ? ANCHOR_HELD : ANCHOR_FORKED;
 }
 
-/* extends: the proof that the signed head contains the anchor */
+/* The proof that the signed head contains the anchor. */
 int cardroom_extends(struct cardroom *room, const struct message *order, struct error *error)
 {
-    const struct field *bytes = &order->fields[0];
+    const struct message_bytes *bytes = &order->extends.proof;
     struct merkle_proof proof = {.count = bytes->size / DIGEST_SIZE};
     struct error ignored;
     struct anchor *anchor = &room->anchor;

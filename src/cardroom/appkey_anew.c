@@ -59,8 +59,8 @@ static int tell_rewrapped(struct cardroom *room, struct error *error)
     if (cardroom_public_jwk(&room->app_public, kid, &jwk, error) < 0 ||
         cardroom_kids_text(room, &kids, error) < 0)
         return -1;
-    return channel_send(room->inside.front, MESSAGE_REWRAPPED, error, TEXT(hex), TEXT(jwk),
-                        TEXT(kid), TEXT(kids));
+    return channel_send(room->inside.front, rewrapped, error, .digest = hex, .jwk = jwk, .kid = kid,
+                        .cards = kids);
 }
 
 /*
@@ -85,7 +85,7 @@ int cardroom_rewrap(struct cardroom *room, struct error *error)
 int cardroom_tell_sealed(struct cardroom *room, struct error *error)
 {
     return room->app_rewrapped
-               ? channel_send(room->inside.front, MESSAGE_SEALED, error, TEXT(room->app_record))
+               ? channel_send(room->inside.front, sealed, error, .record = room->app_record)
                : 0;
 }
 
@@ -110,6 +110,6 @@ int cardroom_rekey(struct cardroom *room, struct error *error)
     room->next_private = TAKE(private);
     room->app_rekeyed = true;
     scrub_stack_and_registers();
-    return channel_send(room->inside.front, MESSAGE_MADE, error, TEXT(room->next_record), TEXT(jwk),
-                        TEXT(room->next_kid), TEXT(kids));
+    return channel_send(room->inside.front, made, error, .record = room->next_record, .jwk = jwk,
+                        .kid = room->next_kid, .cards = kids);
 }

@@ -18,7 +18,6 @@ static bool is_trusted(const struct cardroom *room, const json_t *entry)
            trust_has(&room->trust, &key);
 }
 
-/* recipient: index, card entry, proof */
 int cardroom_recipient(struct cardroom *room, const struct message *order, struct error *error)
 {
     auto_json json_t *entry = NULL;
@@ -26,16 +25,16 @@ int cardroom_recipient(struct cardroom *room, const struct message *order, struc
     if (room->recipient_count == APPKEY_RECIPIENTS_MAX)
         return error_set(error, CODE_CONFIG, "more than %d cards for one app",
                          APPKEY_RECIPIENTS_MAX);
-    if (cardroom_signed_entry(room, message_number(order, 0), &order->fields[1], &order->fields[2],
-                              "card", &entry, error) < 0)
+    if (cardroom_signed_entry(room, order->recipient.index, &order->recipient.entry,
+                              &order->recipient.proof, "card", &entry, error) < 0)
         return -1;
     if (!is_trusted(room, entry))
         return error_set(error, CODE_LOG, "card entry %llu is of a card that is not trusted",
-                         (unsigned long long)message_number(order, 0));
+                         (unsigned long long)order->recipient.index);
     char *kid = room->recipient_kids[room->recipient_count];
     if (appkey_card_read(entry, &card, kid, error) < 0)
         return error_set(error, CODE_LOG, "card entry %llu is not usable",
-                         (unsigned long long)message_number(order, 0));
+                         (unsigned long long)order->recipient.index);
     room->recipients[room->recipient_count++] = card;
     return 0;
 }
@@ -60,7 +59,7 @@ int cardroom_name_app_key(struct cardroom *room, struct error *error)
     const struct ec_point *point = room->app_rekeyed ? &room->next_public : &room->app_public;
     if (cardroom_public_jwk(point, kid, &jwk, error) < 0)
         return -1;
-    return channel_send(room->inside.keys, MESSAGE_APPKEY, error, TEXT(jwk));
+    return channel_send(room->inside.keys, appkey, error, .jwk = jwk);
 }
 
 int cardroom_kids_text(const struct cardroom *room, char **ret_text, struct error *error)
@@ -72,7 +71,6 @@ int cardroom_kids_text(const struct cardroom *room, char **ret_text, struct erro
     return json_canonical(kids, ret_text, error);
 }
 
-/* make: app */
 int cardroom_make(struct cardroom *room, const struct message *order, struct error *error)
 {
     auto_of(secret_free) struct secret *private = NULL;
@@ -80,11 +78,11 @@ int cardroom_make(struct cardroom *room, const struct message *order, struct err
     auto_free char *kids = NULL;
     if (room->app_made || room->app_record || room->enrolling)
         return error_set(error, CODE_FAULT, "this use is about an app already");
-    if (name_check_app(message_text(order, 0), error) < 0)
+    if (name_check_app(order->make.app, error) < 0)
         return -1;
     if (room->recipient_count == 0)
         return error_set(error, CODE_CONFIG, "an app key without a card to open it");
-    (void)snprintf(room->app, sizeof(room->app), "%s", message_text(order, 0));
+    (void)snprintf(room->app, sizeof(room->app), "%s", order->make.app);
     if (ec_generate(&private, &room->app_public, error) < 0 ||
         cardroom_public_jwk(&room->app_public, room->app_kid, &jwk, error) < 0 ||
         appkey_seal(private, room->recipients, room->recipient_count, &room->app_record, error) <
@@ -92,50 +90,48 @@ int cardroom_make(struct cardroom *room, const struct message *order, struct err
         cardroom_kids_text(room, &kids, error) < 0 || cardroom_name_app_key(room, error) < 0)
         return -1;
     room->app_made = true;
-    return channel_send(room->inside.front, MESSAGE_MADE, error, TEXT(room->app_record), TEXT(jwk),
-                        TEXT(room->app_kid), TEXT(kids));
+    return channel_send(room->inside.front, made, error, .record = room->app_record, .jwk = jwk,
+                        .kid = room->app_kid, .cards = kids);
 }
 
-/* app: name, app key record, index, app-key entry, proof */
 int cardroom_app(struct cardroom *room, const struct message *order, struct error *error)
 {
     auto_json json_t *entry = NULL;
     if (room->app_made || room->app_record || room->enrolling)
         return error_set(error, CODE_FAULT, "this use is about an app already");
-    if (cardroom_signed_entry(room, message_number(order, 2), &order->fields[3], &order->fields[4],
+    if (cardroom_signed_entry(room, order->app.index, &order->app.entry, &order->app.proof,
                               "app-key", &entry, error) < 0)
         return error_prefix(error, "app key");
-    const char *record = message_text(order, 1);
+    const char *record = order->app.record;
     char hex[DIGEST_HEX_SIZE];
     struct digest digest = digest_of(record, strlen(record));
     digest_hex(&digest, hex);
-    if (strcmp(json_text(entry, "app"), message_text(order, 0)) != 0 ||
+    if (strcmp(json_text(entry, "app"), order->app.app) != 0 ||
         strcmp(json_text(entry, "digest"), hex) != 0)
         return error_set(error, CODE_LOG,
                          "app '%.64s': its app key record is not the one in the log",
-                         message_text(order, 0));
+                         order->app.app);
     (void)snprintf(room->app, sizeof(room->app), "%s", json_text(entry, "app"));
     (void)snprintf(room->app_kid, sizeof(room->app_kid), "%s", json_text(entry, "kid"));
     room->app_record = strdup(record);
     return room->app_record ? 0 : error_memory(error);
 }
 
-/* unlock: n, name, version, JWE; before the entries, so that an intent can be matched as it is read */
+/* Before the entries, so that an intent can be matched as it is read. */
 int cardroom_unlock(struct cardroom *room, const struct message *order, struct error *error)
 {
-    const char *jwe = message_text(order, 3);
+    const char *jwe = order->unlock.jwe;
     struct jwe_header header;
-    if (message_number(order, 0) != room->record_count || room->record_count >= room->count ||
-        strlen(message_text(order, 1)) >= sizeof(room->records[0].name))
+    if (order->unlock.n != room->record_count || room->record_count >= room->count ||
+        strlen(order->unlock.name) >= sizeof(room->records[0].name))
         return error_set(error, CODE_FAULT, "record %llu is not one of the %llu of this use",
-                         (unsigned long long)message_number(order, 0),
-                         (unsigned long long)room->count);
+                         (unsigned long long)order->unlock.n, (unsigned long long)room->count);
     if (jwe_read_header(jwe, &header, error) < 0)
         return -1;
     struct locked_record *record = &room->records[room->record_count++];
     struct digest digest = digest_of(jwe, strlen(jwe));
-    (void)snprintf(record->name, sizeof(record->name), "%s", message_text(order, 1));
-    record->version = (int64_t)message_number(order, 2);
+    (void)snprintf(record->name, sizeof(record->name), "%s", order->unlock.name);
+    record->version = (int64_t)order->unlock.version;
     digest_hex(&digest, record->digest);
     record->epk = header.epk;
     memcpy(record->kid, header.kid, sizeof(record->kid));

@@ -116,9 +116,11 @@ int cardroom_export(struct cardroom *room, const struct message *order, struct e
 int cardroom_open(struct cardroom *room, const struct message *order, struct error *error);
 
 /* Opens the card of an enrolment or export and logs in (login.c); `trust` NULL: there is no vault. */
-int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
-                          const struct card_uri *uri, const char *origin, const char *trust,
-                          struct error *error);
+struct newcomer {
+    const char *module, *pin_source, *purpose, *origin, *trust;
+    const struct card_uri *uri;
+};
+int cardroom_enroll_begin(struct cardroom *room, const struct newcomer *card, struct error *error);
 int cardroom_login(struct cardroom *room, const char *pin_source, const char *purpose,
                    uint64_t count, struct error *error);
 
@@ -129,8 +131,8 @@ int cardroom_serve(struct cardroom *room, struct error *error);
 int cardroom_checkpoint(struct cardroom *room, const struct message *order, struct error *error);
 int cardroom_entry(struct cardroom *room, const struct message *order, struct error *error);
 /* Reads an entry that the signed head must cover; the caller drops it. */
-int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct field *entry,
-                          const struct field *proof, const char *type, json_t **ret_entry,
+int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct message_bytes *entry,
+                          const struct message_bytes *proof, const char *type, json_t **ret_entry,
                           struct error *error);
 /* Whether an entry is of the card whose export the person typed the PIN for, and is what that card says of itself (export.c). */
 bool cardroom_is_vouched_for(const struct cardroom *room, const json_t *entry);
@@ -180,8 +182,8 @@ struct wanted_keys {
     bool is_sign_named; /* else it is made */
     char kind[KIND_SIZE];
 };
-int cardroom_wanted_keys(const struct message *order, struct wanted_keys *ret_wanted,
-                         struct error *error);
+int cardroom_wanted_keys(const char *uri, const char *kind, const char *sign,
+                         struct wanted_keys *ret_wanted, struct error *error);
 /* Finds or makes the two keys of an enrolment, and proves the one that unwraps (enroll.c). */
 struct own_keys {
     struct card_key unwraps, signs;

@@ -217,23 +217,23 @@ static int tell(struct cardroom *room, const struct jwk *jwk, enum appkey_alg al
         note_key_vkey(&room->own_sign_key, vkey, error) < 0)
         return -1;
     note_key_fingerprint(&room->own_sign_key, fingerprint);
-    return channel_send(room->inside.front, MESSAGE_ENROLLED, error, TEXT(info->serial),
-                        TEXT(info->label), TEXT(info->model), TEXT(info->manufacturer),
-                        TEXT(room->own_card_kid), TEXT(text), TEXT(appkey_alg_name(alg)),
-                        TEXT(vkey), TEXT(fingerprint), TEXT(anchor));
+    return channel_send(room->inside.front, enrolled, error, .serial = info->serial,
+                        .label = info->label, .model = info->model,
+                        .manufacturer = info->manufacturer, .kid = room->own_card_kid, .jwk = text,
+                        .alg = appkey_alg_name(alg), .vkey = vkey, .fingerprint = fingerprint,
+                        .anchor = anchor);
 }
 
-int cardroom_wanted_keys(const struct message *order, struct wanted_keys *ret_wanted,
-                         struct error *error)
+int cardroom_wanted_keys(const char *uri, const char *kind, const char *sign,
+                         struct wanted_keys *ret_wanted, struct error *error)
 {
     const struct kind *ignored;
-    const char *signs = message_text(order, 5);
-    (void)snprintf(ret_wanted->kind, sizeof(ret_wanted->kind), "%s", message_text(order, 4));
-    ret_wanted->is_sign_named = *signs != '\0';
-    if (find_kind(message_text(order, 4), &ignored, error) < 0 ||
-        card_uri_parse(message_text(order, 1), &ret_wanted->unwraps, error) < 0)
+    (void)snprintf(ret_wanted->kind, sizeof(ret_wanted->kind), "%s", kind);
+    ret_wanted->is_sign_named = *sign != '\0';
+    if (find_kind(kind, &ignored, error) < 0 ||
+        card_uri_parse(uri, &ret_wanted->unwraps, error) < 0)
         return -1;
-    return *signs ? card_uri_parse(signs, &ret_wanted->signs, error) : 0;
+    return *sign ? card_uri_parse(sign, &ret_wanted->signs, error) : 0;
 }
 
 int cardroom_take_keys(struct cardroom *room, const struct wanted_keys *wanted,
@@ -254,15 +254,16 @@ int cardroom_take_keys(struct cardroom *room, const struct wanted_keys *wanted,
     return 0;
 }
 
-/* enroll: module, URI, PIN source, purpose, kind, URI of the signing key, origin, trust file */
 int cardroom_enroll(struct cardroom *room, const struct message *order, struct error *error)
 {
     struct wanted_keys wanted;
     struct own_keys keys;
     char anchor[CHECKPOINT_TEXT_MAX];
-    if (cardroom_wanted_keys(order, &wanted, error) < 0 ||
-        cardroom_enroll_begin(room, order, &wanted.unwraps, message_text(order, 6),
-                              message_text(order, 7), error) < 0 ||
+    const struct message_enroll *said = &order->enroll;
+    const struct newcomer card = {said->module, said->pin_source, said->purpose,
+                                  said->origin, said->trust,      &wanted.unwraps};
+    if (cardroom_wanted_keys(said->uri, said->kind, said->sign, &wanted, error) < 0 ||
+        cardroom_enroll_begin(room, &card, error) < 0 ||
         cardroom_anchor_read(room, anchor, error) < 0 ||
         cardroom_take_keys(room, &wanted, &keys, error) < 0)
         return -1;

@@ -55,18 +55,20 @@ static int tell(struct cardroom *room, const struct own_keys *keys, struct error
         sign(room, keys, card, text, &signature, error) < 0)
         return error_prefix(error, "sign what the card says of itself");
     statement_fingerprint(text, fingerprint);
-    return channel_send(room->inside.front, MESSAGE_EXPORTED, error,
-                        TEXT(card_info(room->card)->serial), TEXT(members),
-                        TEXT(buffer_text(&signature)), TEXT(fingerprint));
+    return channel_send(room->inside.front, exported, error,
+                        .serial = card_info(room->card)->serial, .statement = members,
+                        .signature = buffer_text(&signature), .fingerprint = fingerprint);
 }
 
-/* export: module, URI, PIN source, purpose, kind of key, URI of the signing key */
 int cardroom_export(struct cardroom *room, const struct message *order, struct error *error)
 {
     struct wanted_keys wanted;
     struct own_keys keys;
-    if (cardroom_wanted_keys(order, &wanted, error) < 0 ||
-        cardroom_enroll_begin(room, order, &wanted.unwraps, STATEMENT_NAME, NULL, error) < 0 ||
+    const struct message_export *said = &order->export;
+    const struct newcomer card = {said->module, said->pin_source, said->purpose, STATEMENT_NAME,
+                                  NULL,         &wanted.unwraps};
+    if (cardroom_wanted_keys(said->uri, said->kind, said->sign, &wanted, error) < 0 ||
+        cardroom_enroll_begin(room, &card, error) < 0 ||
         cardroom_take_keys(room, &wanted, &keys, error) < 0)
         return -1;
     return tell(room, &keys, error);

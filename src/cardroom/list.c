@@ -37,19 +37,20 @@ static int tell_card(void *context, const struct card_info *info)
 {
     struct listing *listing = context;
     listing->count++;
-    return channel_send(listing->room->inside.front, MESSAGE_FOUND, listing->error,
-                        TEXT(info->serial), TEXT(info->label), TEXT(info->model),
-                        TEXT(info->manufacturer), TEXT(pin_state(info)), TEXT(info->can));
+    return channel_send(listing->room->inside.front, found, listing->error, .serial = info->serial,
+                        .label = info->label, .model = info->model,
+                        .manufacturer = info->manufacturer, .pin_state = pin_state(info),
+                        .can = info->can);
 }
 
 int cardroom_list(struct cardroom *room, const struct message *order, struct error *error)
 {
-    if (module_load(message_text(order, 0), &room->module, error) < 0)
+    if (module_load(order->list.module, &room->module, error) < 0)
         return -1;
     struct listing listing = {room, 0, error};
     if (module_each_card(room->module, tell_card, &listing, error) != 0)
         return -1;
-    return channel_send(room->inside.front, MESSAGE_LISTED, error, NUMBER(listing.count));
+    return channel_send(room->inside.front, listed, error, .count = listing.count);
 }
 
 /* A PIN of random digits, so that it can also be typed. */
@@ -86,13 +87,13 @@ int cardroom_format(struct cardroom *room, const struct message *order, struct e
     auto_of(secret_free) struct secret *pin = NULL;
     auto_of(secret_free) struct secret *so_pin = NULL;
     struct card_info info;
-    const char *directory = message_text(order, 1);
+    const char *directory = order->format.directory;
     if (make_pin(&pin, error) < 0 || make_pin(&so_pin, error) < 0 ||
-        module_load(message_text(order, 0), &room->module, error) < 0 ||
+        module_load(order->format.module, &room->module, error) < 0 ||
         write_pin(directory, "pin", pin, error) < 0 ||
         write_pin(directory, "so-pin", so_pin, error) < 0 ||
-        module_format_card(room->module, message_text(order, 2), so_pin, pin, &info, error) < 0)
+        module_format_card(room->module, order->format.label, so_pin, pin, &info, error) < 0)
         return -1;
-    return channel_send(room->inside.front, MESSAGE_FORMATTED, error, TEXT(info.serial),
-                        TEXT(info.label));
+    return channel_send(room->inside.front, formatted, error, .serial = info.serial,
+                        .label = info.label);
 }

@@ -76,7 +76,7 @@ static void warn_of_factory_pin(const struct cardroom *room, const struct secret
 static int announce(struct cardroom *room, struct error *error)
 {
     struct message message;
-    if (channel_send(room->inside.front, MESSAGE_TRYING, error, TEXT(room->serial)) < 0)
+    if (channel_send(room->inside.front, trying, error, .serial = room->serial) < 0)
         return -1;
     return channel_expect(room->inside.front, MESSAGE_TRY, deadline_in(ANSWER_MS), &message, error);
 }
@@ -86,8 +86,8 @@ static int tell_tried(struct cardroom *room, int result, enum pin_verdict verdic
                       struct error *error)
 {
     struct error ignored;
-    int told = channel_send(room->inside.front, MESSAGE_TRIED, result < 0 ? &ignored : error,
-                            NUMBER(verdict));
+    int told =
+        channel_send(room->inside.front, tried, result < 0 ? &ignored : error, .verdict = verdict);
     return told < 0 ? -1 : result;
 }
 
@@ -154,8 +154,8 @@ int cardroom_login(struct cardroom *room, const char *pin_source, const char *pu
         return -1;
     }
     log_info("logged in to card %s", room->serial);
-    return channel_send(room->inside.front, MESSAGE_LOGGED_IN, error,
-                        NUMBER(card_may_want_touch(info)));
+    return channel_send(room->inside.front, logged_in, error,
+                        .may_want_touch = card_may_want_touch(info));
 }
 
 static int read_trust(struct cardroom *room, const char *path, struct error *error)
@@ -209,7 +209,6 @@ static int open_card(struct cardroom *room, const struct card_uri *uris, size_t 
     return card_open(room->module, uris, count, &room->card, error);
 }
 
-/* open: module, URIs, PIN source, purpose, count, slots, use, origin, trust file */
 int cardroom_open(struct cardroom *room, const struct message *order, struct error *error)
 {
     auto_free struct card_uri *uris = calloc(URIS_MAX, sizeof(*uris));
@@ -217,28 +216,27 @@ int cardroom_open(struct cardroom *room, const struct message *order, struct err
     char anchor[CHECKPOINT_TEXT_MAX];
     if (!uris)
         return error_memory(error);
-    room->count = message_number(order, 4);
-    room->slot_count = message_number(order, 5);
+    room->count = order->open.count;
+    room->slot_count = order->open.slots;
     if (room->count > RECORDS_MAX || room->slot_count > SLOTS_MAX)
         return error_set(error, CODE_FAULT, "too many records for one use");
     room->records = calloc(room->count + 1, sizeof(*room->records));
     room->slots = calloc(room->slot_count + 1, sizeof(*room->slots));
     if (!room->records || !room->slots)
         return error_memory(error);
-    if (keep_text(room->use, sizeof(room->use), message_text(order, 6), "use", error) < 0 ||
-        keep_text(room->purpose, sizeof(room->purpose), message_text(order, 3), "purpose", error) <
+    if (keep_text(room->use, sizeof(room->use), order->open.use, "use", error) < 0 ||
+        keep_text(room->purpose, sizeof(room->purpose), order->open.purpose, "purpose", error) <
             0 ||
-        keep_text(room->origin, sizeof(room->origin), message_text(order, 7), "origin", error) <
-            0 ||
-        read_trust(room, message_text(order, 8), error) < 0 ||
-        parse_uris(message_text(order, 1), uris, &uri_count, error) < 0 ||
-        module_load(message_text(order, 0), &room->module, error) < 0 ||
+        keep_text(room->origin, sizeof(room->origin), order->open.origin, "origin", error) < 0 ||
+        read_trust(room, order->open.trust, error) < 0 ||
+        parse_uris(order->open.uris, uris, &uri_count, error) < 0 ||
+        module_load(order->open.module, &room->module, error) < 0 ||
         open_card(room, uris, uri_count, error) < 0 ||
-        cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error) < 0 ||
+        cardroom_login(room, order->open.pin_source, order->open.purpose, 1, error) < 0 ||
         cardroom_anchor_read(room, anchor, error) < 0)
         return -1;
-    return channel_send(room->inside.front, MESSAGE_READY, error, TEXT(room->serial),
-                        TEXT(room->label), TEXT(anchor));
+    return channel_send(room->inside.front, ready, error, .serial = room->serial,
+                        .label = room->label, .anchor = anchor);
 }
 
 /* A card is known by its serial: two without one would be taken for the same. */
@@ -254,17 +252,14 @@ static int check_serial(const struct card_info *info, struct error *error)
                              "ykman piv objects generate chuid");
 }
 
-/* enroll, export: module, URI, PIN source, purpose, kind of key */
-int cardroom_enroll_begin(struct cardroom *room, const struct message *order,
-                          const struct card_uri *uri, const char *origin, const char *trust,
-                          struct error *error)
+int cardroom_enroll_begin(struct cardroom *room, const struct newcomer *card, struct error *error)
 {
     room->enrolling = true;
-    if (keep_text(room->origin, sizeof(room->origin), origin, "origin", error) < 0 ||
-        (trust && read_trust(room, trust, error) < 0) ||
-        module_load(message_text(order, 0), &room->module, error) < 0 ||
-        card_open(room->module, uri, 1, &room->card, error) < 0 ||
+    if (keep_text(room->origin, sizeof(room->origin), card->origin, "origin", error) < 0 ||
+        (card->trust && read_trust(room, card->trust, error) < 0) ||
+        module_load(card->module, &room->module, error) < 0 ||
+        card_open(room->module, card->uri, 1, &room->card, error) < 0 ||
         check_serial(card_info(room->card), error) < 0)
         return -1;
-    return cardroom_login(room, message_text(order, 2), message_text(order, 3), 1, error);
+    return cardroom_login(room, card->pin_source, card->purpose, 1, error);
 }

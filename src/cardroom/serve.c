@@ -28,9 +28,9 @@ static int sign_and_unwrap(struct cardroom *room, struct error *error)
     module_free(TAKE(room->module));
     scrub_stack_and_registers();
     log_info("logged out, module finalised");
-    if (channel_send(room->inside.front, MESSAGE_SIGNED, error, TEXT(note), NUMBER(size),
-                     TEXT(kind), NUMBER(room->anchor.head.size),
-                     TEXT(failure.code == CODE_DONE ? "" : failure.text)) < 0)
+    if (channel_send(room->inside.front, signed_head, error, .note = note, .size = size,
+                     .anchor_kind = kind, .anchor_size = room->anchor.head.size,
+                     .anchor_failure = failure.code == CODE_DONE ? "" : failure.text) < 0)
         return -1;
     return cardroom_tell_sealed(room, error);
 }
@@ -78,32 +78,36 @@ static int derive_key(struct cardroom *room, uint64_t n, struct handed *ret_hand
     return jwe_content_key(private, ret_handed->epk, &ret_handed->key, error);
 }
 
-/* hand: n, n of a second or none: both in one packet, so that the first does not wait for the second */
+/* Both in one packet, so that the first does not wait for the second. */
 static int hand(struct cardroom *room, const struct message *order, struct error *error)
 {
     static const struct ec_point no_point;
-    uint64_t first = message_number(order, 0), second = message_number(order, 1);
+    uint64_t first = order->hand.n, second = order->hand.second;
     __attribute__((cleanup(handed_clear))) struct handed handed[2] = {{&no_point, NULL},
                                                                       {&no_point, NULL}};
     if (derive_key(room, first, &handed[0], error) < 0 ||
         (second != MESSAGE_NO_RECORD && derive_key(room, second, &handed[1], error) < 0))
         return -1;
-    const struct field none = {.kind = 'k', .bytes = ""};
-    if (channel_send(room->inside.keys, MESSAGE_KEY, error, NUMBER(first),
-                     BYTES(handed[0].epk->bytes, EC_POINT_SIZE), SECRET(handed[0].key),
-                     NUMBER(second), BYTES(handed[1].epk->bytes, handed[1].key ? EC_POINT_SIZE : 0),
-                     handed[1].key ? SECRET(handed[1].key) : none) < 0)
+    static const struct message_bytes none = {"", 0};
+    if (channel_send(
+            room->inside.keys, key, error, .n = first, .epk = {handed[0].epk->bytes, EC_POINT_SIZE},
+            .content_key = {secret_data(handed[0].key), secret_size(handed[0].key)},
+            .second = second,
+            .second_epk = {handed[1].epk->bytes, handed[1].key ? EC_POINT_SIZE : 0},
+            .second_content_key = handed[1].key ? (struct message_bytes){secret_data(handed[1].key),
+                                                                         secret_size(handed[1].key)}
+                                                : none) < 0)
         return -1;
     handed_clear(&handed);
     scrub_stack_and_registers();
-    return channel_send(room->inside.front, MESSAGE_HANDED, error, NUMBER(first), NUMBER(second));
+    return channel_send(room->inside.front, handed, error, .n = first, .second = second);
 }
 
-/* again: the way to a new exchange room, which learns the app key first */
+/* The way to a new exchange room, which learns the app key first. */
 static int again(struct cardroom *room, const struct message *order, struct error *error)
 {
     channel_free(TAKE(room->inside.keys));
-    if (channel_new(order->descriptor, PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, &room->inside.keys,
+    if (channel_new(order->again.keys, PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, &room->inside.keys,
                     error) < 0)
         return -1;
     return cardroom_name_app_key(room, error);

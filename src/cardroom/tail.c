@@ -24,11 +24,10 @@ static bool trusts_another_card(const struct cardroom *room)
     return false;
 }
 
-/* checkpoint: note, frontier */
 int cardroom_checkpoint(struct cardroom *room, const struct message *order, struct error *error)
 {
-    const char *note = message_text(order, 0);
-    const struct field *nodes = &order->fields[1];
+    const char *note = order->checkpoint.note;
+    const struct message_bytes *nodes = &order->checkpoint.frontier;
     if (room->head_known)
         return error_set(error, CODE_FAULT, "a second checkpoint");
     room->head_known = true;
@@ -211,11 +210,10 @@ static bool is_ours(const struct cardroom *room, const json_t *entry)
     return false;
 }
 
-/* entry: index, bytes */
 int cardroom_entry(struct cardroom *room, const struct message *order, struct error *error)
 {
-    const struct field *bytes = &order->fields[1];
-    uint64_t index = message_number(order, 0);
+    const struct message_bytes *bytes = &order->entry.entry;
+    uint64_t index = order->entry.index;
     auto_json json_t *entry = NULL;
     enum entry_type type;
     size_t nodes;
@@ -236,8 +234,8 @@ int cardroom_entry(struct cardroom *room, const struct message *order, struct er
     return type == ENTRY_INTENT && is_ours(room, entry) ? note_intent(room, entry, error) : 0;
 }
 
-int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct field *entry,
-                          const struct field *proof, const char *type, json_t **ret_entry,
+int cardroom_signed_entry(struct cardroom *room, uint64_t index, const struct message_bytes *entry,
+                          const struct message_bytes *proof, const char *type, json_t **ret_entry,
                           struct error *error)
 {
     struct merkle_proof path = {.count = proof->size / DIGEST_SIZE};

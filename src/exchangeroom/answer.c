@@ -82,11 +82,12 @@ static int tell_outcome(struct exchangeroom *room, const struct step *step,
         return error_memory(error);
     if (json_canonical(told, &text, error) < 0)
         return -1;
-    return channel_send(
-        room->inside.front, MESSAGE_OUTCOME, error, NUMBER(step->step), NUMBER(verdict->action),
-        NUMBER(verdict->http), NUMBER(verdict->provider_code), NUMBER(verdict->subcode),
-        TEXT(verdict->trace), TEXT(verdict->message), TEXT(verdict->hint), TEXT(text),
-        NUMBER(step->request_us), NUMBER(answer_us), NUMBER(lives), NUMBER(!step->is_unasked));
+    return channel_send(room->inside.front, outcome, error, .step = step->step,
+                        .action = verdict->action, .http = verdict->http,
+                        .code = verdict->provider_code, .subcode = verdict->subcode,
+                        .trace = verdict->trace, .message = verdict->message, .hint = verdict->hint,
+                        .told = text, .request_us = step->request_us, .answer_us = answer_us,
+                        .connection_lives = lives, .was_sent = !step->is_unasked);
 }
 
 /* What a new grant is bound to: it may go where that may go which brought it about. */
@@ -132,7 +133,7 @@ static int offer(struct exchangeroom *room, const struct oauth_page *page, uint6
     if (!offered)
         return error_memory(error);
     if (json_canonical(offered, &text, error) < 0 ||
-        channel_send(room->inside.front, MESSAGE_OFFER, error, TEXT(text)) < 0 ||
+        channel_send(room->inside.front, offer, error, .page = text) < 0 ||
         channel_receive(room->inside.front, deadline_in(OFFER_MS), &message, error) < 0)
         return -1;
     *ret_taken = message.type == MESSAGE_TAKE;
@@ -140,7 +141,7 @@ static int offer(struct exchangeroom *room, const struct oauth_page *page, uint6
         return 0;
     if (message.type != MESSAGE_TAKE)
         return error_set(error, CODE_FAULT, "a slot or none was to be named");
-    *ret_slot = message_number(&message, 0);
+    *ret_slot = message.take.n;
     return exchangeroom_slot(room, &message, error);
 }
 

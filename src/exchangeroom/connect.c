@@ -18,24 +18,22 @@ static int64_t bounded_ms(uint64_t milliseconds)
     return milliseconds > LONGEST_MS ? LONGEST_MS : (int64_t)milliseconds;
 }
 
-/* connect: origin, CA file, ms to connect, ms for a step */
 int exchangeroom_connect(struct exchangeroom *room, const struct message *order,
                          struct error *error)
 {
-    struct deadline deadline = deadline_in(bounded_ms(message_number(order, 2)));
-    room->step_ms = bounded_ms(message_number(order, 3));
-    if (origin_parse(message_text(order, 0), &room->origin, error) < 0 ||
+    struct deadline deadline = deadline_in(bounded_ms(order->connect.connect_ms));
+    room->step_ms = bounded_ms(order->connect.step_ms);
+    if (origin_parse(order->connect.origin, &room->origin, error) < 0 ||
         connection_library_start(error) < 0 ||
-        connection_open(&room->origin, message_text(order, 1), deadline, &room->connection, error) <
-            0)
+        connection_open(&room->origin, order->connect.ca, deadline, &room->connection, error) < 0)
         return -1;
     if (CONFINE_WALLS && confine_lock(error) < 0)
         return error_prefix(error, "lock the exchange room");
     log_info("connected to %s (%s), locked", connection_address(room->connection),
              connection_tls(room->connection));
-    if (channel_send(room->inside.front, MESSAGE_CONNECTED, error,
-                     TEXT(connection_address(room->connection)),
-                     TEXT(connection_tls(room->connection))) < 0)
+    if (channel_send(room->inside.front, connected, error,
+                     .address = connection_address(room->connection),
+                     .tls = connection_tls(room->connection)) < 0)
         return -1;
     /* While the others sign the log: no step needs more than these for tokens of usual size. */
     secret_reserve(1, SMALL_SECRETS);

@@ -46,8 +46,8 @@ static int tell_dialog(struct exchangeroom *room, const struct login *login, str
     if (oauth_dialog_url(login->provider, login->dialog_origin, &login->dialog, login->state, &url,
                          error) < 0)
         return -1;
-    int sent = channel_send(room->inside.front, MESSAGE_DIALOG, error,
-                            TEXT((const char *)secret_data(url)));
+    int sent =
+        channel_send(room->inside.front, dialog, error, .url = (const char *)secret_data(url));
     secret_free(TAKE(url));
     scrub_stack_and_registers();
     return sent;
@@ -96,22 +96,21 @@ static int fail(const struct oauth_verdict *verdict, struct error *error)
     return *verdict->hint ? error_hint(error, "%s", verdict->hint) : -1;
 }
 
-/* login: provider, dialog's origin, dialog, port, seconds */
 int exchangeroom_login(struct exchangeroom *room, const struct message *order, struct error *error)
 {
-    auto_free char *origin = strdup(message_text(order, 1));
+    auto_free char *origin = strdup(order->login.origin);
     auto_json json_t *json = NULL;
     auto_redirect struct oauth_redirect redirect = {0};
-    const char *text = message_text(order, 2);
-    uint64_t seconds = message_number(order, 4);
+    const char *text = order->login.dialog;
+    uint64_t seconds = order->login.seconds;
     __attribute__((cleanup(login_clear))) struct login login = {
-        .provider = provider_find(message_text(order, 0)),
-        .port = (unsigned)message_number(order, 3),
+        .provider = provider_find(order->login.provider),
+        .port = (unsigned)order->login.port,
         .deadline =
             deadline_in((int64_t)(seconds < LONGEST_SECONDS ? seconds : LONGEST_SECONDS) * 1000)};
     if (!origin)
         return error_memory(error);
-    if (!login.provider || message_number(order, 3) > 65535)
+    if (!login.provider || order->login.port > 65535)
         return error_set(error, CODE_FAULT, "a login that is none");
     login.dialog_origin = *origin ? origin : login.provider->dialog_origin;
     if (json_parse(text, strlen(text), "dialog", &json, error) < 0 ||
@@ -124,5 +123,5 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
     if (redirect.verdict.action != CODE_DONE)
         return fail(&redirect.verdict, error);
     room->code = TAKE(redirect.code);
-    return channel_send_empty(room->inside.front, MESSAGE_CAME, error);
+    return channel_send(room->inside.front, came, error);
 }

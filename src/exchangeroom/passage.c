@@ -86,8 +86,8 @@ static int tell_kept(struct exchangeroom *room, struct passage *passage, bool is
 {
     int result = 0;
     if (secret_size(passage->kept) > 0)
-        result = channel_send(room->inside.front, MESSAGE_CONTENT, error, NUMBER(is_answer),
-                              BYTES(secret_data(passage->kept), secret_size(passage->kept)));
+        result = channel_send(room->inside.front, content, error, .is_answer = is_answer,
+                              .content = {secret_data(passage->kept), secret_size(passage->kept)});
     secret_clear(passage->kept);
     return result;
 }

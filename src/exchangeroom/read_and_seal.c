@@ -27,16 +27,15 @@ static int read_typed(const char *file, const char *prompt, const char *what, ui
     return 0;
 }
 
-/* read: file, prompt, what it is, seconds */
 int exchangeroom_read(struct exchangeroom *room, const struct message *order, struct error *error)
 {
     /* Whatever comes next needs neither files nor sockets, as after connecting. */
-    if (read_typed(message_text(order, 0), message_text(order, 1), message_text(order, 2),
-                   message_number(order, 3), &room->typed, error) < 0 ||
+    if (read_typed(order->read.file, order->read.prompt, order->read.what, order->read.seconds,
+                   &room->typed, error) < 0 ||
         (CONFINE_WALLS && confine_lock(error) < 0))
         return -1;
     scrub_stack_and_registers();
-    return channel_send_empty(room->inside.front, MESSAGE_TYPED, error);
+    return channel_send(room->inside.front, typed, error);
 }
 
 /*
@@ -46,12 +45,12 @@ int exchangeroom_read(struct exchangeroom *room, const struct message *order, st
 int exchangeroom_client_token(struct exchangeroom *room, const struct message *order,
                               struct error *error)
 {
-    if (read_typed(message_text(order, 0), "client token, from the app's dashboard: ",
-                   "client token", message_number(order, 1), &room->client_token, error) < 0 ||
+    if (read_typed(order->client_token.file, "client token, from the app's dashboard: ",
+                   "client token", order->client_token.seconds, &room->client_token, error) < 0 ||
         oauth_client_token_check(room->client_token, error) < 0)
         return -1;
     scrub_stack_and_registers();
-    return channel_send_empty(room->inside.front, MESSAGE_CAME, error);
+    return channel_send(room->inside.front, came, error);
 }
 
 int exchangeroom_take_app_key(struct exchangeroom *room, const char *jwk, struct error *error)
@@ -68,11 +67,10 @@ int exchangeroom_take_app_key(struct exchangeroom *room, const char *jwk, struct
     return 0;
 }
 
-/* seal: facts, public JWK ("": the one the card room names) */
 int exchangeroom_seal(struct exchangeroom *room, const struct message *order, struct error *error)
 {
-    const char *facts_text = message_text(order, 0);
-    const char *jwk = message_text(order, 1);
+    const char *facts_text = order->seal.facts;
+    const char *jwk = order->seal.jwk;
     auto_json json_t *facts = NULL;
     auto_of(secret_free) struct secret *payload = NULL;
     auto_free char *jwe = NULL;
@@ -86,6 +84,5 @@ int exchangeroom_seal(struct exchangeroom *room, const struct message *order, st
     secret_free(TAKE(payload));
     secret_free(TAKE(room->typed));
     scrub_stack_and_registers();
-    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(0), TEXT(jwe),
-                        TEXT(facts_text));
+    return channel_send(room->inside.front, issued, error, .n = 0, .jwe = jwe, .facts = facts_text);
 }

@@ -64,23 +64,22 @@ static void keep(struct exchangeroom *room, struct ordered *ordered)
     room->ordered_count++;
 }
 
-/* record: n, digest, app, name, kind, version, JWE */
 int exchangeroom_record(struct exchangeroom *room, const struct message *order, struct error *error)
 {
     auto_of(ordered_free) struct ordered *ordered = NULL;
     char digest[DIGEST_HEX_SIZE];
-    const char *jwe = message_text(order, 6);
+    const char *jwe = order->record.jwe;
     struct digest actual = digest_of(jwe, strlen(jwe));
     digest_hex(&actual, digest);
-    if (strcmp(digest, message_text(order, 1)) != 0)
+    if (strcmp(digest, order->record.digest) != 0)
         return error_set(error, CODE_LOG, "record '%s' is not the one that was ordered",
-                         message_text(order, 3));
-    if (new_ordered(room, message_number(order, 0), false, &ordered, error) < 0)
+                         order->record.name);
+    if (new_ordered(room, order->record.n, false, &ordered, error) < 0)
         return -1;
-    ordered->app = strdup(message_text(order, 2));
-    ordered->name = strdup(message_text(order, 3));
-    ordered->kind = strdup(message_text(order, 4));
-    ordered->version = (int64_t)message_number(order, 5);
+    ordered->app = strdup(order->record.app);
+    ordered->name = strdup(order->record.name);
+    ordered->kind = strdup(order->record.kind);
+    ordered->version = (int64_t)order->record.version;
     if (!ordered->app || !ordered->name || !ordered->kind)
         return error_memory(error);
     /* All that needs no key is done now, so that little is left for the time when it is there. */
@@ -90,14 +89,13 @@ int exchangeroom_record(struct exchangeroom *room, const struct message *order, 
     return 0;
 }
 
-/* slot: n, facts */
 int exchangeroom_slot(struct exchangeroom *room, const struct message *order, struct error *error)
 {
     auto_of(ordered_free) struct ordered *ordered = NULL;
     auto_json json_t *facts = NULL;
-    const char *text = message_text(order, 1);
+    const char *text = order->slot.facts;
     if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
-        new_ordered(room, message_number(order, 0), true, &ordered, error) < 0)
+        new_ordered(room, order->slot.n, true, &ordered, error) < 0)
         return -1;
     ordered->facts = TAKE(facts);
     keep(room, TAKE(ordered));
@@ -129,7 +127,7 @@ int exchangeroom_wait_app_key(struct exchangeroom *room, struct error *error)
         return error_set(error, CODE_FAULT, "there is no card room to name the app key");
     if (channel_expect(room->inside.keys, MESSAGE_APPKEY, deadline_in(KEY_MS), &message, error) < 0)
         return -1;
-    return exchangeroom_take_app_key(room, message_text(&message, 0), error);
+    return exchangeroom_take_app_key(room, message.appkey.jwk, error);
 }
 
 void wanted_key_clear(struct wanted_key *key)
@@ -137,19 +135,17 @@ void wanted_key_clear(struct wanted_key *key)
     secret_free(TAKE(key->secret));
 }
 
-/* One of the keys of a packet: its three fields begin at `at`. */
-static int take_key(const struct message *message, size_t at, struct wanted_key *key,
-                    struct error *error)
+/* One of the keys of a packet. */
+static int take_key(uint64_t n, struct message_bytes epk, struct message_bytes content_key,
+                    struct wanted_key *key, struct error *error)
 {
-    const struct field *epk = &message->fields[at + 1], *secret = &message->fields[at + 2];
-    if (message_number(message, at) != key->n || epk->size != EC_POINT_SIZE ||
-        secret->size != CEK_SIZE)
+    if (n != key->n || epk.size != EC_POINT_SIZE || content_key.size != CEK_SIZE)
         return error_set(error, CODE_FAULT, "key %llu is not the one that was asked for",
-                         (unsigned long long)message_number(message, at));
+                         (unsigned long long)n);
     if (secret_new(CEK_SIZE, &key->secret, error) < 0)
         return -1;
-    memcpy(key->epk.bytes, epk->bytes, EC_POINT_SIZE);
-    return secret_append(key->secret, secret->bytes, CEK_SIZE, error);
+    memcpy(key->epk.bytes, epk.bytes, EC_POINT_SIZE);
+    return secret_append(key->secret, content_key.bytes, CEK_SIZE, error);
 }
 
 int exchangeroom_want(struct exchangeroom *room, struct wanted_key *keys, size_t count,
@@ -164,13 +160,14 @@ int exchangeroom_want(struct exchangeroom *room, struct wanted_key *keys, size_t
         return 0;
     uint64_t second = count > 1 ? keys[1].n : MESSAGE_NO_RECORD;
     if (exchangeroom_wait_app_key(room, error) < 0 ||
-        channel_send(room->inside.front, MESSAGE_WANT, error, NUMBER(keys[0].n), NUMBER(second)) <
-            0 ||
+        channel_send(room->inside.front, want, error, .n = keys[0].n, .second = second) < 0 ||
         channel_expect(room->inside.keys, MESSAGE_KEY, deadline_in(KEY_MS), &message, error) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        if (take_key(&message, 3 * i, &keys[i], error) < 0)
-            return -1;
+    const struct message_key *told = &message.key;
+    if (take_key(told->n, told->epk, told->content_key, &keys[0], error) < 0 ||
+        (count > 1 &&
+         take_key(told->second, told->second_epk, told->second_content_key, &keys[1], error) < 0))
+        return -1;
     channel_forget(room->inside.keys);
     return 0;
 }
@@ -290,8 +287,8 @@ int exchangeroom_seal_slot(struct exchangeroom *room, const struct issue *issue,
 int exchangeroom_tell_issued(struct exchangeroom *room, const struct sealed *sealed,
                              struct error *error)
 {
-    return channel_send(room->inside.front, MESSAGE_ISSUED, error, NUMBER(sealed->slot),
-                        TEXT(sealed->jwe), TEXT(sealed->facts));
+    return channel_send(room->inside.front, issued, error, .n = sealed->slot, .jwe = sealed->jwe,
+                        .facts = sealed->facts);
 }
 
 void sealed_clear(struct sealed *sealed)

@@ -45,13 +45,11 @@ static int reseal(struct exchangeroom *room, struct wanted_key *keys, struct sea
     return 0;
 }
 
-/* reseal: n of record, n of slot */
 int exchangeroom_reseal(struct exchangeroom *room, const struct message *order, struct error *error)
 {
     auto_sealed struct sealed sealed = {0};
     struct wanted_key keys[WANTED_MAX] = {
-        [OPENS] = {.n = message_number(order, 0)},
-        [SEALS] = {.n = message_number(order, 1), .is_slot = true}};
+        [OPENS] = {.n = order->reseal.n}, [SEALS] = {.n = order->reseal.slot, .is_slot = true}};
     int64_t us = 0;
     int result = reseal(room, keys, &sealed, &us, error);
     wanted_key_clear(&keys[OPENS]);
@@ -59,5 +57,5 @@ int exchangeroom_reseal(struct exchangeroom *room, const struct message *order, 
     if (result < 0 || exchangeroom_tell_issued(room, &sealed, error) < 0)
         return -1;
     exchangeroom_forget_records(room);
-    return channel_send(room->inside.front, MESSAGE_RESEALED, error, NUMBER(us));
+    return channel_send(room->inside.front, resealed, error, .clear_us = us);
 }

@@ -50,10 +50,9 @@ static int tell_checked(struct exchangeroom *room, json_t *said, int64_t us, str
     if (json_canonical(json, &text, error) < 0)
         return -1;
     exchangeroom_forget_records(room);
-    return channel_send(room->inside.front, MESSAGE_CHECKED, error, TEXT(text), NUMBER(us));
+    return channel_send(room->inside.front, checked, error, .payload = text, .clear_us = us);
 }
 
-/* check: n of secret, signed request */
 int exchangeroom_check_signed(struct exchangeroom *room, const struct message *order,
                               struct error *error)
 {
@@ -61,28 +60,27 @@ int exchangeroom_check_signed(struct exchangeroom *room, const struct message *o
     struct signed_request request;
     int64_t us;
     if (secret_new(SIGNED_REQUEST_MAX, &text, error) < 0 ||
-        secret_append_text(text, message_text(order, 1), error) < 0)
+        secret_append_text(text, order->check.request, error) < 0)
         return -1;
     const struct question question = {.request = text};
-    if (check(room, message_number(order, 0), &question, &request, &us, error) < 0)
+    if (check(room, order->check.secret, &question, &request, &us, error) < 0)
         return -1;
     return tell_checked(room, signed_request_to_json(&request), us, error);
 }
 
-/* piece: bytes.  The whole body comes before the secret is opened. */
+/* The whole body comes before the secret is opened. */
 int exchangeroom_piece(struct exchangeroom *room, const struct message *order, struct error *error)
 {
     room->body.maximum = WEBHOOK_BODY_MAX;
-    return buffer_put(&room->body, order->fields[0].bytes, order->fields[0].size, error);
+    return buffer_put(&room->body, order->piece.body.bytes, order->piece.body.size, error);
 }
 
-/* verify: n of secret, signature */
 int exchangeroom_verify(struct exchangeroom *room, const struct message *order, struct error *error)
 {
-    const struct question question = {.signature = message_text(order, 1), .body = &room->body};
+    const struct question question = {.signature = order->verify.signature, .body = &room->body};
     struct signed_request none;
     int64_t us;
-    if (check(room, message_number(order, 0), &question, &none, &us, error) < 0)
+    if (check(room, order->verify.secret, &question, &none, &us, error) < 0)
         return -1;
     buffer_clear(&room->body);
     return tell_checked(room, json_object(), us, error);

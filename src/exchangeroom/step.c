@@ -32,18 +32,17 @@ static int check_order(struct exchangeroom *room, struct step *step, struct erro
     return passage_check(step, error);
 }
 
-/* step: provider, step, parameters, n of secret, n of grant, n of slot */
 static int read_order(struct exchangeroom *room, const struct message *order, struct step *step,
                       struct error *error)
 {
-    uint64_t number = message_number(order, 1);
-    const char *text = message_text(order, 2);
-    step->provider = provider_find(message_text(order, 0));
+    uint64_t number = order->step.step;
+    const char *text = order->step.parameters;
+    step->provider = provider_find(order->step.provider);
     step->step = number < STEP_COUNT ? (enum oauth_step)number : STEP_COUNT;
     step->needs = step->provider ? oauth_step_needs(step->provider, step->step) : 0;
-    step->secret = message_number(order, 3);
-    step->grant = message_number(order, 4);
-    step->slot = message_number(order, 5);
+    step->secret = order->step.secret;
+    step->grant = order->step.grant;
+    step->slot = order->step.slot;
     if (json_parse(text, strlen(text), "parameters", &step->held, error) < 0 ||
         oauth_parameters_from_json(step->held, &step->parameters, error) < 0)
         return -1;

@@ -81,8 +81,8 @@ static int carry_out(struct adding *adding, const struct signed_head *head,
         session_tell_head(session, head, error) < 0 ||
         session_tell_recipients(session, head, cards, error) < 0)
         return -1;
-    if (session_take_made(session, MESSAGE_MAKE, adding->what->app,
-                          (const struct field[]){TEXT(adding->what->app)}, 1, &made, error) < 0)
+    if (session_take_made(session, &MESSAGE(make, .app = adding->what->app), adding->what->app,
+                          &made, error) < 0)
         return -1;
     auto_json json_t *facts =
         typing_facts(&adding->secret_name, 1, adding->what->provider, adding->origins);

@@ -15,9 +15,12 @@
 static int tell_found(const struct message *message,
                       int (*each)(void *context, const struct front_card *), void *context)
 {
+    const struct message_found *found = &message->found;
+    const char *const said[LISTED_FIELDS] = {found->serial,       found->label,     found->model,
+                                             found->manufacturer, found->pin_state, found->can};
     char texts[LISTED_FIELDS][LISTED_TEXT_SIZE];
     for (size_t i = 0; i < LISTED_FIELDS; i++) {
-        (void)snprintf(texts[i], sizeof(texts[i]), "%s", message_text(message, i));
+        (void)snprintf(texts[i], sizeof(texts[i]), "%s", said[i]);
         error_clean(texts[i]);
     }
     const struct front_card card = {texts[0], texts[1], texts[2], texts[3], texts[4], texts[5]};
@@ -35,7 +38,7 @@ int front_list_cards(const struct config_module *module,
     if (session_start_room(module, -1, &room, error) < 0)
         return -1;
     struct channel *channel = room_channel(room);
-    int sent = channel_send(channel, MESSAGE_LIST, error, TEXT(module->path));
+    int sent = channel_send(channel, list, error, .module = module->path);
     if (session_tell(room, sent, error) < 0)
         return -1;
     for (;;) {
@@ -60,8 +63,8 @@ int front_format_card(const struct config_module *module, const char *directory,
     struct message message;
     if (session_start_room(module, -1, &room, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(room), MESSAGE_FORMAT, error, TEXT(module->path),
-                            TEXT(directory), TEXT(label));
+    int sent = channel_send(room_channel(room), format, error, .module = module->path,
+                            .directory = directory, .label = label);
     if (session_tell(room, sent, error) < 0)
         return -1;
     return session_expect(room, MESSAGE_FORMATTED, session_deadline(module), &message, error);
@@ -73,18 +76,18 @@ static int write_card(struct front *front, const struct message *enrolled,
                       const struct session *session, struct error *error)
 {
     auto_change struct store *change = front->vault->store;
-    struct store_card card = {.serial = (char *)(uintptr_t)message_text(enrolled, 0),
-                              .label = (char *)(uintptr_t)message_text(enrolled, 1),
-                              .kid = (char *)(uintptr_t)message_text(enrolled, 4)};
-    const char *jwk_text = message_text(enrolled, 5);
+    struct store_card card = {.serial = (char *)(uintptr_t)enrolled->enrolled.serial,
+                              .label = (char *)(uintptr_t)enrolled->enrolled.label,
+                              .kid = (char *)(uintptr_t)enrolled->enrolled.kid};
+    const char *jwk_text = enrolled->enrolled.jwk;
     json_t *jwk = NULL;
     if (json_parse(jwk_text, strlen(jwk_text), "card's key", &jwk, error) < 0)
         return -1;
-    auto_json json_t *members = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s}", "card", card.serial, "label", card.label,
-        "model", message_text(enrolled, 2), "manufacturer", message_text(enrolled, 3), "kid",
-        card.kid, "jwk", jwk, "alg", message_text(enrolled, 6), "sign", message_text(enrolled, 7),
-        "use", session->use);
+    auto_json json_t *members =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s}", "card", card.serial, "label",
+                  card.label, "model", enrolled->enrolled.model, "manufacturer",
+                  enrolled->enrolled.manufacturer, "kid", card.kid, "jwk", jwk, "alg",
+                  enrolled->enrolled.alg, "sign", enrolled->enrolled.vkey, "use", session->use);
     if (store_begin(change, error) < 0 ||
         vault_append(front->vault, ENTRY_CARD, card.serial, TAKE(members), &card.entry, error) <
             0 ||
@@ -118,10 +121,10 @@ static int ask_to_enroll(struct session *session, const struct front_keys *keys,
     if (session_pin_source(front, pin_source, error) < 0 ||
         session_start_room(module, -1, &session->card, error) < 0)
         return -1;
-    int sent =
-        channel_send(room_channel(session->card), MESSAGE_ENROLL, error, TEXT(module->path),
-                     TEXT(keys->uri), TEXT(pin_source), TEXT("enrol"), TEXT(keys->kind),
-                     TEXT(keys->sign), TEXT(front->vault->origin), TEXT(front->config->trust));
+    int sent = channel_send(room_channel(session->card), enroll, error, .module = module->path,
+                            .uri = keys->uri, .pin_source = pin_source, .purpose = "enrol",
+                            .kind = keys->kind, .sign = keys->sign, .origin = front->vault->origin,
+                            .trust = front->config->trust);
     if (session_tell(session->card, sent, error) < 0)
         return -1;
     /* A card may take minutes to make an RSA key. */
@@ -131,12 +134,12 @@ static int ask_to_enroll(struct session *session, const struct front_keys *keys,
 
 static void keep_enrolled(const struct message *message, struct front_enrolled *enrolled)
 {
-    (void)snprintf(enrolled->serial, sizeof(enrolled->serial), "%s", message_text(message, 0));
-    (void)snprintf(enrolled->label, sizeof(enrolled->label), "%s", message_text(message, 1));
-    (void)snprintf(enrolled->alg, sizeof(enrolled->alg), "%s", message_text(message, 6));
-    (void)snprintf(enrolled->vkey, sizeof(enrolled->vkey), "%s", message_text(message, 7));
+    (void)snprintf(enrolled->serial, sizeof(enrolled->serial), "%s", message->enrolled.serial);
+    (void)snprintf(enrolled->label, sizeof(enrolled->label), "%s", message->enrolled.label);
+    (void)snprintf(enrolled->alg, sizeof(enrolled->alg), "%s", message->enrolled.alg);
+    (void)snprintf(enrolled->vkey, sizeof(enrolled->vkey), "%s", message->enrolled.vkey);
     (void)snprintf(enrolled->fingerprint, sizeof(enrolled->fingerprint), "%s",
-                   message_text(message, 8));
+                   message->enrolled.fingerprint);
 }
 
 /* A signature by this key is there: whoever reads the trust file later can rely on that. */
@@ -146,7 +149,7 @@ static int trust(struct session *session, const char *vkey, const struct message
     struct vault *vault = session->front->vault;
     struct trust new_key = {.count = 1};
     if (note_key_parse(vkey, &new_key.keys[0], error) < 0 ||
-        vault_check_note(vault, &new_key, message_text(message, 0), message_number(message, 1),
+        vault_check_note(vault, &new_key, message->signed_head.note, message->signed_head.size,
                          error) < 0)
         return error_prefix(error, "the new card's checkpoint");
     return vault_trust_add(vault, vkey, error);
@@ -160,15 +163,15 @@ static int sign_enrolment(struct session *session, const struct signed_head *hea
     struct room *card = session->card;
     if (session_tell_head(session, head, error) < 0 || session_tell_tail(session, head, error) < 0)
         return -1;
-    int sent = channel_send_empty(room_channel(card), MESSAGE_SIGN, error);
+    int sent = channel_send(room_channel(card), sign, error);
     if (session_tell(card, sent, error) < 0 ||
         session_expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module),
                                &message, error) < 0 ||
         trust(session, vkey, &message, error) < 0)
         return -1;
-    session->signed_size = message_number(&message, 1);
-    if (vault_keep_checkpoint(session->front->vault, message_text(&message, 0),
-                              session->signed_size, NULL, error) < 0)
+    session->signed_size = message.signed_head.size;
+    if (vault_keep_checkpoint(session->front->vault, message.signed_head.note, session->signed_size,
+                              NULL, error) < 0)
         return -1;
     session_note_anchor(session, &message);
     return 0;
@@ -199,10 +202,8 @@ static int enroll(struct session *session, const struct signed_head *head,
     if (ask_to_enroll(session, keys, &message, error) < 0)
         return -1;
     keep_enrolled(&message, enrolled);
-    enrolled->again =
-        is_trusted(session->front->vault, head, message_text(&message, 4), enrolled->vkey);
-    if (session_take_anchor(session, message_text(&message, 0), message_text(&message, 9), error) <
-        0)
+    enrolled->again = is_trusted(session->front->vault, head, message.enrolled.kid, enrolled->vkey);
+    if (session_take_anchor(session, message.enrolled.serial, message.enrolled.anchor, error) < 0)
         return -1;
     if (write_card(session->front, &message, session, error) < 0)
         return -1;

@@ -26,9 +26,9 @@ static int ask(struct session *session, const struct front_keys *keys, struct me
     if (session_pin_source(front, pin_source, error) < 0 ||
         session_start_room(module, -1, &session->card, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_EXPORT, error, TEXT(module->path),
-                            TEXT(keys->uri), TEXT(pin_source), TEXT("card export"),
-                            TEXT(keys->kind), TEXT(keys->sign));
+    int sent = channel_send(room_channel(session->card), export, error, .module = module->path,
+                            .uri = keys->uri, .pin_source = pin_source, .purpose = "card export",
+                            .kind = keys->kind, .sign = keys->sign);
     if (session_tell(session->card, sent, error) < 0)
         return -1;
     return session_await_login(session, pin_source, MESSAGE_EXPORTED, deadline, ret_message, error);
@@ -36,13 +36,13 @@ static int ask(struct session *session, const struct front_keys *keys, struct me
 
 static int write_text(const struct message *exported, char **ret_text, struct error *error)
 {
-    const char *members = message_text(exported, 1);
+    const char *members = exported->exported.statement;
     auto_json json_t *card = NULL;
     if (json_parse(members, strlen(members), "what the card says", &card, error) < 0)
         return -1;
     if (json_object_set_new(card, "v", json_integer(EXPORT_VERSION)) < 0 ||
-        json_object_set_new(card, "signature", json_string(message_text(exported, 2))) < 0 ||
-        json_object_set_new(card, "fingerprint", json_string(message_text(exported, 3))) < 0)
+        json_object_set_new(card, "signature", json_string(exported->exported.signature)) < 0 ||
+        json_object_set_new(card, "fingerprint", json_string(exported->exported.fingerprint)) < 0)
         return error_memory(error);
     return json_canonical(card, ret_text, error);
 }
@@ -56,7 +56,7 @@ int front_export_card(struct front *front, const struct front_keys *keys, char *
     if (session_check_keys(keys, error) < 0 || ask(&session, keys, &message, error) < 0 ||
         write_text(&message, ret_text, error) < 0)
         return -1;
-    (void)snprintf(ret_fingerprint, NOTE_FINGERPRINT_SIZE, "%s", message_text(&message, 3));
+    (void)snprintf(ret_fingerprint, NOTE_FINGERPRINT_SIZE, "%s", message.exported.fingerprint);
     return 0;
 }
 

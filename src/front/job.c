@@ -80,9 +80,9 @@ int job_check_issued(const struct message *issued, const struct name *name, int6
 {
     auto_json json_t *facts = NULL;
     struct jwe_header header;
-    const char *text = message_text(issued, 2);
+    const char *text = issued->issued.facts;
     if (json_parse(text, strlen(text), "facts", &facts, error) < 0 ||
-        jwe_read_header(message_text(issued, 1), &header, error) < 0)
+        jwe_read_header(issued->issued.jwe, &header, error) < 0)
         return -1;
     const char *sealed = json_text(facts, "name");
     if (!sealed || strcmp(sealed, name->full) != 0 || json_number(facts, "version", 0) != version)
@@ -217,8 +217,8 @@ int job_tell_records(struct job *job, struct error *error)
         return -1;
     for (size_t i = 0; i < job->record_count; i++) {
         const struct store_record *row = &job->records[i];
-        int sent = channel_send(room_channel(session->card), MESSAGE_UNLOCK, error, NUMBER(i),
-                                TEXT(row->name), NUMBER(row->version), TEXT(row->jwe));
+        int sent = channel_send(room_channel(session->card), unlock, error, .n = i,
+                                .name = row->name, .version = row->version, .jwe = row->jwe);
         if (session_tell(session->card, sent, error) < 0)
             return -1;
     }
@@ -227,9 +227,9 @@ int job_tell_records(struct job *job, struct error *error)
 
 int job_tell_record(struct job *job, size_t n, const struct store_record *row, struct error *error)
 {
-    int sent = channel_send(room_channel(job->exchange), MESSAGE_RECORD, error, NUMBER(n),
-                            TEXT(row->digest), TEXT(row->app), TEXT(row->name), TEXT(row->kind),
-                            NUMBER(row->version), TEXT(row->jwe));
+    int sent = channel_send(room_channel(job->exchange), record, error, .n = n,
+                            .digest = row->digest, .app = row->app, .name = row->name,
+                            .kind = row->kind, .version = row->version, .jwe = row->jwe);
     return session_tell(job->exchange, sent, error);
 }
 

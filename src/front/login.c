@@ -101,9 +101,10 @@ static int tell_dialog(struct login *login, struct error *error)
         return error_memory(error);
     if (json_canonical(json, &text, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(login->room), MESSAGE_LOGIN, error,
-                            TEXT(job->provider->name), TEXT(config->dialog ? config->dialog : ""),
-                            TEXT(text), NUMBER(what->port), NUMBER(what->seconds));
+    int sent =
+        channel_send(room_channel(login->room), login, error, .provider = job->provider->name,
+                     .origin = config->dialog ? config->dialog : "", .dialog = text,
+                     .port = what->port, .seconds = what->seconds);
     return session_tell(login->room, sent, error);
 }
 
@@ -132,7 +133,7 @@ static int await_code(struct login *login, struct error *error)
     if (make_nonce(login, error) < 0 || start_room(login, true, error) < 0 ||
         tell_dialog(login, error) < 0 ||
         session_expect(login->room, MESSAGE_DIALOG, deadline, &message, error) < 0 ||
-        login->what->open(login->what->context, message_text(&message, 0), error) < 0)
+        login->what->open(login->what->context, message.dialog.url, error) < 0)
         return -1;
     channel_forget(room_channel(login->room));
     scrub_stack_and_registers();
@@ -146,8 +147,8 @@ static int await_client_token(struct login *login, struct error *error)
     const char *file = login->what->client_token_file;
     if (start_room(login, !file, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(login->room), MESSAGE_CLIENT_TOKEN, error,
-                            TEXT(file ? file : ""), NUMBER(login->what->seconds));
+    int sent = channel_send(room_channel(login->room), client_token, error,
+                            .file = file ? file : "", .seconds = login->what->seconds);
     if (session_tell(login->room, sent, error) < 0)
         return -1;
     return session_expect(login->room, MESSAGE_CAME, person_deadline(login), &message, error);

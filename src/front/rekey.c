@@ -129,7 +129,7 @@ static int make_key(struct rekeying *rekeying, const struct vault_cards *cards, 
     struct job *job = &rekeying->transfer.job;
     auto_change struct store *change = job->front->vault->store;
     if (session_tell_recipients(&job->session, &job->head, cards, error) < 0 ||
-        session_take_made(&job->session, MESSAGE_REKEY, job->app.row.app, NULL, 0, &rekeying->made,
+        session_take_made(&job->session, &MESSAGE(rekey), job->app.row.app, &rekeying->made,
                           error) < 0 ||
         store_begin(change, error) < 0 ||
         vault_append(job->front->vault, ENTRY_APP_KEY, job->app.row.app,

@@ -109,14 +109,14 @@ static int let_try(struct session *session, const char *source, struct error *er
     struct deadline deadline = session_deadline(session->front->module);
     if (session_expect(card, MESSAGE_TRYING, deadline, &message, error) < 0)
         return -1;
-    (void)snprintf(serial, sizeof(serial), "%s", message_text(&message, 0));
+    (void)snprintf(serial, sizeof(serial), "%s", message.trying.serial);
     if (pin_guard_begin(session->front, serial, source, &guard, error) < 0)
         return -1;
-    int sent = channel_send_empty(room_channel(card), MESSAGE_TRY, error);
+    int sent = channel_send(room_channel(card), try, error);
     if (session_tell(card, sent, error) < 0 ||
         session_expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
         return -1;
-    uint64_t verdict = message_number(&message, 0);
+    uint64_t verdict = message.tried.verdict;
     if (verdict > PIN_UNCLEAR)
         return error_set(error, CODE_FAULT, "the card room said nothing of the PIN it tried");
     return pin_guard_end(guard, (enum pin_verdict)verdict, error);
@@ -131,6 +131,14 @@ static int await_try(struct session *session, const char *source, bool attended,
                     : let_try(session, source, error);
 }
 
+/* Each answer to a login names the card. */
+static const char *serial_said(const struct message *answer)
+{
+    return answer->type == MESSAGE_ENROLLED   ? answer->enrolled.serial
+           : answer->type == MESSAGE_EXPORTED ? answer->exported.serial
+                                              : answer->ready.serial;
+}
+
 int session_await_login(struct session *session, const char *source, enum message_type type,
                         struct deadline deadline, struct message *ret_message, struct error *error)
 {
@@ -141,13 +149,13 @@ int session_await_login(struct session *session, const char *source, enum messag
         session_say_cancelled(error);
         return -1;
     }
-    session->may_want_touch = message_number(&logged_in, 0) != 0;
+    session->may_want_touch = logged_in.logged_in.may_want_touch != 0;
     if (session_expect_of_card(session, type, deadline, ret_message, error) < 0) {
         session_say_cancelled(error);
         return -1;
     }
     if (attended)
-        pin_guard_vouch(session->front, message_text(ret_message, 0));
+        pin_guard_vouch(session->front, serial_said(ret_message));
     return 0;
 }
 
@@ -342,15 +350,14 @@ int session_open(struct session *session, const struct vault_cards *cards, const
         session_start_room(module, way, &session->card, error) < 0)
         return -1;
     struct channel *channel = room_channel(session->card);
-    int sent =
-        channel_send(channel, MESSAGE_OPEN, error, TEXT(module->path), TEXT(buffer_text(&uris)),
-                     TEXT(pin_source), TEXT(purpose), NUMBER(count), NUMBER(slots),
-                     TEXT(session->use), TEXT(front->vault->origin), TEXT(front->config->trust));
+    int sent = channel_send(channel, open, error, .module = module->path,
+                            .uris = buffer_text(&uris), .pin_source = pin_source,
+                            .purpose = purpose, .count = count, .slots = slots, .use = session->use,
+                            .origin = front->vault->origin, .trust = front->config->trust);
     struct deadline deadline = *pin_source == '/' ? session_deadline(module) : deadline_in(PIN_MS);
     if (session_tell(session->card, sent, error) < 0 ||
         session_await_login(session, pin_source, MESSAGE_READY, deadline, &message, error) < 0)
         return -1;
-    log_info("card %s is ready", message_text(&message, 0));
-    return session_take_anchor(session, message_text(&message, 0), message_text(&message, 2),
-                               error);
+    log_info("card %s is ready", message.ready.serial);
+    return session_take_anchor(session, message.ready.serial, message.ready.anchor, error);
 }

@@ -145,10 +145,9 @@ struct made {
 };
 void made_clear(struct made *made);
 #define auto_made __attribute__((cleanup(made_clear)))
-/* Orders `make` or `rekey` (with its fields) and takes what comes; the caller clears it, also after a failure. */
-int session_take_made(struct session *session, enum message_type order, const char *app,
-                      const struct field *fields, size_t count, struct made *ret_made,
-                      struct error *error);
+/* Orders `make` or `rekey` and takes what comes; the caller clears it, also after a failure. */
+int session_take_made(struct session *session, const struct message *order, const char *app,
+                      struct made *ret_made, struct error *error);
 
 /* Orders `rewrap`, once the room was told of the intent, and takes what the log is to say; the record comes with the signature. */
 int session_rewrap(struct session *session, const char *app, struct made *ret_made,

@@ -63,8 +63,8 @@ int session_tell_extension(struct session *session, const struct signed_head *he
         return 0;
     if (vault_consistency(session->front->vault, first, head->checkpoint.size, &proof, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_EXTENDS, error,
-                            BYTES(proof.data, proof.size));
+    int sent = channel_send(room_channel(session->card), extends, error,
+                            .proof = {proof.data, proof.size});
     return session_tell(session->card, sent, error);
 }
 
@@ -76,9 +76,10 @@ void session_note_anchor(struct session *session, const struct message *signed_m
     auto_free char *words = NULL;
     auto_free char *note = NULL;
     struct front *front = session->front;
-    const char *kind = message_text(signed_message, 2);
-    const struct vault_anchor anchor = {session->serial, kind, message_number(signed_message, 3),
-                                        message_text(signed_message, 4)};
+    const char *kind = signed_message->signed_head.anchor_kind;
+    const struct vault_anchor anchor = {session->serial, kind,
+                                        signed_message->signed_head.anchor_size,
+                                        signed_message->signed_head.anchor_failure};
     if (vault_anchor_keep(front->vault, &anchor, &is_news, &ignored) < 0) {
         log_info("the head on the card is not remembered: %s", ignored.text);
         is_news = true;

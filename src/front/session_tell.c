@@ -13,8 +13,8 @@ int session_tell_head(struct session *session, const struct signed_head *head, s
     auto_buffer struct buffer nodes = BUFFER_UP_TO(MERKLE_LEVELS * DIGEST_SIZE);
     if (vault_frontier(session->front->vault, head->checkpoint.size, &nodes, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_CHECKPOINT, error,
-                            TEXT(buffer_text(&head->note)), BYTES(nodes.data, nodes.size));
+    int sent = channel_send(room_channel(session->card), checkpoint, error,
+                            .note = buffer_text(&head->note), .frontier = {nodes.data, nodes.size});
     if (session_tell(session->card, sent, error) < 0)
         return -1;
     return session_tell_extension(session, head, error);
@@ -31,8 +31,8 @@ int session_tell_recipients(struct session *session, const struct signed_head *h
                               error) < 0)
             return -1;
         int sent =
-            channel_send(room_channel(session->card), MESSAGE_RECIPIENT, error, NUMBER(index),
-                         BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
+            channel_send(room_channel(session->card), recipient, error, .index = index,
+                         .entry = {entry.data, entry.size}, .proof = {proof.data, proof.size});
         if (session_tell(session->card, sent, error) < 0)
             return -1;
     }
@@ -47,9 +47,9 @@ int session_tell_app(struct session *session, const struct signed_head *head,
     if (vault_entry_proof(session->front->vault, app->row.key_entry, head->checkpoint.size, &entry,
                           &proof, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(session->card), MESSAGE_APP, error, TEXT(app->row.app),
-                            TEXT(app->row.key_record), NUMBER(app->row.key_entry),
-                            BYTES(entry.data, entry.size), BYTES(proof.data, proof.size));
+    int sent = channel_send(room_channel(session->card), app, error, .app = app->row.app,
+                            .record = app->row.key_record, .index = app->row.key_entry,
+                            .entry = {entry.data, entry.size}, .proof = {proof.data, proof.size});
     return session_tell(session->card, sent, error);
 }
 
@@ -59,7 +59,7 @@ static int tell_entry(void *context, uint64_t index, const char *text, size_t si
     struct session *session = context;
     struct room *card = session->card;
     int sent =
-        channel_send(room_channel(card), MESSAGE_ENTRY, error, NUMBER(index), BYTES(text, size));
+        channel_send(room_channel(card), entry, error, .index = index, .entry = {text, size});
     if (session_tell(card, sent, error) < 0)
         return -1;
     session->told = index + 1;
@@ -93,15 +93,14 @@ int session_tell_tail(struct session *session, const struct signed_head *head, s
 
 int session_hand(struct session *session, const struct message *want, struct error *error)
 {
-    uint64_t first = message_number(want, 0), second = message_number(want, 1);
+    uint64_t first = want->want.n, second = want->want.second;
     struct message message;
-    int sent = channel_send(room_channel(session->card), MESSAGE_HAND, error, NUMBER(first),
-                            NUMBER(second));
+    int sent = channel_send(room_channel(session->card), hand, error, .n = first, .second = second);
     if (session_tell(session->card, sent, error) < 0 ||
         session_expect(session->card, MESSAGE_HANDED, session_deadline(session->front->module),
                        &message, error) < 0)
         return -1;
-    if (message_number(&message, 0) != first || message_number(&message, 1) != second)
+    if (message.handed.n != first || message.handed.second != second)
         return error_set(error, CODE_FAULT, "the card room handed another key");
     return 0;
 }
@@ -117,16 +116,16 @@ void made_clear(struct made *made)
 
 /* The members of the entry about it, and its kid. */
 static int keep_made(struct made *made, const char *app, const struct session *session,
-                     const char *hex, const struct message *message, struct error *error)
+                     const char *hex, const char *jwk_text, const char *kid, const char *cards,
+                     struct error *error)
 {
-    auto_json json_t *jwk = json_loads(message_text(message, 1), JSON_REJECT_DUPLICATES, NULL);
-    auto_json json_t *kids = json_loads(message_text(message, 3), JSON_REJECT_DUPLICATES, NULL);
+    auto_json json_t *jwk = json_loads(jwk_text, JSON_REJECT_DUPLICATES, NULL);
+    auto_json json_t *kids = json_loads(cards, JSON_REJECT_DUPLICATES, NULL);
     if (!jwk || !kids)
         return error_set(error, CODE_FAULT, "the card room named no key or no cards");
-    made->kid = strdup(message_text(message, 2));
-    made->members =
-        json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", app, "kid", message_text(message, 2),
-                  "jwk", jwk, "digest", hex, "cards", kids, "use", session->use);
+    made->kid = strdup(kid);
+    made->members = json_pack("{s:s, s:s, s:O, s:s, s:O, s:s}", "app", app, "kid", kid, "jwk", jwk,
+                              "digest", hex, "cards", kids, "use", session->use);
     return made->kid && made->members ? 0 : error_memory(error);
 }
 
@@ -136,20 +135,20 @@ static void digest_text(const char *record, char ret_hex[DIGEST_HEX_SIZE])
     digest_hex(&digest, ret_hex);
 }
 
-int session_take_made(struct session *session, enum message_type order, const char *app,
-                      const struct field *fields, size_t count, struct made *ret_made,
-                      struct error *error)
+int session_take_made(struct session *session, const struct message *order, const char *app,
+                      struct made *ret_made, struct error *error)
 {
     struct message message;
     char hex[DIGEST_HEX_SIZE];
-    int sent = channel_send_fields(room_channel(session->card), order, fields, count, -1, error);
+    int sent = channel_send_message(room_channel(session->card), order, error);
     if (session_tell(session->card, sent, error) < 0 ||
         session_expect_of_card(session, MESSAGE_MADE, session_deadline(session->front->module),
                                &message, error) < 0)
         return -1;
-    digest_text(message_text(&message, 0), hex);
-    ret_made->record = strdup(message_text(&message, 0));
-    return ret_made->record ? keep_made(ret_made, app, session, hex, &message, error)
+    digest_text(message.made.record, hex);
+    ret_made->record = strdup(message.made.record);
+    return ret_made->record ? keep_made(ret_made, app, session, hex, message.made.jwk,
+                                        message.made.kid, message.made.cards, error)
                             : error_memory(error);
 }
 
@@ -157,12 +156,13 @@ int session_rewrap(struct session *session, const char *app, struct made *ret_ma
                    struct error *error)
 {
     struct message message;
-    int sent = channel_send_empty(room_channel(session->card), MESSAGE_REWRAP, error);
+    int sent = channel_send(room_channel(session->card), rewrap, error);
     if (session_tell(session->card, sent, error) < 0 ||
         session_expect_of_card(session, MESSAGE_REWRAPPED, session_deadline(session->front->module),
                                &message, error) < 0)
         return -1;
-    return keep_made(ret_made, app, session, message_text(&message, 0), &message, error);
+    return keep_made(ret_made, app, session, message.rewrapped.digest, message.rewrapped.jwk,
+                     message.rewrapped.kid, message.rewrapped.cards, error);
 }
 
 /* It must be the one whose digest is in the log now. */
@@ -173,10 +173,10 @@ static int take_sealed(struct session *session, struct made *made, struct error 
     if (session_expect(session->card, MESSAGE_SEALED, session_deadline(session->front->module),
                        &message, error) < 0)
         return -1;
-    digest_text(message_text(&message, 0), hex);
+    digest_text(message.sealed.record, hex);
     if (strcmp(hex, json_text(made->members, "digest")) != 0)
         return error_set(error, CODE_FAULT, "the card room told another record than it had named");
-    made->record = strdup(message_text(&message, 0));
+    made->record = strdup(message.sealed.record);
     return made->record ? 0 : error_memory(error);
 }
 
@@ -186,13 +186,13 @@ int session_sign_sealed(struct session *session, struct made *made, struct store
                         struct error *error)
 {
     struct message message;
-    int sent = channel_send_empty(room_channel(session->card), MESSAGE_SIGN, error);
+    int sent = channel_send(room_channel(session->card), sign, error);
     if (session_tell(session->card, sent, error) < 0 ||
         session_expect_of_card(session, MESSAGE_SIGNED, session_deadline(session->front->module),
                                &message, error) < 0)
         return -1;
-    auto_free char *note = strdup(message_text(&message, 0));
-    uint64_t size = message_number(&message, 1);
+    auto_free char *note = strdup(message.signed_head.note);
+    uint64_t size = message.signed_head.size;
     if (!note)
         return error_memory(error);
     session_note_anchor(session, &message);

@@ -30,11 +30,13 @@ static int send_question(struct channel *channel, const struct question *questio
 {
     for (size_t at = 0; at < question->size;) {
         size_t size = question->size - at < PIECE_MAX ? question->size - at : PIECE_MAX;
-        if (channel_send(channel, MESSAGE_PIECE, error, BYTES(question->body + at, size)) < 0)
+        if (channel_send(channel, piece, error, .body = {question->body + at, size}) < 0)
             return -1;
         at += size;
     }
-    return channel_send(channel, question->type, error, NUMBER(0), TEXT(question->text));
+    if (question->type == MESSAGE_VERIFY)
+        return channel_send(channel, verify, error, .secret = 0, .signature = question->text);
+    return channel_send(channel, check, error, .secret = 0, .request = question->text);
 }
 
 static int ask(struct transfer *transfer, const struct question *question, json_t **ret_said,
@@ -49,8 +51,8 @@ static int ask(struct transfer *transfer, const struct question *question, json_
         transfer_expect(&transfer->job, MESSAGE_CHECKED, deadline_in(TRANSFER_MS), &message,
                         error) < 0)
         return -1;
-    const char *said = message_text(&message, 0);
-    transfer->clear_us = (int64_t)message_number(&message, 1);
+    const char *said = message.checked.payload;
+    transfer->clear_us = (int64_t)message.checked.clear_us;
     return json_parse(said, strlen(said), "what the exchange room has checked", ret_said, error);
 }
 

@@ -61,8 +61,8 @@ int transfer_start_room(struct job *job, struct error *error)
     if (room_start(&how, &job->exchange, error) < 0)
         return -1;
     close(TAKE_FD(job->session.keys_out));
-    return session_tell(
-        job->exchange, channel_send_empty(room_channel(job->exchange), MESSAGE_SHUT, error), error);
+    return session_tell(job->exchange, channel_send(room_channel(job->exchange), shut, error),
+                        error);
 }
 
 int transfer_open(struct transfer *transfer, const struct vault_cards *cards, struct error *error)
@@ -105,9 +105,9 @@ static int tell(struct transfer *transfer, size_t number, struct error *error)
     uint64_t slot = job->record_count + number;
     if (job_tell_record(job, number, row, error) < 0)
         return -1;
-    int sent = channel_send(channel, MESSAGE_SLOT, error, NUMBER(slot), TEXT(text));
+    int sent = channel_send(channel, slot, error, .n = slot, .facts = text);
     if (sent == 0)
-        sent = channel_send(channel, MESSAGE_RESEAL, error, NUMBER(number), NUMBER(slot));
+        sent = channel_send(channel, reseal, error, .n = number, .slot = slot);
     return session_tell(job->exchange, sent, error);
 }
 
@@ -115,11 +115,11 @@ static int take_issued(struct transfer *transfer, size_t number, const struct me
                        struct error *error)
 {
     struct moved *moved = &transfer->moved[number];
-    if (moved->jwe || message_number(issued, 0) != transfer->job.record_count + number)
+    if (moved->jwe || issued->issued.n != transfer->job.record_count + number)
         return error_set(error, CODE_FAULT, "the exchange room sealed what nobody asked for");
     if (job_check_issued(issued, &moved->name, moved->version, transfer->kid, NULL, error) < 0)
         return -1;
-    return store_text_set(&moved->jwe, message_text(issued, 1), error);
+    return store_text_set(&moved->jwe, issued->issued.jwe, error);
 }
 
 int transfer_expect(struct job *job, enum message_type type, struct deadline deadline,
@@ -150,7 +150,7 @@ int transfer_move(struct transfer *transfer, size_t number, struct error *error)
         take_issued(transfer, number, &message, error) < 0 ||
         transfer_expect(&transfer->job, MESSAGE_RESEALED, deadline, &message, error) < 0)
         return -1;
-    transfer->clear_us += (int64_t)message_number(&message, 0);
+    transfer->clear_us += (int64_t)message.resealed.clear_us;
     return 0;
 }
 

@@ -21,8 +21,8 @@ int typing_read(struct room *room, const char *file, const char *prompt, const c
                 struct error *error)
 {
     struct message message;
-    int sent = channel_send(room_channel(room), MESSAGE_READ, error, TEXT(file ? file : ""),
-                            TEXT(prompt), TEXT(what), NUMBER(TYPING_SECONDS));
+    int sent = channel_send(room_channel(room), read, error, .file = file ? file : "",
+                            .prompt = prompt, .what = what, .seconds = TYPING_SECONDS);
     if (session_tell(room, sent, error) < 0)
         return -1;
     return session_expect(room, MESSAGE_TYPED, deadline_in((int64_t)(TYPING_SECONDS + 10) * 1000),
@@ -36,11 +36,11 @@ int typing_seal(struct room *room, const json_t *facts, const char *jwk, char **
     struct message message;
     if (json_canonical(facts, &text, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(room), MESSAGE_SEAL, error, TEXT(text), TEXT(jwk));
+    int sent = channel_send(room_channel(room), seal, error, .facts = text, .jwk = jwk);
     if (session_tell(room, sent, error) < 0 ||
         session_expect(room, MESSAGE_ISSUED, deadline_in(SEALING_MS), &message, error) < 0)
         return -1;
-    *ret_jwe = strdup(message_text(&message, 1));
+    *ret_jwe = strdup(message.issued.jwe);
     return *ret_jwe ? 0 : error_memory(error);
 }
 

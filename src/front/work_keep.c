@@ -134,8 +134,8 @@ static int issued_row(const struct work *work, const struct issued *issued,
     auto_json json_t *facts = NULL;
     if (job_check_issued(message, &issued->name, issued->version, vault_app_kid(&work->job->app),
                          &facts, error) < 0 ||
-        vault_new_row(&issued->name, issued->version, "pending", message_text(message, 1), row,
-                      error) < 0)
+        vault_new_row(&issued->name, issued->version, "pending", message->issued.jwe, row, error) <
+            0)
         return -1;
     row->expires = json_number(facts, "expires", STORE_UNKNOWN);
     row->issued = json_number(facts, "issued", STORE_UNKNOWN);
@@ -190,7 +190,7 @@ int work_keep_issued(struct work *work, const struct message *message, struct er
 {
     struct issued *issued = work->issued_count > 0 ? &work->issued[work->issued_count - 1] : NULL;
     struct error why;
-    if (!issued || issued->is_kept || message_number(message, 0) != issued->slot)
+    if (!issued || issued->is_kept || message->issued.n != issued->slot)
         return error_set(error, CODE_FAULT, "the exchange room issued what nobody asked for");
     if (issued_row(work, issued, message, &issued->row, error) < 0)
         return -1;

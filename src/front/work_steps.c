@@ -31,15 +31,15 @@ int job_connect(struct job *job, struct room *exchange, const char *origin, stru
         return -1;
     close(TAKE_FD(job->session.keys_out));
     int64_t connect_ms = (int64_t)config->connect_deadline_s * 1000;
-    int sent = channel_send(room_channel(job->exchange), MESSAGE_CONNECT, error, TEXT(origin),
-                            TEXT(config_ca(config, origin)), NUMBER(connect_ms),
-                            NUMBER((int64_t)config->exchange_deadline_s * 1000));
+    int sent = channel_send(room_channel(job->exchange), connect, error, .origin = origin,
+                            .ca = config_ca(config, origin), .connect_ms = connect_ms,
+                            .step_ms = (int64_t)config->exchange_deadline_s * 1000);
     struct deadline deadline = deadline_in(connect_ms + ROOM_GRACE_MS);
     if (session_tell(job->exchange, sent, error) < 0 ||
         session_await(job->front, origin, job->exchange, deadline, error) < 0 ||
         session_expect(job->exchange, MESSAGE_CONNECTED, deadline, &message, error) < 0)
         return -1;
-    log_info("connected to %s, %s", message_text(&message, 0), message_text(&message, 1));
+    log_info("connected to %s, %s", message.connected.address, message.connected.tls);
     job->connection_lives = true;
     job->origin = origin;
     return 0;
@@ -52,8 +52,7 @@ static int renew_way(struct job *job, struct error *error)
     room_free(TAKE(job->exchange));
     if (session_make_way(session, error) < 0)
         return -1;
-    int sent = channel_send_fields(room_channel(session->card), MESSAGE_AGAIN, NULL, 0,
-                                   session->keys_in, error);
+    int sent = channel_send(room_channel(session->card), again, error, .keys = session->keys_in);
     close(TAKE_FD(session->keys_in));
     return session_tell(session->card, sent, error);
 }
@@ -107,8 +106,8 @@ static int tell_slot(struct work *work, const struct order *order, struct error 
     const struct name *name = order->slot_name ? order->slot_name : &work->name;
     if (new_issued(work, order->slot, name, &facts, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(work->job->exchange), MESSAGE_SLOT, error,
-                            NUMBER(order->slot), TEXT(facts));
+    int sent = channel_send(room_channel(work->job->exchange), slot, error, .n = order->slot,
+                            .facts = facts);
     return session_tell(work->job->exchange, sent, error);
 }
 
@@ -167,9 +166,9 @@ static int tell_step(struct work *work, const struct order *order, struct error 
         (order->slot != NO_RECORD && !order->offer && tell_slot(work, order, error) < 0))
         return -1;
     int sent =
-        channel_send(room_channel(job->exchange), MESSAGE_STEP, error, TEXT(job->provider->name),
-                     NUMBER(order->step), TEXT(text), NUMBER(number_or_none(secret)),
-                     NUMBER(number_or_none(order->grant)), NUMBER(number_or_none(order->slot)));
+        channel_send(room_channel(job->exchange), step, error, .provider = job->provider->name,
+                     .step = order->step, .parameters = text, .secret = number_or_none(secret),
+                     .grant = number_or_none(order->grant), .slot = number_or_none(order->slot));
     return session_tell(job->exchange, sent, error);
 }
 
@@ -179,9 +178,9 @@ static int tell_step(struct work *work, const struct order *order, struct error 
 static int check_outcome(const struct message *outcome, struct error *error)
 {
     static const char trace[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    const char *text = message_text(outcome, 5);
-    if (message_number(outcome, 2) > HTTP_STATUS_MAX || message_number(outcome, 9) > CLEAR_US_MAX ||
-        message_number(outcome, 10) > CLEAR_US_MAX || strspn(text, trace) != strlen(text))
+    const char *text = outcome->outcome.trace;
+    if (outcome->outcome.http > HTTP_STATUS_MAX || outcome->outcome.request_us > CLEAR_US_MAX ||
+        outcome->outcome.answer_us > CLEAR_US_MAX || strspn(text, trace) != strlen(text))
         return error_set(error, CODE_FAULT, "the exchange room told an outcome that cannot be");
     return 0;
 }
@@ -237,28 +236,28 @@ static int note_answer(struct job *job, const struct oauth_verdict *verdict, con
 static int take_outcome(struct work *work, const struct message *outcome, json_t **ret_told,
                         struct error *error)
 {
-    const char *text = message_text(outcome, 8);
+    const char *text = outcome->outcome.told;
     struct oauth_verdict *verdict = &work->verdict;
     auto_json json_t *told = NULL;
     if (check_outcome(outcome, error) < 0)
         return -1;
     *verdict = (struct oauth_verdict){
-        .action = message_number(outcome, 1) == 0
+        .action = outcome->outcome.action == 0
                       ? CODE_DONE
-                      : error_code_from((unsigned long)message_number(outcome, 1)),
-        .http = (int)message_number(outcome, 2),
-        .provider_code = (int64_t)message_number(outcome, 3),
-        .subcode = (int64_t)message_number(outcome, 4)};
-    (void)snprintf(verdict->trace, sizeof(verdict->trace), "%s", message_text(outcome, 5));
-    (void)snprintf(verdict->message, sizeof(verdict->message), "%s", message_text(outcome, 6));
-    (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", message_text(outcome, 7));
+                      : error_code_from((unsigned long)outcome->outcome.action),
+        .http = (int)outcome->outcome.http,
+        .provider_code = (int64_t)outcome->outcome.code,
+        .subcode = (int64_t)outcome->outcome.subcode};
+    (void)snprintf(verdict->trace, sizeof(verdict->trace), "%s", outcome->outcome.trace);
+    (void)snprintf(verdict->message, sizeof(verdict->message), "%s", outcome->outcome.message);
+    (void)snprintf(verdict->hint, sizeof(verdict->hint), "%s", outcome->outcome.hint);
     if (json_parse(text, strlen(text), "what the provider told", &told, error) < 0 ||
         note_answer(work->job, verdict, told, error) < 0)
         return -1;
     work->scrubbed = json_number(told, "scrubbed", 0);
-    work_note_step(work, (int64_t)message_number(outcome, 9), (int64_t)message_number(outcome, 10));
-    work->job->connection_lives = message_number(outcome, 11) != 0;
-    work->job->was_asked = message_number(outcome, 12) != 0;
+    work_note_step(work, (int64_t)outcome->outcome.request_us, (int64_t)outcome->outcome.answer_us);
+    work->job->connection_lives = outcome->outcome.connection_lives != 0;
+    work->job->was_asked = outcome->outcome.was_sent != 0;
     *ret_told = TAKE(told);
     return 0;
 }
@@ -268,7 +267,7 @@ static int take_offer(struct work *work, struct order *order, const struct messa
                       struct error *error)
 {
     struct channel *channel = room_channel(work->job->exchange);
-    const char *text = message_text(offer, 0);
+    const char *text = offer->offer.page;
     auto_json json_t *offered = NULL;
     auto_free char *facts = NULL;
     struct name name;
@@ -279,11 +278,10 @@ static int take_offer(struct work *work, struct order *order, const struct messa
         order->offer(order->context, offered, &name, &take, error) < 0)
         return -1;
     if (!take)
-        return session_tell(work->job->exchange, channel_send_empty(channel, MESSAGE_PASS, error),
-                            error);
+        return session_tell(work->job->exchange, channel_send(channel, pass, error), error);
     if (new_issued(work, order->slot, &name, &facts, error) < 0)
         return -1;
-    int sent = channel_send(channel, MESSAGE_TAKE, error, NUMBER(order->slot), TEXT(facts));
+    int sent = channel_send(channel, take, error, .n = order->slot, .facts = facts);
     order->slot++;
     return session_tell(work->job->exchange, sent, error);
 }
@@ -293,8 +291,8 @@ static int take_content(const struct order *order, const struct message *content
 {
     if (!order->content)
         return error_set(error, CODE_FAULT, "the exchange room passes on what nobody asked for");
-    return order->content(order->context, message_number(content, 0) != 0, content->fields[1].bytes,
-                          content->fields[1].size, error);
+    return order->content(order->context, content->content.is_answer != 0,
+                          content->content.content.bytes, content->content.content.size, error);
 }
 
 /* Serves the room's wishes until it tells the outcome. */
@@ -405,9 +403,9 @@ static int tell_move(struct work *work, size_t number, size_t slot, const struct
         return -1;
     work->issued[work->issued_count - 1].moved = work_row(work, number);
     struct channel *channel = room_channel(job->exchange);
-    int sent = channel_send(channel, MESSAGE_SLOT, error, NUMBER(slot), TEXT(facts));
+    int sent = channel_send(channel, slot, error, .n = slot, .facts = facts);
     if (sent == 0)
-        sent = channel_send(channel, MESSAGE_RESEAL, error, NUMBER(number), NUMBER(slot));
+        sent = channel_send(channel, reseal, error, .n = number, .slot = slot);
     return session_tell(job->exchange, sent, error);
 }
 
@@ -424,7 +422,7 @@ int work_move(struct work *work, size_t number, size_t slot, const struct name *
         work_keep_issued(work, &message, error) < 0 ||
         transfer_expect(job, MESSAGE_RESEALED, deadline, &message, error) < 0)
         return -1;
-    work->answer_us += (int64_t)message_number(&message, 0);
+    work->answer_us += (int64_t)message.resealed.clear_us;
     return 0;
 }
 

@@ -28,43 +28,41 @@ static bool take_number(struct cursor *cursor, size_t bytes, uint64_t *ret_numbe
     return true;
 }
 
-static bool take_field(struct cursor *cursor, char kind, struct field *ret_field)
+static bool take_field(struct cursor *cursor, char kind, void *place)
 {
-    struct field field = {.kind = kind};
-    if (kind == 'u') {
-        if (!take_number(cursor, 8, &field.number))
-            return false;
-        *ret_field = field;
-        return true;
-    }
     uint64_t size;
+    if (kind == 'u')
+        return take_number(cursor, 8, place);
     if (!take_number(cursor, 4, &size) || size > cursor->left)
         return false;
-    field.bytes = cursor->at;
-    field.size = (size_t)size;
+    const struct message_bytes bytes = {cursor->at, (size_t)size};
     cursor->at += size;
     cursor->left -= (size_t)size;
-    if (kind == 's') {
-        /* A text ends with the one NUL in it. */
-        if (size == 0 || memchr(field.bytes, 0, (size_t)size) != cursor->at - 1)
-            return false;
-        field.size--;
+    if (kind != 's') {
+        *(struct message_bytes *)place = bytes;
+        return true;
     }
-    *ret_field = field;
-    return true;
+    /* A text ends with the one NUL in it. */
+    *(const char **)place = bytes.bytes;
+    return size > 0 && memchr(bytes.bytes, 0, (size_t)size) == cursor->at - 1;
 }
 
-static bool parse(const struct channel *channel, const struct message_rule *rule,
+/* `descriptor` came with it, or is -1. */
+static bool parse(const struct channel *channel, const struct message_rule *rule, int descriptor,
                   struct message *ret_message)
 {
     struct cursor cursor = {secret_data(channel->in) + 2, secret_size(channel->in) - 2};
-    size_t count = strcspn(rule->fields, "f");
-    for (size_t i = 0; i < count; i++)
-        if (!take_field(&cursor, rule->fields[i], &ret_message->fields[i]))
+    bool wants_descriptor = false;
+    for (const struct message_field *field = rule->fields(); field->kind; field++) {
+        void *place = (char *)ret_message + field->offset;
+        if (field->kind == 'f') {
+            wants_descriptor = true;
+            *(int *)place = descriptor;
+        } else if (!take_field(&cursor, field->kind, place)) {
             return false;
-    ret_message->count = count;
-    bool wants_descriptor = rule->fields[count] == 'f';
-    return cursor.left == 0 && wants_descriptor == (ret_message->descriptor >= 0);
+        }
+    }
+    return cursor.left == 0 && wants_descriptor == (descriptor >= 0);
 }
 
 static int wait_readable(struct channel *channel, struct deadline deadline, struct error *error)
@@ -133,12 +131,12 @@ static int receive_packet(struct channel *channel, struct deadline deadline, int
     return 0;
 }
 
-/* A peer's `fail` becomes our error. */
-static int failure_of(const struct message *message, struct error *error)
+/* A peer's failure becomes our error. */
+static int failure_of(uint64_t said, const char *text, const char *hint, struct error *error)
 {
-    enum code code = error_code_from((unsigned long)message_number(message, 0));
-    error_set(error, code == CODE_DONE ? CODE_FAULT : code, "%s", message_text(message, 1));
-    return error_hint(error, "%s", message_text(message, 2));
+    enum code code = error_code_from((unsigned long)said);
+    error_set(error, code == CODE_DONE ? CODE_FAULT : code, "%s", text);
+    return error_hint(error, "%s", hint);
 }
 
 int channel_receive(struct channel *channel, struct deadline deadline, struct message *ret_message,
@@ -151,16 +149,29 @@ int channel_receive(struct channel *channel, struct deadline deadline, struct me
     if (!channel_allows(channel, rule, channel->peer, channel->self))
         return error_set(error, CODE_FAULT, "message '%s' from the %s is not allowed now",
                          rule ? rule->name : "?", channel_party(channel->peer));
-    struct message message = {.type = rule->type, .descriptor = descriptor};
-    if (!parse(channel, rule, &message))
+    struct message message = {.type = rule->type};
+    if (!parse(channel, rule, descriptor, &message))
         return error_set(error, CODE_FAULT, "message '%s' from the %s is malformed", rule->name,
                          channel_party(channel->peer));
     channel_advance(channel, rule);
-    if (rule->type == MESSAGE_CARD_FAIL || rule->type == MESSAGE_EXCHANGE_FAIL)
-        return failure_of(&message, error);
+    if (rule->type == MESSAGE_CARD_FAIL)
+        return failure_of(message.card_fail.code, message.card_fail.text, message.card_fail.hint,
+                          error);
+    if (rule->type == MESSAGE_EXCHANGE_FAIL)
+        return failure_of(message.exchange_fail.code, message.exchange_fail.text,
+                          message.exchange_fail.hint, error);
     (void)TAKE_FD(descriptor);
     *ret_message = message;
     return 0;
+}
+
+/* A message that is not wanted may have brought a descriptor. */
+static void refuse_message(const struct message *message)
+{
+    for (const struct message_field *field = message_rule(message->type)->fields(); field->kind;
+         field++)
+        if (field->kind == 'f')
+            close(*(const int *)((const char *)message + field->offset));
 }
 
 int channel_expect(struct channel *channel, enum message_type type, struct deadline deadline,
@@ -170,8 +181,7 @@ int channel_expect(struct channel *channel, enum message_type type, struct deadl
     if (channel_receive(channel, deadline, &message, error) < 0)
         return -1;
     if (message.type != type) {
-        if (message.descriptor >= 0)
-            close(message.descriptor);
+        refuse_message(&message);
         return error_set(error, CODE_FAULT, "message '%s' from the %s where '%s' belongs",
                          message_rule(message.type)->name, channel_party(channel->peer),
                          message_rule(type)->name);

@@ -205,8 +205,10 @@ void room_free(struct room *room)
         return;
     if (room->pid > 0 && room->channel && channel_state(room->channel) != STATE_OVER) {
         struct error ignored;
-        enum message_type end = room->who == PARTY_CARD ? MESSAGE_CARD_END : MESSAGE_EXCHANGE_END;
-        (void)channel_send_empty(room->channel, end, &ignored);
+        if (room->who == PARTY_CARD)
+            (void)channel_send(room->channel, card_end, &ignored);
+        else
+            (void)channel_send(room->channel, exchange_end, &ignored);
     }
     channel_free(room->channel);
     if (room->pid > 0)

@@ -18,40 +18,45 @@ static int put_number(struct secret *packet, uint64_t number, size_t bytes, stru
     return secret_append(packet, big_endian, bytes, error);
 }
 
-static int put_field(struct secret *packet, char kind, const struct field *field,
-                     struct error *error)
+static int put_bytes(struct secret *packet, const void *bytes, size_t size, struct error *error)
 {
-    if (field->kind != kind)
-        return error_set(error, CODE_FAULT, "field of kind '%c' where '%c' belongs", field->kind,
-                         kind);
-    if (kind == 'u')
-        return put_number(packet, field->number, 8, error);
-    const char *bytes = field->bytes;
-    size_t size = field->size;
-    if (kind == 's') {
-        bytes = bytes ? bytes : "";
-        size = strlen(bytes) + 1;
-    }
     if (size > MESSAGE_MAX)
-        return error_set(error, CODE_STOP, "field of %zu bytes is too long for a message", size);
+        return error_set(error, CODE_STOP, "%zu bytes are too long for a message", size);
     if (put_number(packet, size, 4, error) < 0)
         return -1;
     return secret_append(packet, bytes, size, error);
 }
 
-static int build(struct channel *channel, const struct message_rule *rule,
-                 const struct field *fields, size_t count, struct error *error)
+static int put_field(struct secret *packet, const struct message_field *field, const void *place,
+                     struct error *error)
 {
-    size_t expected = strcspn(rule->fields, "f");
-    if (count != expected)
-        return error_set(error, CODE_FAULT, "%zu fields where %zu belong", count, expected);
-    secret_clear(channel->out);
+    if (field->kind == 'u')
+        return put_number(packet, *(const uint64_t *)place, 8, error);
+    if (field->kind == 's') {
+        const char *text = *(const char *const *)place;
+        return text ? put_bytes(packet, text, strlen(text) + 1, error)
+                    : error_set(error, CODE_FAULT, "nothing is said");
+    }
+    const struct message_bytes *bytes = place;
+    return put_bytes(packet, bytes->bytes, bytes->size, error);
+}
+
+/* *ret_descriptor: what travels beside it, or -1. */
+static int build(struct channel *channel, const struct message_rule *rule,
+                 const struct message *message, int *ret_descriptor, struct error *error)
+{
     const uint8_t head[2] = {MESSAGE_VERSION, (uint8_t)rule->type};
+    *ret_descriptor = -1;
+    secret_clear(channel->out);
     if (secret_append(channel->out, head, sizeof(head), error) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        if (put_field(channel->out, rule->fields[i], &fields[i], error) < 0)
-            return -1;
+    for (const struct message_field *field = rule->fields(); field->kind; field++) {
+        const void *place = (const char *)message + field->offset;
+        if (field->kind == 'f')
+            *ret_descriptor = *(const int *)place;
+        else if (put_field(channel->out, field, place, error) < 0)
+            return error_prefix(error, "%s", field->name);
+    }
     return 0;
 }
 
@@ -94,14 +99,15 @@ static int transmit(struct channel *channel, int descriptor, struct error *error
     return 0;
 }
 
-int channel_send_fields(struct channel *channel, enum message_type type, const struct field *fields,
-                        size_t count, int descriptor, struct error *error)
+int channel_send_message(struct channel *channel, const struct message *message,
+                         struct error *error)
 {
-    const struct message_rule *rule = message_rule(type);
+    const struct message_rule *rule = message_rule(message->type);
+    int descriptor;
     if (!channel_allows(channel, rule, channel->self, channel->peer))
         return error_set(error, CODE_FAULT, "message '%s' to the %s is not allowed now",
                          rule ? rule->name : "?", channel_party(channel->peer));
-    if (build(channel, rule, fields, count, error) < 0) {
+    if (build(channel, rule, message, &descriptor, error) < 0) {
         secret_clear(channel->out);
         return error_prefix(error, "message '%s'", rule->name);
     }
@@ -115,8 +121,10 @@ int channel_send_fields(struct channel *channel, enum message_type type, const s
 void channel_send_fail(struct channel *channel, const struct error *failure)
 {
     struct error ignored;
-    enum message_type type =
-        channel->self == PARTY_CARD ? MESSAGE_CARD_FAIL : MESSAGE_EXCHANGE_FAIL;
-    (void)channel_send(channel, type, &ignored, NUMBER(failure->code), TEXT(failure->text),
-                       TEXT(failure->hint));
+    if (channel->self == PARTY_CARD)
+        (void)channel_send(channel, card_fail, &ignored, .code = failure->code,
+                           .text = failure->text, .hint = failure->hint);
+    else
+        (void)channel_send(channel, exchange_fail, &ignored, .code = failure->code,
+                           .text = failure->text, .hint = failure->hint);
 }

@@ -129,7 +129,7 @@ def test_messages_that_do_not_belong(states, who, state, row):
     with states.room(who) as room:
         sent = states.enter(room, state)
         room.send_raw(harmless(row))
-        room.refuses(FAULT, f"message '{row.name}' from the front is not allowed now", keys=sent)
+        room.refuses(FAULT, f"message '{row.told}' from the front is not allowed now", keys=sent)
 
 
 def test_the_table_is_tested_whole():

@@ -29,8 +29,7 @@ static struct pair open_pair(enum state state)
     assert_int_equal(channel_pair(ends, false, &error), 0);
     pair.raw = fcntl(ends[1], F_DUPFD_CLOEXEC, 10);
     assert_true(pair.raw >= 0);
-    assert_int_equal(
-        channel_new(ends[0], PARTY_FRONT, PARTY_CARD, state, &pair.front, &error), 0);
+    assert_int_equal(channel_new(ends[0], PARTY_FRONT, PARTY_CARD, state, &pair.front, &error), 0);
     assert_int_equal(channel_new(ends[1], PARTY_CARD, PARTY_FRONT, state, &pair.card, &error), 0);
     return pair;
 }
@@ -48,13 +47,17 @@ static void every_rule_is_whole(void **state)
     (void)state;
     for (unsigned type = 1; type < MESSAGE_TYPES; type++) {
         const struct message_rule *rule = message_rule(type);
+        const struct message_field *field;
         assert_non_null(rule);
+        assert_int_equal(rule->type, type);
         assert_true(rule->from != rule->to);
         assert_true(rule->when != 0);
-        assert_true(strlen(rule->fields) <= MESSAGE_FIELDS_MAX);
-        assert_int_equal(strspn(rule->fields, "usbkf"), strlen(rule->fields));
-        /* A descriptor comes last and alone. */
-        assert_true(!strchr(rule->fields, 'f') || strcmp(rule->fields, "f") == 0);
+        for (field = rule->fields(); field->kind; field++) {
+            assert_non_null(strchr("usbkf", field->kind));
+            assert_true(field->offset + sizeof(int) <= sizeof(struct message));
+            /* A descriptor comes alone. */
+            assert_true(field->kind != 'f' || (field == rule->fields() && field[1].kind == 0));
+        }
     }
     assert_null(message_rule(0));
     assert_null(message_rule(MESSAGE_TYPES));
@@ -67,19 +70,19 @@ static void fields_arrive_as_sent(void **state)
     struct pair pair = open_pair(CARD_READY);
     struct message message;
     const uint8_t bytes[5] = {1, 0, 2, 0, 3};
-    assert_int_equal(channel_send(pair.front, MESSAGE_RECIPIENT, &error, NUMBER(UINT64_MAX),
-                                  BYTES(bytes, 5), BYTES(bytes, 0)),
+    assert_int_equal(channel_send(pair.front, recipient, &error, .index = UINT64_MAX,
+                                  .entry = {bytes, 5}, .proof = {bytes, 0}),
                      0);
     assert_int_equal(channel_receive(pair.card, deadline_in(1000), &message, &error), 0);
     assert_int_equal(message.type, MESSAGE_RECIPIENT);
-    assert_true(message_number(&message, 0) == UINT64_MAX);
-    assert_int_equal(message.fields[1].size, 5);
-    assert_memory_equal(message.fields[1].bytes, bytes, 5);
-    assert_int_equal(message.fields[2].size, 0);
-    assert_int_equal(channel_send(pair.front, MESSAGE_MAKE, &error, TEXT("ads")), 0);
+    assert_true(message.recipient.index == UINT64_MAX);
+    assert_int_equal(message.recipient.entry.size, 5);
+    assert_memory_equal(message.recipient.entry.bytes, bytes, 5);
+    assert_int_equal(message.recipient.proof.size, 0);
+    assert_int_equal(channel_send(pair.front, make, &error, .app = "ads"), 0);
     assert_int_equal(channel_state(pair.front), CARD_MAKING);
     assert_int_equal(channel_receive(pair.card, deadline_in(1000), &message, &error), 0);
-    assert_string_equal(message_text(&message, 0), "ads");
+    assert_string_equal(message.make.app, "ads");
     assert_int_equal(channel_state(pair.card), CARD_MAKING);
     close_pair(&pair);
 }
@@ -88,15 +91,15 @@ static void wrong_sends_are_refused(void **state)
 {
     (void)state;
     struct pair pair = open_pair(CARD_READY);
-    /* Not allowed now, not ours to send, too few fields, another kind of field. */
-    assert_int_equal(channel_send(pair.front, MESSAGE_HAND, &error, NUMBER(0), NUMBER(1)), -1);
+    /* Not allowed now, not ours to send, a text that is missing or too long. */
+    assert_int_equal(channel_send(pair.front, hand, &error, .n = 0, .second = 1), -1);
     assert_int_equal(error.code, CODE_FAULT);
-    assert_int_equal(channel_send(pair.front, MESSAGE_HANDED, &error, NUMBER(0), NUMBER(1)), -1);
-    assert_int_equal(channel_send_empty(pair.front, MESSAGE_MAKE, &error), -1);
-    assert_int_equal(channel_send(pair.front, MESSAGE_MAKE, &error, NUMBER(1)), -1);
+    assert_int_equal(channel_send(pair.front, handed, &error, .n = 0, .second = 1), -1);
+    assert_int_equal(channel_send(pair.front, make, &error), -1);
+    assert_string_equal(error.text, "message 'make': app: nothing is said");
     static char long_text[MESSAGE_MAX + 1];
     memset(long_text, 'a', MESSAGE_MAX);
-    assert_int_equal(channel_send(pair.front, MESSAGE_MAKE, &error, TEXT(long_text)), -1);
+    assert_int_equal(channel_send(pair.front, make, &error, .app = long_text), -1);
     assert_int_equal(channel_state(pair.front), CARD_READY);
     close_pair(&pair);
 }
@@ -109,16 +112,16 @@ static void malformed_packets_are_refused(void **state)
         const char *bytes;
         size_t size;
     } packets[] = {
-        {"", 1},                                            /* too short */
-        {"\2\21", 2},                                       /* another version */
-        {"\1\0", 2},                                        /* no type */
-        {"\1\377", 2},                                      /* no type */
-        {"\1\24\0", 3},                                     /* a number cut short */
-        {"\1\23\0\0\0\2ab\0\0\0\1\0", 12},                  /* a text without its NUL */
-        {"\1\23\0\0\0\4a\0b\0\0\0\0\1\0", 14},              /* a NUL inside a text */
-        {"\1\23\377\377\377\377a\0", 8},                    /* a length past the end */
-        {"\1\23\0\0\0\2a\0\0\0\0\2b\0x", 15},               /* bytes behind the last field */
-        {"\1\15\0\0\0\0\0\0\0\1", 10},                      /* an order from the room */
+        {"", 1},                               /* too short */
+        {"\2\21", 2},                          /* another version */
+        {"\1\0", 2},                           /* no type */
+        {"\1\377", 2},                         /* no type */
+        {"\1\24\0", 3},                        /* a number cut short */
+        {"\1\23\0\0\0\2ab\0\0\0\1\0", 12},     /* a text without its NUL */
+        {"\1\23\0\0\0\4a\0b\0\0\0\0\1\0", 14}, /* a NUL inside a text */
+        {"\1\23\377\377\377\377a\0", 8},       /* a length past the end */
+        {"\1\23\0\0\0\2a\0\0\0\0\2b\0x", 15},  /* bytes behind the last field */
+        {"\1\15\0\0\0\0\0\0\0\1", 10},         /* an order from the room */
     };
     for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
         struct pair pair = open_pair(CARD_OPENING);
@@ -145,7 +148,7 @@ static void failure_becomes_our_error(void **state)
     assert_string_equal(error.text, "PIN is wrong");
     assert_string_equal(error.hint, "one more try");
     assert_int_equal(channel_state(pair.front), STATE_OVER);
-    assert_int_equal(channel_send_empty(pair.front, MESSAGE_CARD_END, &error), -1);
+    assert_int_equal(channel_send(pair.front, card_end, &error), -1);
     close_pair(&pair);
 }
 
@@ -157,14 +160,13 @@ static void last_words_survive_unread_orders(void **state)
     struct message message;
     struct error failure = {0};
     (void)error_set(&failure, CODE_LOG, "entry 3 where entry 2 belongs");
-    assert_int_equal(channel_send(pair.front, MESSAGE_ENTRY, &error, NUMBER(3), BYTES("{}", 2)), 0);
+    assert_int_equal(channel_send(pair.front, entry, &error, .index = 3, .entry = {"{}", 2}), 0);
     channel_send_fail(pair.card, &failure);
     channel_free(pair.card);
     pair.card = NULL;
     close(pair.raw);
     pair.raw = -1;
-    assert_int_equal(channel_send(pair.front, MESSAGE_ENTRY, &error, NUMBER(4), BYTES("{}", 2)),
-                     -1);
+    assert_int_equal(channel_send(pair.front, entry, &error, .index = 4, .entry = {"{}", 2}), -1);
     assert_int_equal(error.code, CODE_CARD);
     assert_true(channel_peer_gone(pair.front));
     assert_int_equal(channel_receive(pair.front, deadline_in(1000), &message, &error), -1);
@@ -199,20 +201,19 @@ static void descriptors_travel(void **state)
     struct message message;
     int ends[2];
     assert_int_equal(channel_pair(ends, true, &error), 0);
-    assert_int_equal(
-        channel_send_fields(pair.front, MESSAGE_AGAIN, NULL, 0, ends[0], &error), 0);
+    assert_int_equal(channel_send(pair.front, again, &error, .keys = ends[0]), 0);
     close(ends[0]);
     assert_int_equal(channel_receive(pair.card, deadline_in(1000), &message, &error), 0);
-    assert_true(message.descriptor >= 0);
-    assert_int_equal(send(message.descriptor, "x", 1, MSG_NOSIGNAL), 1);
+    assert_true(message.again.keys >= 0);
+    assert_int_equal(send(message.again.keys, "x", 1, MSG_NOSIGNAL), 1);
     char byte;
     assert_int_equal(recv(ends[1], &byte, 1, 0), 1);
     /* One way is one way. */
     assert_int_equal(send(ends[1], "y", 1, MSG_NOSIGNAL), -1);
-    close(message.descriptor);
+    close(message.again.keys);
     close(ends[1]);
     /* Without its descriptor the same message is malformed. */
-    assert_int_equal(channel_send_empty(pair.front, MESSAGE_AGAIN, &error), 0);
+    assert_int_equal(channel_send(pair.front, again, &error, .keys = -1), 0);
     assert_int_equal(channel_receive(pair.card, deadline_in(1000), &message, &error), -1);
     assert_int_equal(error.code, CODE_FAULT);
     close_pair(&pair);
@@ -222,8 +223,8 @@ static void open_key_way(struct channel **ret_from, struct channel **ret_to)
 {
     int ends[2];
     assert_int_equal(channel_pair(ends, true, &error), 0);
-    assert_int_equal(
-        channel_new(ends[0], PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, ret_from, &error), 0);
+    assert_int_equal(channel_new(ends[0], PARTY_CARD, PARTY_EXCHANGE, KEYS_FLOW, ret_from, &error),
+                     0);
     assert_int_equal(channel_new(ends[1], PARTY_EXCHANGE, PARTY_CARD, KEYS_FLOW, ret_to, &error),
                      0);
 }
@@ -252,12 +253,14 @@ static void keys_are_forgotten(void **state)
     open_key_way(&from, &to);
     assert_int_equal(secret_new(32, &key, &error), 0);
     assert_int_equal(secret_append(key, "0123456789abcdef0123456789abcdef", 32, &error), 0);
-    assert_int_equal(
-        channel_send(from, MESSAGE_KEY, &error, NUMBER(1), BYTES(point, 65), SECRET(key), NUMBER(2),
-                     BYTES(point, 65), SECRET(key)),
-        0);
+    const struct message_bytes bytes = {secret_data(key), secret_size(key)};
+    assert_int_equal(channel_send(from, key, &error, .n = 1, .epk = {point, 65},
+                                  .content_key = bytes, .second = 2, .second_epk = {point, 65},
+                                  .second_content_key = bytes),
+                     0);
     assert_int_equal(channel_receive(to, deadline_in(1000), &message, &error), 0);
-    const uint8_t *received[] = {message.fields[2].bytes, message.fields[5].bytes};
+    const uint8_t *received[] = {message.key.content_key.bytes,
+                                 message.key.second_content_key.bytes};
     assert_memory_equal(received[1], "0123456789abcdef", 16);
     channel_forget(to);
     for (size_t i = 0; i < 32; i++)

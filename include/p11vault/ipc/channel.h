@@ -25,17 +25,16 @@ enum state channel_state(const struct channel *channel);
 int channel_descriptor(const struct channel *channel);
 
 /*
- * Sends a message: channel_send(channel, MESSAGE_HAND, &error, NUMBER(n), NUMBER(m)).  CODE_FAULT when the fields do not fit the
- * rule or the message is not allowed now; CODE_CARD or CODE_RETRY ("the card room has ended") when the peer is gone.
+ * Sends a message: channel_send(channel, hand, &error, .n = n, .second = m).  A field that is not
+ * named is 0 or empty; a text has to be named.  CODE_FAULT when one is not, or the message is not
+ * allowed now; CODE_CARD or CODE_RETRY ("the card room has ended") when the peer is gone.
  */
-int channel_send_fields(struct channel *channel, enum message_type type, const struct field *fields,
-                        size_t count, int descriptor, struct error *error);
-#define channel_send(channel, type, error, ...)                                                    \
-    channel_send_fields(channel, type, (const struct field[]){__VA_ARGS__},                        \
-                        sizeof((const struct field[]){__VA_ARGS__}) / sizeof(struct field), -1,    \
-                        error)
-#define channel_send_empty(channel, type, error)                                                   \
-    channel_send_fields(channel, type, NULL, 0, -1, error)
+int channel_send_message(struct channel *channel, const struct message *message,
+                         struct error *error);
+#define MESSAGE(name, ...)                                                                         \
+    ((const struct message){.type = MESSAGE_TYPE_##name, .name = {__VA_ARGS__}})
+#define channel_send(channel, name, error, ...)                                                    \
+    channel_send_message(channel, &MESSAGE(name, __VA_ARGS__), error)
 
 /* Wipes the last received packet: for one that held a key. */
 void channel_forget(struct channel *channel);
