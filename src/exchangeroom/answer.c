@@ -140,7 +140,7 @@ static int offer(struct exchangeroom *room, const struct oauth_page *page, uint6
     if (message.type == MESSAGE_PASS)
         return 0;
     if (message.type != MESSAGE_TAKE)
-        return error_set(error, CODE_FAULT, "a slot or none was to be named");
+        return error_set(error, CODE_FAULT, "expected take or pass");
     *ret_slot = message.take.n;
     return exchangeroom_slot(room, &message, error);
 }
