@@ -161,7 +161,8 @@ tools: all $B/proof/flip $(SHIM) $(LOOKERS)
 
 # What was found once: each with its test.  BREAK=1 brings every fault back and expects its test to fail.  FINDINGS='R1 R2': these.
 findings: tools $(UNITS)
-	$Q$(PYTHON) -B tests/findings/findings.py $B $(if $(RECORDED),--recorded $(RECORDED)) $(if $(BREAK),--break) $(FINDINGS)
+	$Q$(PYTHON) -B tests/findings/findings.py $(if $(RECORDED),--recorded $(RECORDED)) $(if $(BREAK),--break) \
+	    $B $(FINDINGS)
 
 # The attacks on the log, all of them where `make check` takes samples.  Ends with totals.
 $B/proof/flip: $B/tests/proof/flip.o $(LIBRARY)
