@@ -54,12 +54,14 @@ def _read_table():
         for first, last in re.findall(r"IN_ANY\((\w+), (\w+)\)", text):
             sets[name] = states[states.index(first):states.index(last) + 1]
     table = re.search(r"#define MESSAGE_TABLE\(ROW\)(.*)", header).group(1)
-    rows = re.findall(r"ROW\((\w+), (\w+), ([A-Z]+)_TO_([A-Z]+), (.*?), \w+((?:,\s*\(\w+, \w+\))*)\)", table)
+    rows = re.findall(r"ROW\((\w+),\s*(\w+),\s*([A-Z]+)_TO_([A-Z]+),\s*(.*?),\s*\w+"
+                      r"((?:,\s*\(\w+,\s*\w+\))*)\)", table)
     rules = [Rule(number, f"MESSAGE_{constant}", NAMES.get(name, name), sender.lower(), receiver.lower(),
                   frozenset(re.findall(r"IN\((\w+)\)", when) or sets[when.strip()]),
-                  "".join(KINDS[kind] for kind in re.findall(r"\((\w+), \w+\)", fields)), name)
+                  "".join(KINDS[kind] for kind in re.findall(r"\((\w+),\s*\w+\)", fields)), name)
              for number, (constant, name, sender, receiver, when, fields) in enumerate(rows, 1)]
     assert len(rules) == table.count("ROW(")
+    assert sum(len(rule.fields) for rule in rules) == len(re.findall(r"\((?:NUMBER|TEXT|BYTES|SECRET|FD),", table))
     return rules
 
 
