@@ -25,8 +25,9 @@ enum state channel_state(const struct channel *channel);
 int channel_descriptor(const struct channel *channel);
 
 /*
- * Sends a message: channel_send(channel, MESSAGE_HAND, &error, NUMBER(n), NUMBER(m)).  CODE_FAULT when the fields do not fit the
- * rule or the message is not allowed now; CODE_CARD or CODE_RETRY ("the card room has ended") when the peer is gone.
+ * Sends a message: channel_send(channel, MESSAGE_HAND, &error, NUMBER(n), NUMBER(m)).  CODE_FAULT
+ * when the fields do not fit the rule or the message is not allowed now; CODE_CARD or CODE_RETRY
+ * ("the card room has ended") when the peer is gone.
  */
 int channel_send_fields(struct channel *channel, enum message_type type, const struct field *fields,
                         size_t count, int descriptor, struct error *error);
