@@ -14,7 +14,7 @@
 #define PIN_TYPING_MS 120000
 #define SOURCE_MAX 4096
 #define PINENTRY "pinentry:" /* before the path of a program that asks */
-#define ANSWER_MS 30000      /* the front writes one small file */
+#define ANSWER_MS 30000      /* the front may wait for another login to this card */
 #define URIS_MAX 64
 
 static int keep_text(char *ret_text, size_t room, const char *text, const char *what,

@@ -1,5 +1,5 @@
 /*
- * From the login to the end: what the use is about, the signature, then keys one by one.
+ * From the login to the end: what the use is about, the signature, then keys as they are asked for.
  */
 #include <string.h>
 

@@ -194,9 +194,13 @@ static int read_answer(struct exchangeroom *room, struct step *step, bool is_dou
                                 .api_version = step->parameters.api_version};
     if (!step->passage.sieve)
         return oauth_answer_read(step->provider, &reply, ret_answer, error);
+    if (is_doubted) {
+        ret_answer->verdict.http = reply.status;
+        return 0;
+    }
     if (passage_end(room, step, error) < 0 || passage_judge(step, &reply, ret_answer, error) < 0)
         return -1;
-    return is_doubted ? 0 : passage_tell(room, step, ret_answer->verdict.action, error);
+    return passage_tell(room, step, ret_answer->verdict.action, error);
 }
 
 /* An answer that says nothing but why there is none to go by. */

@@ -145,6 +145,7 @@ int exchangeroom_tell_issued(struct exchangeroom *room, const struct sealed *sea
 int exchangeroom_shut(struct exchangeroom *room, struct error *error);
 int exchangeroom_reseal(struct exchangeroom *room, const struct message *order,
                         struct error *error);
+
 /* The answers to the items of a batch, as they come (batch.c). */
 struct batch {
     struct oauth_batch asked; /* count 0: it is none */
@@ -186,13 +187,11 @@ int exchangeroom_step(struct exchangeroom *room, const struct message *order, st
 /* Its request (send.c). */
 int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,
                       struct error *error);
-/*
- * Of STEP_CALL and STEP_BATCH (passage.c): before its request goes out, with the values that must
- * not come back.
- */
+/* Of STEP_CALL and STEP_BATCH (passage.c). */
 bool passage_is_of(enum oauth_step step);
 /* What may not be called is refused before a key is asked for. */
 int passage_check(struct step *step, struct error *error);
+/* Before its request goes out, with the values that must not come back. */
 int passage_begin(struct step *step, const struct secret *app_secret, const struct secret *grant,
                   struct error *error);
 /* What has come of the answer; its end; the verdict; and the rest to the front, once that is known. */

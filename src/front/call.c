@@ -123,8 +123,11 @@ static int call_again(struct calling *calling, const char *fields, struct error 
         int result = call_once(calling, fields, error);
         if (result == 0)
             return 0;
-        bool passes = error->code == CODE_RETRY && calling->work.verdict.action == CODE_RETRY;
-        if (error->code == CODE_RETRY && !repeats(calling->what))
+        const struct oauth_verdict *verdict = &calling->work.verdict;
+        bool passes = error->code == CODE_RETRY && verdict->action == CODE_RETRY;
+        /* An answer came, and what it said is not believed. */
+        bool is_doubted = verdict->action == CODE_STOP && !*verdict->hint;
+        if ((error->code == CODE_RETRY || is_doubted) && !repeats(calling->what))
             return error_hint(error,
                               "it may have been done all the same: look before you call again");
         if (!passes || calling->has_shown || times == AGAIN)

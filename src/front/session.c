@@ -99,6 +99,18 @@ int session_pin_source(const struct front *front, char ret_source[PIN_SOURCE_MAX
     return size < PIN_SOURCE_MAX ? 0 : error_set(error, CODE_CONFIG, "pin-source is too long");
 }
 
+/* The note says already that it is tried.  Where the order never goes out, it is not. */
+static int order_try(struct room *card, int guard, struct error *error)
+{
+    struct error ignored;
+    int sent = interrupt_came() ? error_set(error, CODE_RETRY, "interrupted by a signal")
+                                : channel_send(room_channel(card), try, error);
+    if (session_tell(card, sent, error) == 0)
+        return 0;
+    (void)pin_guard_end(guard, PIN_NOT_LOOKED_AT, &ignored);
+    return -1;
+}
+
 /* The PIN is about to be tried with nobody there. */
 static int let_try(struct session *session, const char *source, struct error *error)
 {
@@ -112,8 +124,7 @@ static int let_try(struct session *session, const char *source, struct error *er
     (void)snprintf(serial, sizeof(serial), "%s", message.trying.serial);
     if (pin_guard_begin(session->front, serial, source, &guard, error) < 0)
         return -1;
-    int sent = channel_send(room_channel(card), try, error);
-    if (session_tell(card, sent, error) < 0 ||
+    if (order_try(card, guard, error) < 0 ||
         session_expect_of_card(session, MESSAGE_TRIED, deadline, &message, error) < 0)
         return -1;
     uint64_t verdict = message.tried.verdict;

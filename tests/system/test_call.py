@@ -340,6 +340,15 @@ def test_nothing_else_is_repeated(ready_vault, graph, method):
     assert asked_since(graph, before) == 1
 
 
+@pytest.mark.parametrize("kind", ["extra_bytes", "bad_head"])
+def test_an_answer_that_is_not_believed(ready_vault, graph, kind):
+    """It may have been done as well."""
+    before = asked_since(graph, 0)
+    graph.misbehave("call", kind)
+    failed(call(ready_vault, "POST", "me/feed", "-F", "message=x"), 15, "it may have been done")
+    assert asked_since(graph, before) == 1
+
+
 def test_a_reader_that_goes(ready_vault):
     """The log says what came of it, and no process stays."""
     ours, theirs = os.pipe()

@@ -1,7 +1,10 @@
 """PINs that nobody types, PINs asked by a program, and what is remembered of a rejected one."""
 
+import fcntl
 import functools
 import json
+import signal
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,7 @@ from cards import GRANT, WRONG_PIN, Facts, SoftCard, exchange_again, grant_untou
 from faultydisk import Shim
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
+from waiting import wait_until
 
 PROMPT = r"1 use\): $"
 
@@ -144,6 +148,27 @@ def test_two_logins_at_once(ready_vault):
             if result.code == 20:  # SoftHSM shows no card while another process writes to its files
                 result = ready_vault.run("audit", "checkpoint")
             assert result.code == 0, result
+
+
+def waits_for_a_lock(pid):
+    """Whether the process waits for one of flock(2)."""
+    locks = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
+    return any(words[1:3] == ["->", "FLOCK"] and words[5] == str(pid) for words in locks)
+
+
+def test_cancelled_while_another_tries(ready_vault, card, exchange):
+    """Its own PIN was not tried then, and the note does not say so."""
+    exchange()
+    [mark] = ready_vault.trust.parent.glob("pin-tried.*")
+    logins = card.spy()
+    with open(mark, "rb") as lock, grant_untouched(ready_vault):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run = ready_vault.start("exchange", GRANT)
+        wait_until(lambda: waits_for_a_lock(run.pid), "it waits for the other")
+        run.send_signal(signal.SIGINT)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert run.finish().code == -signal.SIGINT
+    assert not marks(ready_vault) and logins.logins == 0
 
 
 def test_a_note_that_cannot_be_read(ready_vault, card):

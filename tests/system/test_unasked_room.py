@@ -5,10 +5,10 @@ Between two messages of ours the stand-in does what it likes, and each time it h
 
 import pytest
 
-from exchanging import EXCHANGE, INSPECT_INPUT, SLOT, Work, running_graph
+from exchanging import EXCHANGE, INSPECT_INPUT, NONE, SLOT, Work, running_graph
 from rooms import Room
 
-RETRY, STOP = 10, 15
+RETRY, STOP, CALL = 10, 15, 17
 HINT = "look what is true now: p11vault inspect NAME"
 STRAY = {"data": {"app_id": "1", "user_id": "666", "is_valid": True, "expires_at": 0}}
 
@@ -183,6 +183,19 @@ def test_behind_an_issuing_answer(room, work, kind, options, action, words):
     assert (wanted, len(issued), outcome.lives) == ([0, 1, SLOT], 1, 0)
     payload = work.open(issued[0][1])
     assert payload["secret"] == work.graph.tell("tokens", made_by="exchange")["tokens"][-1]["token"]
+
+
+def test_behind_a_call(room, work):
+    """More of it than is kept has come, and its end is held back: no part of it is passed on."""
+    work.graph.misbehave("me", "garbage", text="a " * 24000 + "b" * 4000)
+    work.graph.misbehave("me", "extra_bytes", text="\r\n")
+    work.connect(room)
+    work.tell(room)
+    work.step(room, CALL, slot=NONE, method="GET", path="me")
+    wanted, issued, answer = work.follow(room)
+    assert (answer[0], wanted, issued) == ("outcome", [0, 1], [])
+    outcome = Outcome(answer)
+    assert (outcome.action, outcome.http, outcome.lives) == (STOP, 200, 0), vars(outcome)
 
 
 # ---- what is nothing ----

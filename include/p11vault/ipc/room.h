@@ -39,7 +39,6 @@ int room_find_program(enum party who, char ret_path[PATH_MAX], struct error *err
 /* Starts it; fails as above. */
 int room_start(const struct room_start *how, struct room **ret_room, struct error *error);
 
-/* Ends it: closes the channel, waits to the deadline for it to go, then kills it.  NULL is fine. */
 /*
  * CODE_CONFIG when this user can read the installed program of a room: it would refuse to work
  * (confine_check_start()).  For who makes something that would be left half-made.
@@ -49,6 +48,7 @@ int room_check_closed(enum party who, struct error *error);
 /* Tells it to end: at the terminal it first puts that back as it was. */
 void room_interrupt(struct room *room);
 
+/* Ends it: closes the channel, waits to the deadline for it to go, then kills it.  NULL is fine. */
 void room_free(struct room *room);
 DEFINE_CLEANUP(struct room, room_free);
 
