@@ -130,7 +130,7 @@ int cli_card_remove(struct cli *cli, struct error *error)
 {
     const char *serial = cli->arguments.positional[0];
     char question[256], command[256];
-    (void)snprintf(question, sizeof(question), "trust card %.128s no more?", serial);
+    (void)snprintf(question, sizeof(question), "stop trusting card %.128s?", serial);
     (void)snprintf(command, sizeof(command), "card remove %.128s%s", serial,
                    cli->arguments.lost ? " --lost" : "");
     if (agree(cli, question, "nothing was changed", command, error) < 0)
@@ -139,7 +139,8 @@ int cli_card_remove(struct cli *cli, struct error *error)
         return error_prefix(error, "card remove %s", serial);
     say("card %s: removed; whoever has it and an older copy of the store can open that copy",
         serial);
-    say("its signature counts no more here; tell your auditors and other machines: p11vault audit "
+    say("its signature no longer counts here; tell your auditors and other machines: p11vault "
+        "audit "
         "key");
     if (cli->arguments.lost)
         say("what it could open is exposed until it is renewed: p11vault status");

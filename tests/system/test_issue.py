@@ -141,7 +141,7 @@ def test_what_confirms_a_system_users_grant(flow):
     assert flow.run("refresh", ROBOT).code == RETRY
     [told] = [one for one in json.loads(flow.done("status", "--json").out) if one["name"] == ROBOT]
     assert told["pending"] and told["command"] == f"p11vault refresh {ROBOT}", told
-    assert "that an interrupted run had been issued is confirmed" in flow.done("refresh", ROBOT).err
+    assert "issued to an interrupted run is now confirmed" in flow.done("refresh", ROBOT).err
 
 
 def test_narrowed(flow):

@@ -227,7 +227,7 @@ def test_packets_that_are_no_message(states, who, data):
     """Nothing of them is looked at."""
     with states.room(who) as room:
         room.send_raw(data)
-        room.refuses(FAULT, "the front sent a packet that is no message")
+        room.refuses(FAULT, "the front sent a packet that is not a message")
 
 
 @pytest.mark.parametrize("number", [0, len(TABLE) + 1, 0x7f, 0xff])
