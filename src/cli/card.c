@@ -172,7 +172,8 @@ static int enroll_from(struct cli *cli, struct error *error)
     __attribute__((cleanup(front_export_clear))) struct front_export export = {0};
     char card[256];
     if (cli->arguments.count > 0 || cli->arguments.key || cli->arguments.sign)
-        return error_set(error, CODE_USAGE, "an exported card is the one that its file names");
+        return error_set(error, CODE_USAGE,
+                         "--from takes no URI, --key or --sign: its file names the card");
     if (front_read_export(cli->arguments.from, &export, error) < 0)
         return -1;
     describe(export.card, card, sizeof(card));
@@ -198,7 +199,7 @@ static int enroll(struct cli *cli, struct error *error)
     struct front_enrolled enrolled;
     const struct front_keys keys = keys_of(&cli->arguments);
     if (cli->arguments.card)
-        return error_set(error, CODE_USAGE, "a URI names the card that is enrolled, not --card");
+        return error_set(error, CODE_USAGE, "name the card by its URI, not by --card");
     if (front_enroll(&cli->front, &keys, &enrolled, error) < 0)
         return -1;
     say("proved %s; signing key on the card", enrolled.alg);

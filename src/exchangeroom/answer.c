@@ -62,7 +62,7 @@ static int check_alone(struct exchangeroom *room, const struct step *step, struc
         return error_set(error, CODE_STOP, "more bytes follow the end of the answer");
     if (found == CONNECTION_ENDED && http_response_keeps_connection(step->response))
         return error_set(error, CODE_RETRY,
-                         "the server closed the connection right behind its answer");
+                         "the server closed the connection right after its answer");
     return 0;
 }
 

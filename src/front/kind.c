@@ -58,7 +58,7 @@ int work_reserve_kind(struct work *work, const char *kind, struct error *error)
         if (taken)
             return 0;
     }
-    error_set(error, CODE_USAGE, "no name of kind '%s' is free for what may be issued", kind);
+    error_set(error, CODE_USAGE, "no free name of kind '%s' for what may be issued", kind);
     return error_hint(error, "take another label");
 }
 

@@ -252,7 +252,7 @@ static int put_left(const struct taking *taking, struct left *left, struct error
         store_commit(change, error) < 0)
         return -1;
     (void)snprintf(words, sizeof(words),
-                   "%s: the new grant that an earlier run could not keep in the store is there now",
+                   "%s: the new grant that an earlier run could not keep is now in the store",
                    left->name.full);
     taking->say(words);
     return 0;

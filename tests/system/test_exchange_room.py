@@ -135,7 +135,7 @@ def no_origin(work):
     work.payloads[0]["origins"] = []
 
 
-@deviation("record has not format 1", STOP, [0, 1])
+@deviation("record is not of format 1", STOP, [0, 1])
 def another_format(work):
     """Nobody knows what it says."""
     work.payloads[0]["v"] = 2

@@ -176,7 +176,7 @@ def test_standard_input(programs):
 
 
 @pytest.mark.parametrize("changes, part", [
-    ({"v": 2}, "has not format 1"), ({"app": ""}, "does not say its app"),
+    ({"v": 2}, "is not of format 1"), ({"app": ""}, "does not say its app"),
     ({"name": 7}, "does not say its name"), ({"version": 0}, "does not say its version"),
     ({"origins": []}, "does not name 1 to 16 origins"), ({"secret": "x"}, "among its facts"),
     ({"more": "x" * 9000}, "facts are longer than"),

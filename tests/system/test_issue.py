@@ -179,7 +179,7 @@ def test_again(flow):
     (PHONE, ("--from", APP), "no grant of kind 'user' from one of kind 'app'"),
     (ALICE, ("--from", ALICE), "a grant cannot be made from itself"),
     (SESSION, ("--from", "other/user/alice"), "is of another app"),
-    (ROBOT, ("--from", ALICE, "--user-id", "1", "--business", "2"), "exclude each other"),
+    (ROBOT, ("--from", ALICE, "--user-id", "1", "--business", "2"), "cannot be used together"),
     (SESSION, ("--from", "ads/user/none"), "ads/user/none"),
     ("ads/instagram/x", ("--from", ALICE), "no grant of kind 'instagram'"),
     (PHONE, ("--from", ALICE), "a client's redirect address is missing"),

@@ -268,7 +268,7 @@ def test_descriptors_that_nobody_asked_for(states, who, count):
                       [null.fileno()] * count)
         name, values = room.receive()
         assert (name, values[0]) == ("fail", FAULT), values
-        assert "malformed" in values[1] or "is no message" in values[1]
+        assert "malformed" in values[1] or "is not a message" in values[1]
         assert room.wait() == FAULT
 
 

@@ -66,7 +66,7 @@ def test_it_is_put_aside(ready_vault, graph):
     """Where the room for it was made before anybody was asked; and it is said where that is."""
     result = fail_to_keep(ready_vault, graph)
     refused(result, LOG, "keep the new grant in the store: store was replaced",
-            "mend that: the next run takes the grant from ", *unkept(ready_vault))
+            "fix that: the next run takes the grant from ", *unkept(ready_vault))
     [path] = unkept(ready_vault)
     [line] = lines(path)
     assert (line["name"], line["version"]) == (GRANT, 2)
@@ -79,7 +79,7 @@ def test_it_is_taken_up(ready_vault, graph, left):
     before, exchanges = Facts(ready_vault), len(graph.requests("exchange"))
     assert before.versions == {GRANT: (1, False)}
     result = ready_vault.done("exchange", GRANT)
-    assert f"{GRANT}: the new grant that an earlier run could not keep in the store is " in result.err
+    assert f"{GRANT}: the new grant that an earlier run could not keep is now in the store" in result.err
     assert "the grant issued to an interrupted run is now confirmed" in result.err
     assert len(graph.requests("exchange")) == exchanges and not unkept(ready_vault)
     after = Facts(ready_vault)
