@@ -150,7 +150,7 @@ def test_a_key_that_may_not_sign(blank):
 def test_uris_that_are_wrong(blank, sign, words):
     """Usage errors; the last two before anybody is asked for a PIN."""
     refused(blank.vault.run("card", "enroll", key("9d"), "--sign", sign), 2, words)
-    assert ("verify" in blank.house.counts(blank.mark)) == ("another" in words)
+    assert ("verify" in blank.house.counts(blank.mark)) == ("not on card" in words)
 
 
 def test_a_slot_that_everybody_may_use(blank_each):
