@@ -294,7 +294,7 @@ deps:
 
 # Mode 0711, root's: a program that its user cannot read starts non-dumpable.  An installed room that starts otherwise refuses
 # to work, so it is not installed by a user for himself; a package (DESTDIR) becomes root's when it is unpacked.
-FOR_ROOT := whoever installs it for himself can read the programs, and they would refuse to work: sudo make install
+FOR_ROOT := programs that you install for yourself can be read by you, so they would not run: sudo make install
 install: all
 ifneq ($(SANITIZE),)
 	@echo 'a build with sanitizers runs without walls and is not installed' >&2; exit 1

@@ -15,7 +15,7 @@ int merkle_prove_consistency(uint64_t first, uint64_t second, merkle_read_node *
     uint64_t start = 0, left = second, ends = first;
     bool whole = true; /* what is left begins where the smaller tree begins: its root is known */
     if (first > second)
-        return error_set(error, CODE_LOG, "a tree of %llu entries is no beginning of one of %llu",
+        return error_set(error, CODE_LOG, "a tree of %llu entries is not a prefix of one of %llu",
                          (unsigned long long)first, (unsigned long long)second);
     while (first > 0 && ends < left) {
         uint64_t half = merkle_split(left);

@@ -178,7 +178,7 @@ static int find_signing_key(struct cardroom *room, const struct wanted_keys *wan
                    ? 0
                    : card_offer_keys(room->card, KEY_SIGNS, unwraps, error);
     if (!card_is_named(room->card, &wanted->signs))
-        return error_set(error, CODE_USAGE, "--sign names a key of another card than '%s %s'",
+        return error_set(error, CODE_USAGE, "--sign names a key that is not on card '%s %s'",
                          room->label, room->serial);
     if (card_find_key(room->card, &wanted->signs, KEY_SIGNS, ret_key, error) < 0) {
         card_offer_keys(room->card, KEY_SIGNS, unwraps, error);

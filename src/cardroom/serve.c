@@ -141,7 +141,7 @@ static int carry_out(struct cardroom *room, const struct message *order, struct 
     case MESSAGE_AGAIN:
         return again(room, order, error);
     default:
-        return error_set(error, CODE_FAULT, "an order that is none");
+        return error_set(error, CODE_FAULT, "unexpected order");
     }
 }
 

@@ -82,10 +82,10 @@ static const struct option options[] = {
     {"--all", NULL, PLACE(all), OPTION_ALL, "every grant"},
     {"-F", "NAME=VALUE…", PLACE(fields), OPTION_CALL, "a parameter of the call; may be repeated"},
     {"--batch", "FILE", PLACE(batch), OPTION_CALL,
-     "the calls of a JSON array, in one request; -: on standard input"},
+     "make the calls of this JSON array in one request (-: standard input)"},
     {"--paginate", NULL, PLACE(paginate), OPTION_CALL, "go on to the end of the list"},
     {"--signature", "VALUE", PLACE(signature), OPTION_SIGNATURE,
-     "of the header X-Hub-Signature-256: sha256=..."},
+     "the value of the header X-Hub-Signature-256: sha256=..."},
     {"--monitored", NULL, PLACE(monitored), OPTION_MONITORED,
      "tell of a refresh that failed, too: started by systemd after it"},
     {"--trusted", NULL, PLACE(trusted), OPTION_TRUSTED,
@@ -124,7 +124,7 @@ static const struct option *find_option(const char *word, unsigned wanted)
 /* Arguments can be read by every user of this machine; the value is not repeated either. */
 static int refuse_client_token(struct error *error)
 {
-    error_set(error, CODE_USAGE, "--client-token is gone: other users can read arguments");
+    error_set(error, CODE_USAGE, "--client-token was removed: other users can read arguments");
     return error_hint(error, "--client-token-file FILE, or type it when you are asked");
 }
 
@@ -180,7 +180,7 @@ static int take_option(int count, char **words, int *at, unsigned wanted,
     }
     const char *value = equals ? equals + 1 : (*at < count ? words[(*at)++] : NULL);
     if (!value || !*value)
-        return usage_error(error, "a value is missing behind", option->name);
+        return usage_error(error, "a value is missing after option", option->name);
     if (strstr(option->value, "…"))
         return add_text(place, value, option, error);
     *(const char **)place = value;
@@ -256,14 +256,14 @@ int arguments_parse(int count, char **words, const struct verb *verbs, size_t ve
                             error) < 0)
                 return -1;
         } else if (plain_count == sizeof(plain) / sizeof(plain[0])) {
-            return usage_error(error, "what is to be done with", words[at]);
+            return usage_error(error, "one word too many:", words[at]);
         } else {
             plain[plain_count++] = words[at++];
         }
     }
     *ret_verb = NULL;
     if (plain_count == 0 && !arguments.help && !arguments.version)
-        return usage_error(error, "no verb", "p11vault VERB …");
+        return usage_error(error, "no verb given:", "p11vault VERB …");
     if (plain_count > 0)
         *ret_verb = match_verb(verbs, verb_count, plain, plain_count, &verb_words);
     if (plain_count == 1 && arguments.help && begins_verbs(verbs, verb_count, plain[0])) {

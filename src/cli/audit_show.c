@@ -47,7 +47,7 @@ static int take_time(const char *given, const char *rest_of_day, char ret_text[C
         if (form[i] == '0' ? given[i] < '0' || given[i] > '9' : given[i] != form[i])
             size = 0;
     if (size != 10 && size != sizeof(form) - 1) {
-        error_set(error, CODE_USAGE, "'%.40s' is no time", given);
+        error_set(error, CODE_USAGE, "'%.40s' is not a valid time", given);
         return error_hint(error, "2026-11-24, 2026-11-24T10:00:00Z, or 7d for seven days ago");
     }
     (void)snprintf(ret_text, CLOCK_TEXT_SIZE, "%s%s", given, size == 10 ? rest_of_day : "");

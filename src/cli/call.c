@@ -172,8 +172,7 @@ static int read_batch(const struct arguments *arguments, char **ret_batch, struc
     auto_buffer struct buffer text = BUFFER_UP_TO(BATCH_INPUT_MAX);
     struct oauth_batch batch;
     if (arguments->count != 1 || arguments->fields.count > 0 || arguments->paginate)
-        return error_set(error, CODE_USAGE,
-                         "with --batch there is neither METHOD, PATH, -F nor --paginate");
+        return error_set(error, CODE_USAGE, "--batch takes no METHOD, PATH, -F or --paginate");
     if ((strcmp(arguments->batch, "-") == 0
              ? read_input("a batch", &text, error)
              : buffer_read_file(arguments->batch, BATCH_INPUT_MAX, FILE_PLAIN, &text, error)) < 0)

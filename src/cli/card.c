@@ -130,7 +130,7 @@ int cli_card_remove(struct cli *cli, struct error *error)
 {
     const char *serial = cli->arguments.positional[0];
     char question[256], command[256];
-    (void)snprintf(question, sizeof(question), "trust card %.128s no more?", serial);
+    (void)snprintf(question, sizeof(question), "stop trusting card %.128s?", serial);
     (void)snprintf(command, sizeof(command), "card remove %.128s%s", serial,
                    cli->arguments.lost ? " --lost" : "");
     if (agree(cli, question, "nothing was changed", command, error) < 0)
@@ -139,7 +139,8 @@ int cli_card_remove(struct cli *cli, struct error *error)
         return error_prefix(error, "card remove %s", serial);
     say("card %s: removed; whoever has it and an older copy of the store can open that copy",
         serial);
-    say("its signature counts no more here; tell your auditors and other machines: p11vault audit "
+    say("its signature no longer counts here; tell your auditors and other machines: p11vault "
+        "audit "
         "key");
     if (cli->arguments.lost)
         say("what it could open is exposed until it is renewed: p11vault status");
@@ -171,7 +172,8 @@ static int enroll_from(struct cli *cli, struct error *error)
     __attribute__((cleanup(front_export_clear))) struct front_export export = {0};
     char card[256];
     if (cli->arguments.count > 0 || cli->arguments.key || cli->arguments.sign)
-        return error_set(error, CODE_USAGE, "an exported card is the one that its file names");
+        return error_set(error, CODE_USAGE,
+                         "--from takes no URI, --key or --sign: its file names the card");
     if (front_read_export(cli->arguments.from, &export, error) < 0)
         return -1;
     describe(export.card, card, sizeof(card));
@@ -197,7 +199,7 @@ static int enroll(struct cli *cli, struct error *error)
     struct front_enrolled enrolled;
     const struct front_keys keys = keys_of(&cli->arguments);
     if (cli->arguments.card)
-        return error_set(error, CODE_USAGE, "a URI names the card that is enrolled, not --card");
+        return error_set(error, CODE_USAGE, "name the card by its URI, not by --card");
     if (front_enroll(&cli->front, &keys, &enrolled, error) < 0)
         return -1;
     say("proved %s; signing key on the card", enrolled.alg);

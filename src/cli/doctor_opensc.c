@@ -19,7 +19,7 @@ static const struct {
     const char *name, *value, *without;
 } settings[] = {
     {"disconnect_action", "reset",
-     "behind p11vault a PIV card stays logged in, and the next program uses its keys without a "
+     "after p11vault a PIV card stays logged in, and the next program uses its keys without a "
      "PIN"},
     {"lock_login", "true",
      "while p11vault is logged in, so is every program that may talk to pcscd"},
@@ -82,7 +82,7 @@ void doctor_opensc(struct doctor *doctor, const struct config_module *module)
             continue;
         well = false;
         doctor_warn(doctor,
-                    "copy p11vault's opensc.conf to where only root can write, and name it in the "
+                    "install p11vault's opensc.conf, which only root may write, and name it in the "
                     "module's section: env.OPENSC_CONF = /etc/p11vault/opensc.conf",
                     "%s: %s does not say %s = %s: %s", module->name, path, settings[i].name,
                     settings[i].value, settings[i].without);

@@ -130,7 +130,7 @@ int cli_grant_forget(struct cli *cli, struct error *error)
     char question[NAME_MAX_SIZE + 64], command[NAME_MAX_SIZE + 32];
     if (name_parse_grant(cli->arguments.positional[0], &name, error) < 0)
         return -1;
-    (void)snprintf(question, sizeof(question), "forget %s, which cannot be undone?", name.full);
+    (void)snprintf(question, sizeof(question), "this cannot be undone: forget %s?", name.full);
     (void)snprintf(command, sizeof(command), "grant forget %s", name.full);
     if (agree(cli, question, "nothing was forgotten", command, error) < 0)
         return error_prefix(error, "%s", name.full);

@@ -18,6 +18,7 @@ int read_input(const char *what, struct buffer *input, struct error *error)
         if (size < 0)
             return error_errno(error, CODE_USAGE, "read %s from standard input", what);
         if (buffer_put(input, piece, (size_t)size, error) < 0)
-            return error_set(error, CODE_USAGE, "%s has at most %zu bytes", what, input->maximum);
+            return error_set(error, CODE_USAGE, "%s is longer than %zu bytes", what,
+                             input->maximum);
     }
 }

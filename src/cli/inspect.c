@@ -125,16 +125,16 @@ static void tell_companion(void *context, const char *name, bool is_certain)
 {
     const char **revoked = context;
     if (*revoked)
-        say("%s: with it end all grants of the same person and app:", *revoked);
+        say("%s: this also ends all grants of the same person and app:", *revoked);
     *revoked = NULL;
-    say("  %s%s", name, is_certain ? "" : ", if it is of the same person: not inspected yet");
+    say("  %s%s", name, is_certain ? "" : ", if it is the same person's (not inspected yet)");
 }
 
 static void tell_ended(void *context, const char *name, bool is_certain)
 {
     (void)context;
     (void)is_certain;
-    say("%s: ended with it", name);
+    say("%s: ended too", name);
 }
 
 int cli_revoke(struct cli *cli, struct error *error)

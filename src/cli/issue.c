@@ -16,7 +16,7 @@ int cli_issue(struct cli *cli, struct error *error)
         (arguments->from && name_parse_grant(arguments->from, &from, error) < 0))
         return -1;
     if (arguments->id && arguments->business)
-        return error_set(error, CODE_USAGE, "--user-id and --business exclude each other");
+        return error_set(error, CODE_USAGE, "--user-id and --business cannot be used together");
     const struct front_issue what = {.from = arguments->from ? &from : NULL,
                                      .subject =
                                          arguments->business ? arguments->business : arguments->id,

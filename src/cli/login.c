@@ -60,7 +60,7 @@ static int open_dialog(void *context, const char *address, struct error *error)
         return -1;
     say("log in at the provider in the browser; if none opened, open %s", login->page);
     if (strncmp(login->redirect, "http:", 5) == 0)
-        say("if it says \"Insecure Login Blocked\", the app is not in development mode: then "
+        say("if it says \"Insecure Login Blocked\", the app is not in development mode: use "
             "--paste");
     return 0;
 }
@@ -94,8 +94,8 @@ static bool agrees(void *context, const struct front_logged_in *logged_in)
     login->facts = *logged_in->facts;
     login->missing = missing ? strdup(missing) : NULL;
     scopes_text(logged_in->facts, scopes, sizeof(scopes));
-    say("%s: %s %s%s%s", name->full, name->kind, login->facts.subject, *scopes ? ", may " : "",
-        scopes);
+    say("%s: %s %s%s%s", name->full, name->kind, login->facts.subject,
+        *scopes ? ", permissions: " : "", scopes);
     if (missing && *missing)
         say("%s: asked for and not granted: %s", name->full, missing);
     if (is_other)

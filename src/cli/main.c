@@ -26,7 +26,7 @@ static const struct verb verbs[] = {
      USES_CARD | OPTION_KEY | OPTION_FROM | OPTION_YES, NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_card_enroll},
     {"card export", "[URI]", "what enrols a card that is elsewhere", 0, 1,
      OPTION_MODULE | OPTION_KEY | OPTION_ASK_PIN, NEEDS_CONFIG | NEEDS_MODULE, cli_card_export},
-    {"card remove", "SERIAL", "trust a card no more", 1, 1, USES_CARD | OPTION_YES | OPTION_LOST,
+    {"card remove", "SERIAL", "stop trusting a card", 1, 1, USES_CARD | OPTION_YES | OPTION_LOST,
      NEEDS_CONFIG | NEEDS_VAULT | NEEDS_MODULE, cli_card_remove},
     {"app add", "NAME", "seal an app's secret to all trusted cards", 1, 1,
      USES_CARD | OPTION_PROVIDER | OPTION_ID | OPTION_ORIGIN | OPTION_SECRET_FILE,

@@ -31,10 +31,9 @@ static void print_one(const struct front_exchanged *exchanged)
     char expiry[EXPIRY_TEXT_SIZE];
     expiry_text(exchanged->expires_after, expiry);
     if (exchanged->resolved)
-        say("%s: the grant that an interrupted run had been issued is confirmed",
-            exchanged->name->full);
+        say("%s: the grant issued to an interrupted run is now confirmed", exchanged->name->full);
     if (exchanged->endless)
-        say("%s: it never expires: there is nothing to do", exchanged->name->full);
+        say("%s: never expires, so there is nothing to do", exchanged->name->full);
     printf("%s: %s%s%s, %s\n", exchanged->name->full, exchanged->name->kind,
            *exchanged->subject ? " " : "", exchanged->subject, expiry);
     (void)fflush(stdout);

@@ -59,10 +59,10 @@ static int check_alone(struct exchangeroom *room, const struct step *step, struc
                                       ? CONNECTION_BYTES
                                       : connection_look(room->connection);
     if (found == CONNECTION_BYTES)
-        return error_set(error, CODE_STOP, "bytes stand behind the end of the answer");
+        return error_set(error, CODE_STOP, "more bytes follow the end of the answer");
     if (found == CONNECTION_ENDED && http_response_keeps_connection(step->response))
         return error_set(error, CODE_RETRY,
-                         "the server closed the connection right behind its answer");
+                         "the server closed the connection right after its answer");
     return 0;
 }
 

@@ -20,7 +20,7 @@ static int judge_null(bool may_be, struct oauth_verdict *verdict)
     *verdict = (struct oauth_verdict){.action = may_be ? CODE_DONE : CODE_RETRY};
     (void)snprintf(verdict->message, sizeof(verdict->message), "the provider gave no answer");
     (void)snprintf(verdict->hint, sizeof(verdict->hint),
-                   "look whether it was done before you call it again");
+                   "check whether it was done before you call it again");
     return 0;
 }
 
@@ -66,5 +66,5 @@ void batch_judge(const struct batch *batch, struct oauth_verdict *verdict)
     (void)snprintf(verdict->message, sizeof(verdict->message),
                    "the provider gave %zu answers to %zu calls", batch->come, batch->asked.count);
     (void)snprintf(verdict->hint, sizeof(verdict->hint),
-                   "look whether each was done before you call it again");
+                   "check which were done before you call them again");
 }

@@ -111,7 +111,7 @@ int exchangeroom_login(struct exchangeroom *room, const struct message *order, s
     if (!origin)
         return error_memory(error);
     if (!login.provider || order->login.port > 65535)
-        return error_set(error, CODE_FAULT, "a login that is none");
+        return error_set(error, CODE_FAULT, "invalid login");
     login.dialog_origin = *origin ? origin : login.provider->dialog_origin;
     if (json_parse(text, strlen(text), "dialog", &json, error) < 0 ||
         oauth_dialog_from_json(json, &login.dialog, error) < 0 ||

@@ -53,7 +53,7 @@ static int carry_out(struct exchangeroom *room, const struct message *order, str
     case MESSAGE_STEP:
         return exchangeroom_step(room, order, error);
     default:
-        return error_set(error, CODE_FAULT, "an order that is none");
+        return error_set(error, CODE_FAULT, "unexpected order");
     }
 }
 

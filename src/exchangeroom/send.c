@@ -80,7 +80,7 @@ static int check_quiet(struct exchangeroom *room, struct step *step, struct erro
     error_set(error, CODE_STOP,
               "the server sent more than it was asked for: what it said before "
               "may have been meant for somebody else");
-    return error_hint(error, "look what is true now: p11vault inspect NAME");
+    return error_hint(error, "see what is true now: p11vault inspect NAME");
 }
 
 int exchangeroom_send(struct exchangeroom *room, struct step *step, struct deadline deadline,

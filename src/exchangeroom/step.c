@@ -21,7 +21,7 @@ static int check_order(struct exchangeroom *room, struct step *step, struct erro
 {
     bool has_code = room->code != NULL;
     if (step->needs == 0)
-        return error_set(error, CODE_FAULT, "a step that is none");
+        return error_set(error, CODE_FAULT, "unknown step");
     if ((step->needs & NEEDS_CODE) != 0 && !has_code)
         return error_set(error, CODE_FAULT, "%s: there is no code", oauth_step_name(step->step));
     if ((step->needs & NEEDS_CLIENT_TOKEN) != 0 && !room->client_token)

@@ -85,7 +85,8 @@ static int begin(struct calling *calling, const struct name *name, struct error 
         job_begin(job, name->app, error) < 0 || work_begin(work, job, name, 0, error) < 0)
         return -1;
     if (oauth_step_needs(job->provider, step_of(calling->what)) == 0)
-        return error_set(error, CODE_USAGE, "%s has no such calls", job->provider->name);
+        return error_set(error, CODE_USAGE, "%s does not support this kind of call",
+                         job->provider->name);
     if (check_called(calling->what, work->call, sizeof(work->call), error) < 0 ||
         work_find(work, name->full, "current", true, &work->grant, error) < 0)
         return -1;
@@ -129,7 +130,7 @@ static int call_again(struct calling *calling, const char *fields, struct error 
         bool is_doubted = verdict->action == CODE_STOP && !*verdict->hint;
         if ((error->code == CODE_RETRY || is_doubted) && !repeats(calling->what))
             return error_hint(error,
-                              "it may have been done all the same: look before you call again");
+                              "it may have been done all the same: check before you call again");
         if (!passes || calling->has_shown || times == AGAIN)
             return -1;
         log_info("%s; asking again", error->text);
@@ -155,7 +156,8 @@ static int check_next(struct calling *calling, struct error *error)
     struct digest digest = digest_of(calling->next, strlen(calling->next));
     struct buffer *seen = &calling->seen;
     if (!*calling->next) {
-        error_set(error, CODE_STOP, "the list is not whole: where it goes on is nothing to call");
+        error_set(error, CODE_STOP,
+                  "the list is not whole: its next page is not a call that p11vault makes");
         return error_hint(error,
                           "look at paging in the last answer, and call what follows yourself");
     }

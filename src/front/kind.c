@@ -58,7 +58,7 @@ int work_reserve_kind(struct work *work, const char *kind, struct error *error)
         if (taken)
             return 0;
     }
-    error_set(error, CODE_USAGE, "no name of kind '%s' is free for what may be issued", kind);
+    error_set(error, CODE_USAGE, "no free name of kind '%s' for what may be issued", kind);
     return error_hint(error, "take another label");
 }
 
@@ -84,8 +84,8 @@ int work_settle_kind(struct work *work, size_t *number, size_t slot, struct erro
         return 0;
     if (!kind || strcmp(kind, work->spare.kind) != 0)
         return error_set(error, CODE_STOP,
-                         "the provider issued a grant that is no %s's and no %s's", work->name.kind,
-                         work->spare.kind);
+                         "the provider issued a grant of kind neither '%s' nor '%s'",
+                         work->name.kind, work->spare.kind);
     if (work_move(work, *number, slot, &work->spare, error) < 0)
         return error_prefix(error, "keep it as '%s'", work->spare.full);
     say_moved(work);

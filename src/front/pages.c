@@ -123,7 +123,7 @@ static int fail_with_worst(struct paging *paging, size_t pages, struct error *er
     work_fail(&paging->work, &paging->worst);
     /* One that an earlier run has left need not be in a list any more. */
     if (paging->failed_pages > 0)
-        return error_set(error, paging->worst.code, "%zu of %zu pages are not kept",
+        return error_set(error, paging->worst.code, "%zu of %zu pages were not kept",
                          paging->failed_pages,
                          pages < paging->failed_pages ? paging->failed_pages : pages);
     return error_set(error, paging->worst.code, "%zu list%s of pages could not be read",

@@ -42,7 +42,7 @@ static int take_offer(void *context, const json_t *offered, struct name *ret_nam
     struct paging *paging = context;
     struct error failure;
     if (!is_offer(offered) || paging->count == OAUTH_PAGES_MAX)
-        return error_set(error, CODE_FAULT, "the exchange room offers what is no page");
+        return error_set(error, CODE_FAULT, "the exchange room offered an invalid page");
     struct listed *listed = &paging->listed[paging->count];
     paging_name(listed, paging->work.name.app, json_text(offered, "id"),
                 json_text(offered, "label"), json_text(offered, "tasks"));

@@ -217,7 +217,7 @@ static bool is_stuck(const struct run *run, struct error *failure)
     if (!run->job.is_stuck)
         return false;
     error_set(failure, CODE_LOG, "the store takes no changes now: not asked");
-    error_hint(failure, "mend that, then run it again: what is done stays done");
+    error_hint(failure, "fix that, then run it again: what is done stays done");
     return true;
 }
 

@@ -88,7 +88,7 @@ void work_say_resolved(const struct work *work, const char *name)
 {
     char text[NAME_MAX_SIZE + 64];
     (void)snprintf(text, sizeof(text),
-                   "%s: the grant that an interrupted run had been issued is confirmed", name);
+                   "%s: the grant issued to an interrupted run is now confirmed", name);
     if (work->job->front->say)
         work->job->front->say(text);
 }

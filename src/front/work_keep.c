@@ -181,7 +181,7 @@ static int put_aside(struct work *work, const struct issued *issued, struct erro
         return error_prefix(error, "%s; the new grant is lost", why->text);
     job->unkept_why = *why;
     error_prefix(&job->unkept_why, "keep the new grant in the store");
-    error_hint(&job->unkept_why, "mend that: the next run takes the grant from %.300s",
+    error_hint(&job->unkept_why, "fix that: the next run takes the grant from %.300s",
                unkept_path(job->unkept));
     return 0;
 }

@@ -72,7 +72,7 @@ static int tell_record(struct work *work, size_t number, struct error *error)
 {
     const struct store_record *row = work_row(work, number);
     if (!row || !row->jwe)
-        return error_set(error, CODE_FAULT, "record %zu is none of this use", number);
+        return error_set(error, CODE_FAULT, "record %zu does not belong to this use", number);
     return job_tell_record(work->job, number, row, error);
 }
 
@@ -84,7 +84,7 @@ static int new_issued(struct work *work, size_t slot, const struct name *name, c
     size_t count = work->issued_count;
     if (slot < work_slot(work, 0) || slot >= work_slot(work, work->slot_count) ||
         count == work->slot_count)
-        return error_set(error, CODE_FAULT, "slot %zu is none of this use", slot);
+        return error_set(error, CODE_FAULT, "slot %zu does not belong to this use", slot);
     /* One that nothing was issued into is free again. */
     if (count > 0 && !work->issued[count - 1].is_kept)
         work->issued_count = --count;
@@ -273,7 +273,7 @@ static int take_offer(struct work *work, struct order *order, const struct messa
     struct name name;
     bool take = false;
     if (!order->offer)
-        return error_set(error, CODE_FAULT, "the exchange room offers what nobody asked for");
+        return error_set(error, CODE_FAULT, "the exchange room offered what nobody asked for");
     if (json_parse(text, strlen(text), "offer", &offered, error) < 0 ||
         order->offer(order->context, offered, &name, &take, error) < 0)
         return -1;

@@ -125,7 +125,7 @@ static int receive_packet(struct channel *channel, struct deadline deadline, int
     auto_close int descriptor = received_descriptor(&header);
     if (received < 2 || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
         secret_data(channel->in)[0] != MESSAGE_VERSION)
-        return error_set(error, CODE_FAULT, "the %s sent a packet that is no message",
+        return error_set(error, CODE_FAULT, "the %s sent a packet that is not a message",
                          channel_party(channel->peer));
     *ret_descriptor = TAKE_FD(descriptor);
     return 0;

@@ -93,7 +93,7 @@ int room_check_closed(enum party who, struct error *error)
     bool is_installed = strncmp(path, LIBEXECDIR "/", strlen(LIBEXECDIR "/")) == 0;
     if (!is_installed || geteuid() == 0 || access(path, R_OK) < 0)
         return 0;
-    error_set(error, CODE_CONFIG, "'%s' can be read by you, so it would refuse to work", path);
+    error_set(error, CODE_CONFIG, "'%s' can be read by you, so it would not run", path);
     return error_hint(error, "install it again as root, mode 0711: sudo make install");
 }
 

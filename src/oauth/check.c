@@ -96,7 +96,7 @@ int oauth_client_token_check(const struct secret *client_token, struct error *er
         valid++;
     if (valid == size && size > 0 && size < FACT_TEXT_MAX)
         return 0;
-    return error_set(error, CODE_USAGE, "the client token is none");
+    return error_set(error, CODE_USAGE, "the client token is not valid");
 }
 
 static bool assets_valid(const char *assets)
@@ -118,12 +118,12 @@ int check_parameters(const struct oauth_parameters *parameters, struct error *er
         const char *problem;
     } rules[] = {
         {parameters->scopes, scopes_valid, "scopes are words with one comma between two of them"},
-        {parameters->cursor, cursor_valid, "the cursor of the list is none"},
+        {parameters->cursor, cursor_valid, "the cursor of the list is not valid"},
         {parameters->subject, id_valid, "the id of a user or business is a number"},
         {parameters->page, id_valid, "the id of a page is a number"},
         {parameters->edge, edge_valid, "a business has owned_pages and client_pages"},
         {parameters->permission, permission_valid, "a permission is one word"},
-        {parameters->machine_id, machine_id_valid, "the machine id is none"},
+        {parameters->machine_id, machine_id_valid, "the machine id is not valid"},
         {parameters->assets, assets_valid, "assets are numbers with one comma between two of them"},
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {

@@ -138,7 +138,7 @@ int oauth_facts_from_json(const json_t *json, struct oauth_facts *ret_facts, str
     int cut = 0;
     oauth_facts_init(&facts);
     if (!json_is_object(json) || !json_only(json, keys))
-        return error_set(error, CODE_FAULT, "facts with a member that is none");
+        return error_set(error, CODE_FAULT, "unknown member in facts");
     if (take_texts(json, &facts, error) < 0 || take_numbers(json, &facts, error) < 0)
         return -1;
     if (json_is_string(json_object_get(json, "scopes")) || !member_scopes(json, "scopes", &facts))

@@ -168,7 +168,7 @@ int oauth_answer_from_json(const json_t *json, struct oauth_answer *ret_answer, 
     auto_answer struct oauth_answer answer = {.expires_in = FACT_UNKNOWN,
                                               .usage.percent = USAGE_UNKNOWN};
     if (!json_is_object(json) || !json_only(json, keys))
-        return error_set(error, CODE_FAULT, "an answer with a member that is none");
+        return error_set(error, CODE_FAULT, "unknown member in an answer");
     if (oauth_facts_from_json(json_object_get(json, "facts"), &answer.facts, error) < 0 ||
         take_texts(json, &answer, error) < 0 || take_permissions(json, &answer, error) < 0 ||
         take_listed(json, &answer, error) < 0 || take_usage(json, &answer.usage, error) < 0)

@@ -79,7 +79,7 @@ static int put_plain(const struct item *item, const char *text, size_t size, str
         bool begins = strncmp(text, REFERENCE, strlen(REFERENCE)) == 0;
         size_t reference = begins ? reference_size(item, text) : 0;
         if (begins && reference == 0) {
-            error_set(error, CODE_USAGE, "what it takes from another call is refused");
+            error_set(error, CODE_USAGE, "its reference to another call is refused");
             return error_hint(error,
                               "{result=NAME:$.data.*.id}: the name of an earlier call, and a "
                               "path that ends with .id");
@@ -110,7 +110,8 @@ static int check_hidden(const char *fields, struct error *error)
         if (graph_read_field(&fields, name, plain, &value, &more, error) < 0)
             return -1;
         if (more && hides_reference(buffer_text(&value)))
-            return error_set(error, CODE_USAGE, "what it takes from another call is encoded");
+            return error_set(error, CODE_USAGE,
+                             "its reference to another call must not be encoded");
     }
     return 0;
 }
@@ -145,7 +146,7 @@ static int read_text(const json_t *object, const char *key, const char **ret_tex
     const json_t *value = json_object_get(object, key);
     *ret_text = json_string_value(value);
     if (value && !*ret_text)
-        return error_set(error, CODE_USAGE, "'%s' is no text", key);
+        return error_set(error, CODE_USAGE, "'%s' must be a string", key);
     for (const char *at = *ret_text; at && *at; at++)
         if (iscntrl((unsigned char)*at))
             return error_set(error, CODE_USAGE, "'%s' holds a control character", key);
@@ -206,7 +207,7 @@ static int check_item(const struct item *item, struct oauth_batch *batch, struct
 {
     const json_t *omit = json_object_get(item->object, "omit_response_on_success");
     if (!json_is_object(item->object))
-        return error_set(error, CODE_USAGE, "it is no object");
+        return error_set(error, CODE_USAGE, "it must be a JSON object");
     if (check_members(item->object, error) < 0 || check_name(item, error) < 0 ||
         check_call(item, batch, error) < 0)
         return -1;

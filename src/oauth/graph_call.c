@@ -135,7 +135,7 @@ int oauth_graph_add(struct buffer *fields, const char *field, struct error *erro
 {
     const char *equals = strchr(field, '=');
     if (!equals || equals == field) {
-        error_set(error, CODE_USAGE, "'%.64s' is no parameter", field);
+        error_set(error, CODE_USAGE, "'%.64s' is not a parameter", field);
         return error_hint(error, "-F NAME=VALUE");
     }
     if (equals[1] == '@') {

@@ -103,5 +103,5 @@ void oauth_listing_judge(const struct oauth_facts *facts, const struct oauth_lis
     else if (pages < chosen || pages < listing->total)
         say_short(listing, chosen, pages == 0 ? CODE_PERMISSION : CODE_DONE, more, ret_verdict);
     else if (pages == 0)
-        oauth_verdict_set(ret_verdict, CODE_DONE, listing->of_businesses ? "" : more, "no page");
+        oauth_verdict_set(ret_verdict, CODE_DONE, listing->of_businesses ? "" : more, "no pages");
 }

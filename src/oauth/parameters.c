@@ -81,7 +81,7 @@ static int from_json(const json_t *json, const struct member *members, size_t co
         taken++;
     }
     if (taken != json_object_size(json))
-        return error_set(error, CODE_FAULT, "there is a parameter that is none");
+        return error_set(error, CODE_FAULT, "unknown parameter");
     return 0;
 }
 

@@ -200,7 +200,7 @@ static int read_code(struct span span, struct oauth_redirect *redirect, struct e
         secret_cut(code, without_leftover((const char *)secret_data(code), secret_size(code)));
     size_t size = code == NULL ? 0 : secret_size(code);
     if (size == 0 || size > OAUTH_TOKEN_MAX || memchr(secret_data(code), ' ', size) != NULL) {
-        (void)stray(&redirect->verdict, "the code that came back is none");
+        (void)stray(&redirect->verdict, "the code that came back is not valid");
         return 0;
     }
     redirect->code = TAKE(code);

@@ -75,7 +75,7 @@ static int read_secret(int descriptor, size_t maximum, const struct deadline *de
         return -1;
     drop_line_ending(secret);
     if (secret_size(secret) == 0)
-        return error_set(error, CODE_USAGE, "nothing is in it");
+        return error_set(error, CODE_USAGE, "it is empty");
     if (secret_size(secret) > maximum)
         return error_set(error, CODE_USAGE, "it is longer than %zu bytes", maximum);
     *ret_secret = TAKE(secret);

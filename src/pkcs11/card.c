@@ -136,8 +136,9 @@ static void fail_none(const struct scan *scan, const struct card_uri *uris, size
         if (scan->slots[i].info.initialised && !scan->slots[i].info.internal)
             put_card(&found, &scan->slots[i].info);
     }
-    error_set(error, CODE_NO_CARD, "no card fits%s; found: %s%s%s", buffer_text(&wanted),
-              found.size == 0 ? "none" : buffer_text(&found),
+    bool none = found.size == 0;
+    error_set(error, CODE_NO_CARD, "no card %s%s%s%s%s%s", none ? "found; wanted:" : "fits",
+              buffer_text(&wanted), none ? "" : "; found: ", none ? "" : buffer_text(&found),
               scan->unreadable == CKR_OK ? "" : "; one reader cannot be read: ",
               scan->unreadable == CKR_OK ? "" : ckr_name(scan->unreadable));
     error_hint(error, "put the card in; what is there is shown by: p11vault card list");

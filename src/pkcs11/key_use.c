@@ -162,7 +162,8 @@ int card_decrypt(struct card *card, const struct card_key *key, enum oaep_hash h
     if (key->public.type != KEY_RSA)
         return refuse(card, CODE_FAULT, "only an RSA key decrypts", error);
     if (size != key->public.modulus_size)
-        return refuse(card, CODE_STOP, "the wrapped key has not the size of the card's key", error);
+        return refuse(card, CODE_STOP, "the wrapped key is not of the size of the card's key",
+                      error);
     return key->can_decrypt || !key->can_unwrap
                ? decrypt(card, key, &mechanism, ciphertext, size, ret_plaintext, error)
                : unwrap(card, key, &mechanism, ciphertext, size, ret_plaintext, error);

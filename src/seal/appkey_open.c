@@ -91,7 +91,7 @@ static int read_recipient(const json_t *json, struct appkey_recipient *recipient
         return -1;
     size_t size = recipient->encrypted_key_size;
     if (recipient->alg == APPKEY_ECDH_A256KW ? size != KEYWRAP_SIZE : size < RSA_MODULUS_MIN)
-        return refuse(error, "a recipient's key has not the right size");
+        return refuse(error, "a recipient's key has the wrong size");
     return 0;
 }
 

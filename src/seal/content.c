@@ -21,7 +21,7 @@ void content_clear(struct content *content)
 static int check_sizes(const struct secret *key, struct piece aad, size_t size, struct error *error)
 {
     if (secret_size(key) != CEK_SIZE)
-        return error_set(error, CODE_STOP, "a content key has not %d bytes", CEK_SIZE);
+        return error_set(error, CODE_STOP, "a content key must have %d bytes", CEK_SIZE);
     if (size == 0 || size > SIZE_LIMIT || aad.size > SIZE_LIMIT)
         return error_set(error, CODE_STOP, "a payload is empty or too long");
     return 0;
@@ -103,7 +103,7 @@ static int decode_exactly(struct piece text, uint8_t *ret_bytes, size_t size, co
     if (base64url_decode(text.text, text.size, ret_bytes, size, &decoded, error) < 0)
         return error_prefix(error, "%s", what);
     if (decoded != size)
-        return error_set(error, CODE_STOP, "%s has not %zu bytes", what, size);
+        return error_set(error, CODE_STOP, "%s must have %zu bytes", what, size);
     return 0;
 }
 

@@ -126,7 +126,8 @@ static int get_coordinate(const json_t *object, const char *name, uint8_t *ret_b
     if (get_bytes(object, name, ret_bytes, wanted, &size, error) < 0)
         return -1;
     if (size != wanted)
-        return error_set(error, CODE_STOP, "member '%s' of a key has not %zu bytes", name, wanted);
+        return error_set(error, CODE_STOP, "member '%s' of a key must have %zu bytes", name,
+                         wanted);
     return 0;
 }
 

@@ -35,7 +35,7 @@ static int check_facts(const json_t *facts, struct error *error)
 {
     static const char *const texts[] = {"app", "name", "kind"};
     if (json_number(facts, "v", 0) != RECORD_FORMAT)
-        return error_set(error, CODE_STOP, "record has not format %d", RECORD_FORMAT);
+        return error_set(error, CODE_STOP, "record is not of format %d", RECORD_FORMAT);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (!is_filled(json_object_get(facts, texts[i])))
             return error_set(error, CODE_STOP, "record does not say its %s", texts[i]);
@@ -59,7 +59,7 @@ static int check_value(const struct secret *value, struct error *error)
 {
     size_t size = secret_size(value);
     if (size == 0 || size > RECORD_VALUE_MAX)
-        return error_set(error, CODE_STOP, "value has not 1 to %zu characters", RECORD_VALUE_MAX);
+        return error_set(error, CODE_STOP, "value must have 1 to %zu characters", RECORD_VALUE_MAX);
     for (size_t i = 0; i < size; i++) {
         if (!may_stand(secret_data(value)[i]))
             return error_set(error, CODE_STOP, "value has a character that is not printable ASCII");

@@ -138,6 +138,6 @@ int store_make_durable(struct store *store, struct error *error)
         store_column_text(&statement, 0, "journal_mode", STORE_WORD_MAX, &mode, &size, error) < 0)
         return -1;
     if (mode == NULL || strcmp(mode, "wal") != 0)
-        return error_set(error, CODE_LOG, "this file system takes no write-ahead log");
+        return error_set(error, CODE_LOG, "this file system does not support a write-ahead log");
     return store_execute(store, "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON", error);
 }

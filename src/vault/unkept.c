@@ -156,7 +156,7 @@ static int read_line(const json_t *line, struct left *ret_left, struct error *er
     ret_left->remarks = json_object_get(line, "remarks");
     if (!name || !jwe || !ret_left->kid || !ret_left->use || !json_is_object(columns) ||
         !json_is_object(ret_left->remarks))
-        return error_set(error, CODE_LOG, "a line has not the members that it must have");
+        return error_set(error, CODE_LOG, "a member is missing or is of the wrong type");
     scopes = json_object_get(columns, "scopes");
     if (name_parse_grant(name, &ret_left->name, error) < 0 ||
         vault_new_row(&ret_left->name, json_number(line, "version", 0), "pending", jwe,
@@ -252,7 +252,7 @@ static int put_left(const struct taking *taking, struct left *left, struct error
         store_commit(change, error) < 0)
         return -1;
     (void)snprintf(words, sizeof(words),
-                   "%s: the new grant that an earlier run could not keep in the store is there now",
+                   "%s: the new grant that an earlier run could not keep is now in the store",
                    left->name.full);
     taking->say(words);
     return 0;
@@ -286,7 +286,7 @@ static int take_lines(const struct taking *taking, struct error *error)
     for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1)
         if (take_line(taking, text, (size_t)(end - text), error) < 0)
             return -1;
-    return *text == '\0' ? 0 : error_set(error, CODE_LOG, "its last line is not whole");
+    return *text == '\0' ? 0 : error_set(error, CODE_LOG, "its last line is incomplete");
 }
 
 /* One that is locked is a living run's. */

@@ -143,14 +143,14 @@ def test_a_key_that_may_not_sign(blank):
 
 
 @pytest.mark.parametrize("sign, words", [
-    ("pkcs11:serial=00112233;id=%02", "--sign names a key of another card than '"),
+    ("pkcs11:serial=00112233;id=%02", "--sign names a key that is not on card '"),
     (f"pkcs11:serial={serial_of(SERIAL)}", "--sign names no key"),
     ("id=%02", "--sign: PKCS#11 URI does not begin with 'pkcs11:'"),
 ])
 def test_uris_that_are_wrong(blank, sign, words):
     """Usage errors; the last two before anybody is asked for a PIN."""
     refused(blank.vault.run("card", "enroll", key("9d"), "--sign", sign), 2, words)
-    assert ("verify" in blank.house.counts(blank.mark)) == ("another" in words)
+    assert ("verify" in blank.house.counts(blank.mark)) == ("not on card" in words)
 
 
 def test_a_slot_that_everybody_may_use(blank_each):
@@ -220,4 +220,4 @@ def test_exported(ready):
 def test_an_export_takes_no_sign(ready):
     """The file says which keys."""
     refused(ready.vault.run("card", "enroll", "--from", "x", "--sign", key("9c")), 2,
-            "an exported card is the one that its file names")
+            "--from takes no URI, --key or --sign: its file names the card")

@@ -96,7 +96,7 @@ def test_doctor_reads_it(ready, change, told):
     warnings = [f"warning  opensc     opensc: {file} does not say {setting}: " in said
                 for setting in ("disconnect_action = reset", "lock_login = true")]
     assert warnings == told, said
-    assert "fix: copy p11vault's opensc.conf to where only root can write" in said
+    assert "fix: install p11vault's opensc.conf, which only root may write" in said
     assert "keeps other programs off the card" not in said
 
 

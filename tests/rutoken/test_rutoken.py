@@ -66,7 +66,7 @@ def test_blank_card(formatted):
     formatted.house.tell("clear")
     formatted.house.tell("make", serial=SERIAL)
     formatted.house.tell("insert", serial=SERIAL)
-    refused(formatted.vault.run("card", "enroll"), 20, "no card fits any card", "found: none")
+    refused(formatted.vault.run("card", "enroll"), 20, "no card found; wanted: any card")
     assert formatted.house.tell("facts", serial=SERIAL)["used"] == 0
 
 

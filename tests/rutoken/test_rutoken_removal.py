@@ -14,7 +14,7 @@ PUT_BACK = "run the command again"  # and before it how, by what OpenSC says: it
 
 # Where it happens, whether the command or only its answer is lost, and what is said then.
 MOMENTS = {
-    "scanning": ("select", "before", 20, ["no card fits", "put the card in"]),
+    "scanning": ("select", "before", 20, ["no card found", "put the card in"]),
     "login": ("verify", "before", 23, ["C_Login failed: ", "is in its reader"]),
     "login, answer lost": ("verify", "unanswered", 23, ["C_Login failed: ", "is in its reader"]),
     "after login": ("verify", "after", 23, ["read the head of the log on the card: ", PUT_BACK]),

@@ -21,7 +21,7 @@ ONCE_FULL, ONCE_BROKEN = (str(errno.ENOSPC), ""), (str(errno.EIO), "")
 FILLS, STORE_DIES, DIES = ("full", ""), (f"{errno.EIO}:on", "/vault.db"), (f"{errno.EIO}:on", "")
 KINDS = (ONCE_FULL, ONCE_BROKEN, FILLS, STORE_DIES, DIES)
 LATER = 60
-LOST = re.compile("the new grant is lost|pages are not kept")
+LOST = re.compile("the new grant is lost|pages were not kept")
 
 
 def count_issued(graph):

@@ -95,7 +95,7 @@ def link_pin(file):
 
 @pytest.mark.parametrize("spoil, words", [
     (remove_pin, "No such file"), (open_pin, "open to others (mode 0640)"),
-    (empty_pin, "nothing is in it"), (link_pin, "is not a regular file"),
+    (empty_pin, "it is empty"), (link_pin, "is not a regular file"),
 ])
 def test_pin_files(ready_vault, card, spoil, words):
     """That cannot be used are named, with the command where there is one."""
@@ -117,7 +117,7 @@ def test_no_card(ready_vault, card):
     card.take_out()
     with grant_untouched(ready_vault):
         refused(ready_vault.run("exchange", GRANT), 20,
-                f"no card fits serial '{serial}'; found: none", "p11vault card list")
+                f"no card found; wanted: serial '{serial}'", "p11vault card list")
     listed = ready_vault.run("card", "list")
     assert (listed.code, listed.out) == (0, "") and "no card found" in listed.err
 

@@ -256,7 +256,7 @@ def test_pending_is_resolved_by_the_next_run(ready_vault, graph, misled):
     graph.tell("clear_misbehaviours")
     exchanges = len(graph.requests("exchange"))
     result = ready_vault.done("exchange", GRANT)
-    assert "the grant that an interrupted run had been issued is confirmed" in result.err
+    assert "the grant issued to an interrupted run is now confirmed" in result.err
     assert len(graph.requests("exchange")) == exchanges
     facts = Facts(ready_vault)
     assert facts.versions == {GRANT: (2, False)} and facts.outcome["result"] == "done"

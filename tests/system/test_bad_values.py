@@ -19,7 +19,7 @@ GOOD = "0123456789abcdef0123456789abcdef"
 # ---- secrets ----
 
 WRONG = pytest.mark.parametrize("value, words", [
-    ("", "nothing is in it"), ("\n", "nothing is in it"),
+    ("", "it is empty"), ("\n", "it is empty"),
     ("a" * (LIMIT + 1), "longer than 16384 bytes"),
     ("abcd\x01efgh", "byte 5 of 9 is a control character"),
     ("abcd\0efgh", "byte 5 of 9 is a control character"),
@@ -60,7 +60,7 @@ def test_nobody_types_a_secret_for_a_card_that_is_not_there(ready_vault):
 
 def test_files_with_values(ready_vault):
     """The same for what comes in a file."""
-    for value, words in (("", "nothing is in it"), ("a" * (LIMIT + 1), "longer than 16384 bytes"),
+    for value, words in (("", "it is empty"), ("a" * (LIMIT + 1), "longer than 16384 bytes"),
                          ("abcd efgh", "access token: byte 5 of 9 is white space")):
         file = ready_vault.write("given/bad", value)
         with untouched(ready_vault):
@@ -125,8 +125,8 @@ def test_the_longest_value(ready_vault):
     (("exchange", GRANT, "--json=1"), "there is no option '--json=1'", "p11vault --help"),
     (("exchange", GRANT, "--token-file", "x"), "'exchange' takes no option '--token-file'",
      "p11vault exchange --help"),
-    (("exchange", GRANT, "--card"), "a value is missing behind '--card'", "p11vault --help"),
-    (("exchange", GRANT, "--card="), "a value is missing behind '--card'", "p11vault --help"),
+    (("exchange", GRANT, "--card"), "a value is missing after option '--card'", "p11vault --help"),
+    (("exchange", GRANT, "--card="), "a value is missing after option '--card'", "p11vault --help"),
 ])
 def test_usage(ready_vault, arguments, words, hint):
     """Exit code 2, before a card is asked and before anything is written."""

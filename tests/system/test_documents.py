@@ -48,3 +48,15 @@ def test_the_manual_tells_of_insecure_logins():
         at = text.index("Insecure Login Blocked")
         around = text[max(0, at - 300):at + 300]
         assert "development mode" in around and "paste" in around, name
+
+
+def test_the_tests_that_documents_name():
+    """They are there, and each adversary of the threat model but root has some."""
+    here = Path(__file__).parent
+    for name in ("threat-model.md", "exposure.md", "yubikey.md"):
+        for test in re.findall(r"`((?:tests/\w+/)?test_\w+\.py)`", text_of(name)):
+            assert (here / test if "/" not in test else DOCS.parent / test).is_file(), (name, test)
+    text = (DOCS / "threat-model.md").read_text(encoding="utf-8")
+    for part in text.split("\n## ")[1:]:
+        title = part.splitlines()[0]
+        assert title == "Root" or re.search(r"test_\w+\.py", part), title

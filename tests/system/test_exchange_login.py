@@ -60,7 +60,7 @@ def test_every_login_has_another_state(programs):
     for _ in range(3):
         with pasting(programs, "") as login:
             states.add(login.state)
-            login.room.refuses(USAGE, "nothing is in it")
+            login.room.refuses(USAGE, "it is empty")
     assert len(states) == 3
 
 
@@ -88,9 +88,9 @@ def test_dialogs_that_are_none(room, text, code, part):
 
 
 @pytest.mark.parametrize("order, code, part", [
-    ({"provider": "nobody"}, FAULT, "a login that is none"),
-    ({"port": 65536}, FAULT, "a login that is none"),
-    ({"port": 2 ** 64 - 1}, FAULT, "a login that is none"),
+    ({"provider": "nobody"}, FAULT, "invalid login"),
+    ({"port": 65536}, FAULT, "invalid login"),
+    ({"port": 2 ** 64 - 1}, FAULT, "invalid login"),
 ])
 def test_orders_that_are_none(room, order, code, part):
     """The front would not send them."""
@@ -268,7 +268,7 @@ def test_a_pasted_query(programs):
 
 
 @pytest.mark.parametrize("text, code, part", [
-    ("", USAGE, "nothing is in it"),
+    ("", USAGE, "it is empty"),
     ("canary", STOP, "it does not belong to this login"),
     ("https://www.facebook.com/?code=canary&state=0123456789abcdef0123", STOP, "another state"),
     (lambda login: login.answer(code=None, error="access_denied"), LOGIN, "has declined"),

@@ -135,7 +135,7 @@ def no_origin(work):
     work.payloads[0]["origins"] = []
 
 
-@deviation("record has not format 1", STOP, [0, 1])
+@deviation("record is not of format 1", STOP, [0, 1])
 def another_format(work):
     """Nobody knows what it says."""
     work.payloads[0]["v"] = 2
@@ -196,7 +196,7 @@ def key_cut(work):
     work.give = lambda n, m: work.key(n, m)[:-1]
 
 
-@deviation("the card room sent a packet that is no message", FAULT, [0, 1])
+@deviation("the card room sent a packet that is not a message", FAULT, [0, 1])
 def key_beyond_its_packet(work):
     """Packets with keys are small ones."""
     work.give = lambda n, m: work.key(n, m).ljust(4097, b"\0")
@@ -279,7 +279,7 @@ def slot_without_facts(work):
     work.orders = lambda: [["slot", 0, "{"]]
 
 
-@deviation("a step that is none", FAULT, step=99)
+@deviation("unknown step", FAULT, step=99)
 def unknown_step(work):
     """Beyond the last."""
     del work

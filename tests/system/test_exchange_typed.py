@@ -125,7 +125,7 @@ def test_a_device_login_without_a_client_token(room, work):
 
 
 @pytest.mark.parametrize("data, code, part", [
-    (b"", USAGE, "nothing is in it"), (b"\n", USAGE, "nothing is in it"),
+    (b"", USAGE, "it is empty"), (b"\n", USAGE, "it is empty"),
     (b"EAAB\n\n", USAGE, "byte 5 of 5 is white space"),
     (b"EAA B", USAGE, "byte 4 of 5 is white space"), (b" EAAB", USAGE, "byte 1 of 5"),
     (b"EAAB\tx", USAGE, "white space"), (b"EA\0AB", USAGE, "byte 3 of 5 is a control character"),
@@ -176,7 +176,7 @@ def test_standard_input(programs):
 
 
 @pytest.mark.parametrize("changes, part", [
-    ({"v": 2}, "has not format 1"), ({"app": ""}, "does not say its app"),
+    ({"v": 2}, "is not of format 1"), ({"app": ""}, "does not say its app"),
     ({"name": 7}, "does not say its name"), ({"version": 0}, "does not say its version"),
     ({"origins": []}, "does not name 1 to 16 origins"), ({"secret": "x"}, "among its facts"),
     ({"more": "x" * 9000}, "facts are longer than"),

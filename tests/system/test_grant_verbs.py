@@ -87,7 +87,7 @@ def test_a_forgotten_name_is_free(flow):
                                          (None, USAGE)])
 def test_a_person_is_asked(flow, typed, code):
     """The default is no; without a terminal, too."""
-    question = rf"forget {BOB}, which cannot be undone\? \[y/N\] $"
+    question = rf"this cannot be undone: forget {BOB}\? \[y/N\] $"
     result = flow.run("grant", "forget", BOB, pty=None if typed is None else [(question, typed)])
     assert result.code == code and (BOB in flow.facts.versions) is (code != 0), result
     if code:

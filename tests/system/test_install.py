@@ -152,7 +152,7 @@ def test_not_for_oneself(staged):
     give(NOBODY)
     done = staged.try_make("install", before=DROP)
     assert done.returncode != 0, done
-    assert done.stderr.splitlines()[0].endswith("and they would refuse to work: sudo make install"), done
+    assert done.stderr.splitlines()[0].endswith("so they would not run: sudo make install"), done
     staged.make(f"DESTDIR={place}", "install", before=DROP)
     assert (place / str(staged.prefix).lstrip("/") / "bin/p11vault").exists()
     give(0)
@@ -292,7 +292,7 @@ def test_nothing_is_begun_with_a_readable_room(vault, installed, who, how):
     result = vault.run("init", "--soft")
     os.chown(room, 0, 0)
     room.chmod(0o711)
-    assert result.code == CONFIG and f"'{room}' can be read by you, so it would refuse to work" in result.err, result
+    assert result.code == CONFIG and f"'{room}' can be read by you, so it would not run" in result.err, result
     assert "hint: install it again as root, mode 0711: sudo make install" in result.err
     assert not list(vault.directory.iterdir()) and vault.config.read_text() == ""
     vault.make_soft()

@@ -141,7 +141,7 @@ def test_what_confirms_a_system_users_grant(flow):
     assert flow.run("refresh", ROBOT).code == RETRY
     [told] = [one for one in json.loads(flow.done("status", "--json").out) if one["name"] == ROBOT]
     assert told["pending"] and told["command"] == f"p11vault refresh {ROBOT}", told
-    assert "that an interrupted run had been issued is confirmed" in flow.done("refresh", ROBOT).err
+    assert "issued to an interrupted run is now confirmed" in flow.done("refresh", ROBOT).err
 
 
 def test_narrowed(flow):
@@ -179,7 +179,7 @@ def test_again(flow):
     (PHONE, ("--from", APP), "no grant of kind 'user' from one of kind 'app'"),
     (ALICE, ("--from", ALICE), "a grant cannot be made from itself"),
     (SESSION, ("--from", "other/user/alice"), "is of another app"),
-    (ROBOT, ("--from", ALICE, "--user-id", "1", "--business", "2"), "exclude each other"),
+    (ROBOT, ("--from", ALICE, "--user-id", "1", "--business", "2"), "cannot be used together"),
     (SESSION, ("--from", "ads/user/none"), "ads/user/none"),
     ("ads/instagram/x", ("--from", ALICE), "no grant of kind 'instagram'"),
     (PHONE, ("--from", ALICE), "a client's redirect address is missing"),

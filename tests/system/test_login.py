@@ -37,7 +37,7 @@ def test_login(flow):
     assert re.fullmatch(rf"{BOB}: user {PERSON}, expires \d{{4}}-\d\d-\d\d \(60 days\)\n",
                         result.out), result
     assert "log in at the provider in the browser" in result.err
-    assert f"{BOB}: user {PERSON}, may public_profile, ads_read, pages_show_list" in result.err
+    assert f"{BOB}: user {PERSON}, permissions: public_profile, ads_read, pages_show_list" in result.err
     assert flow.steps() == ["code", "exchange", "debug_token"]
     facts = flow.facts
     new = facts.entries[len(before.entries):]
@@ -156,7 +156,7 @@ def test_a_declined_permission_is_named(flow):
     scopes = "ads_read,email,ads_management"
     flow.person(decline=["ads_read", "ads_management"])
     result = flow.login(BOB, "--scope", scopes)
-    may = re.search(rf"^{BOB}: user {PERSON}, may (.*)$", result.err, re.MULTILINE)[1].split(", ")
+    may = re.search(rf"^{BOB}: user {PERSON}, permissions: (.*)$", result.err, re.MULTILINE)[1].split(", ")
     assert result.code == 0 and set(may) & set(scopes.split(",")) == {"email"}, result
     assert f"{BOB}: asked for and not granted: ads_read,ads_management\n" in result.err
     assert f"p11vault login {BOB} --scope {scopes} --rerequest" in result.err
@@ -350,7 +350,7 @@ def test_it_cannot_be_asked_about(flow):
     assert (version, pending) == (2, True)
     flow.graph.tell("clear_misbehaviours")
     result = flow.done("exchange", ALICE)
-    assert "an interrupted run had been issued is confirmed" in result.err
+    assert "issued to an interrupted run is now confirmed" in result.err
     assert flow.facts.versions[ALICE] == (4, False)
 
 

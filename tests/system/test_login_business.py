@@ -141,7 +141,7 @@ def test_another_kind_than_a_login_gives(flow):
     """Nobody knows what it is: it waits."""
     flow.graph.misbehave("debug_token", "fields", set={"type": "PAGE"})
     result = flow.login(USER, "--config-id", NEVER)
-    assert result.code == STOP and "is no user's and no system-user's" in result.err, result
+    assert result.code == STOP and "of kind neither 'user' nor 'system-user'" in result.err, result
     assert flow.states(USER) == {1: "pending"}
     flow.graph.tell("clear_misbehaviours")
     assert flow.done("login", USER, "--config-id", NEVER).out.startswith(f"{BUSINESS}: ")

@@ -114,8 +114,8 @@ def test_the_client_token_is_typed(flow):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("", "nothing is in it"), ("a|b", "the client token is none"), ("a b", "byte 2 of 3 is white"),
-    ("0" * 200, "the client token is none")], ids=range(4))
+    ("", "it is empty"), ("a|b", "the client token is not valid"), ("a b", "byte 2 of 3 is white"),
+    ("0" * 200, "the client token is not valid")], ids=range(4))
 def test_a_client_token_that_is_none(flow, text, words):
     """Found before the card is asked."""
     spy = SoftCard(flow.vault).spy()

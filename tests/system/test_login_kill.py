@@ -94,7 +94,7 @@ def test_going_on_without_the_person(flow):
         flow.graph.clock(60)
         result = flow.done("exchange", GRANT)
         flow.graph.clock(0)
-        assert ("an interrupted run had been issued is confirmed" in result.err) is pending, where
+        assert ("issued to an interrupted run is now confirmed" in result.err) is pending, where
         assert flow.facts.versions[GRANT][0] > version, where
         confirmed += pending
         check_settled(flow, GRANT, where)

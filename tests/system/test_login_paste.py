@@ -181,5 +181,5 @@ def test_an_empty_paste(flow):
     """The end of the input is no answer."""
     with untouched(flow.vault):
         result = flow.run("login", BOB, "--paste", stdin="")
-    assert result.code == USAGE and "nothing is in it" in result.err, result
+    assert result.code == USAGE and "it is empty" in result.err, result
     assert Redirect(URI + "?code=1").parameters == {"code": "1"}

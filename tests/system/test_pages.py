@@ -112,7 +112,7 @@ def test_no_pages(flow):
     """Done, where nothing says that there must be some; and where else there may be some."""
     flow.person(pages=[])
     result = flow.done("pages", ALICE)
-    assert (result.out, result.err.splitlines()[-2]) == ("", f"{ALICE}: no page")
+    assert (result.out, result.err.splitlines()[-2]) == ("", f"{ALICE}: no pages")
     assert ASK_AGAIN in result.err and RERUN in result.err, result
 
 
@@ -154,7 +154,7 @@ def test_pages_without_a_token(flow):
     result = flow.run("pages", ALICE, "--json")
     words = f"{NAMES[1]} (Page {IDS[1][-1]}): the provider lists this page without a token"
     assert result.code == PERMISSION and f"p11vault: error: {words}" in result.err, result
-    assert ASK_AGAIN in result.err and "1 of 3 pages are not kept" in result.err, result
+    assert ASK_AGAIN in result.err and "1 of 3 pages were not kept" in result.err, result
     told = {page["name"]: page for page in json.loads(result.out)}
     assert (told[NAMES[1]]["error"], told[NAMES[1]]["code"]) == (words, "permission")
     assert "error" not in told[NAMES[0]]
@@ -166,7 +166,7 @@ def test_no_page_has_a_token(flow):
     """That is not "no page"."""
     flow.person(pages=[{"id": one, "name": "P", "token": False} for one in IDS[:2]])
     result = flow.run("pages", ALICE)
-    assert result.code == PERMISSION and "2 of 2 pages are not kept" in result.err, result
+    assert result.code == PERMISSION and "2 of 2 pages were not kept" in result.err, result
     assert "no page" not in result.err and not result.out
 
 
@@ -271,7 +271,7 @@ def test_one_page_fails(flow, options, left):
     assert result.code == STOP, result
     assert [line.partition(":")[0] for line in result.out.splitlines()] == NAMES[:2] + NAMES[3:]
     assert f"p11vault: error: {NAMES[2]}: inspect-result: " in result.err
-    assert f"1 of {len(NAMES)} pages are not kept" in result.err
+    assert f"1 of {len(NAMES)} pages were not kept" in result.err
     assert flow.states(NAMES[2]) == {1: left}
     assert flow.facts.outcome["result"] == "failed"
     flow.graph.tell("clear_misbehaviours")
@@ -295,7 +295,7 @@ def test_it_cannot_be_asked_any_more(flow):
                                     *["debug_token"] * 2]
     assert sorted(result.out.splitlines()) == [f"{name}: Page {one[-1]} (ANALYZE,MANAGE)"
                                                for name, one in zip(NAMES, IDS)]
-    assert result.err.count("an interrupted run had been issued is confirmed") == 5
+    assert result.err.count("issued to an interrupted run is now confirmed") == 5
     assert flow.facts.versions == {GRANT: (2, False), **{name: (1 + (number < 2), False)
                                                          for number, name in enumerate(NAMES)}}
     assert flow.states(NAMES[4]) == {1: "current"}
@@ -310,7 +310,7 @@ def test_an_error_about_one_that_waits(flow):
     result = flow.run("pages", ALICE)
     assert result.code == STOP, result
     assert f"p11vault: error: {NAMES[2]}: inspect-result: " in result.err
-    assert f"1 of {len(NAMES)} pages are not kept" in result.err
+    assert f"1 of {len(NAMES)} pages were not kept" in result.err
     assert [line.partition(":")[0] for line in result.out.splitlines()] == NAMES[:2] + NAMES[3:]
     assert flow.states(NAMES[2]) == {1: "pending"}
     assert flow.states(NAMES[3]) == {1: "previous", 2: "current"}

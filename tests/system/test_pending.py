@@ -22,7 +22,7 @@ ROBOT, APP, SESSION, THE_PAGE = ("ads/system-user/robot", "ads/app/main", "ads/s
                                  f"ads/page/{PAGE}")
 ANN, BASIC = "photos/instagram/ann", "instagram_business_basic"
 ADMIN = ("--from", ALICE, "--user-id", SYSTEM_USER, "--scope", "ads_read")
-RESOLVED = "the grant that an interrupted run had been issued is confirmed"
+RESOLVED = "the grant issued to an interrupted run is now confirmed"
 DAY = 86400
 
 

@@ -69,7 +69,7 @@ def test_one_that_never_expires(fleet, verb):
     fleet.forget_calls()
     result = fleet.vault.run(*verb)
     assert result.code == 0 and result.out == f"{ROBOT}: system-user {SYSTEM_USER}, never expires\n"
-    assert f"{ROBOT}: it never expires: there is nothing to do\n" in result.err
+    assert f"{ROBOT}: never expires, so there is nothing to do\n" in result.err
     assert fleet.calls() == CHECK and fleet.versions[ROBOT] == 1
     assert fleet.outcomes().get(ROBOT, "done") == "done"
     fleet.done("--due")
@@ -81,7 +81,7 @@ def test_a_person_that_never_expires(fleet):
     fleet.give(BOB, expires_at=0)
     fleet.forget_calls()
     result = fleet.vault.done("exchange", BOB)
-    assert "it never expires: there is nothing to do" in result.err
+    assert "never expires, so there is nothing to do" in result.err
     assert fleet.calls() == CHECK and fleet.versions[BOB] == 1
 
 

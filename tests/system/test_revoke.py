@@ -187,10 +187,10 @@ def test_what_ends_with_it(family):
     asked = len(family.steps())
     result = family.done("revoke", ALICE, "--yes")
     said = result.err.splitlines()
-    start = said.index(f"{ALICE}: with it end all grants of the same person and app:")
+    start = said.index(f"{ALICE}: this also ends all grants of the same person and app:")
     assert sorted(said[start + 1:start + 4]) == [f"  {THE_PAGE}", f"  {SESSION}", f"  {ANN}"]
-    assert sorted(line for line in said if line.endswith(": ended with it")) == [
-        f"{name}: ended with it" for name in (THE_PAGE, SESSION, ANN)]
+    assert sorted(line for line in said if line.endswith(": ended too")) == [
+        f"{name}: ended too" for name in (THE_PAGE, SESSION, ANN)]
     assert family.steps()[asked:] == ["take_back"] and spy.logins == 1
     assert conditions(family) == {ANN: "revoked", THE_PAGE: "revoked", SESSION: "revoked",
                                   BOB: "valid", ROBOT: "never expires"}
@@ -242,7 +242,7 @@ def test_one_that_was_never_inspected(flow):
     token = flow.give(ANN, expires_in=5184000, issued_at=1700000000)
     flow.done("inspect", ALICE)
     result = flow.done("revoke", ALICE, "--yes")
-    assert f"  {ANN}, if it is of the same person: not inspected yet" in result.err, result
+    assert f"  {ANN}, if it is the same person's (not inspected yet)" in result.err, result
     assert flow.graph.token(token)["revoked"] == 458
     assert "valid" not in flow.columns(ANN)
     result = flow.run("inspect", ANN)

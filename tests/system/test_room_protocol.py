@@ -227,7 +227,7 @@ def test_packets_that_are_no_message(states, who, data):
     """Nothing of them is looked at."""
     with states.room(who) as room:
         room.send_raw(data)
-        room.refuses(FAULT, "the front sent a packet that is no message")
+        room.refuses(FAULT, "the front sent a packet that is not a message")
 
 
 @pytest.mark.parametrize("number", [0, len(TABLE) + 1, 0x7f, 0xff])
@@ -268,7 +268,7 @@ def test_descriptors_that_nobody_asked_for(states, who, count):
                       [null.fileno()] * count)
         name, values = room.receive()
         assert (name, values[0]) == ("fail", FAULT), values
-        assert "malformed" in values[1] or "is no message" in values[1]
+        assert "malformed" in values[1] or "is not a message" in values[1]
         assert room.wait() == FAULT
 
 

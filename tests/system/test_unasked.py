@@ -13,7 +13,7 @@ from renewing import Fleet, later, listed
 from test_card_faults import Shim
 
 RETRY, STOP = 10, 15
-BEHIND = "bytes stand behind the end of the answer"
+BEHIND = "more bytes follow the end of the answer"
 CRLF = {"extra_bytes": {"text": "\r\n"}, "stray": {"texts": ["\r\n"]}}
 BOB, DAN, EVE = "ads/user/bob", "ads/user/dan", "ads/user/eve"
 

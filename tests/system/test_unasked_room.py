@@ -9,7 +9,7 @@ from exchanging import EXCHANGE, INSPECT_INPUT, NONE, SLOT, Work, running_graph
 from rooms import Room
 
 RETRY, STOP, CALL = 10, 15, 17
-HINT = "look what is true now: p11vault inspect NAME"
+HINT = "see what is true now: p11vault inspect NAME"
 STRAY = {"data": {"app_id": "1", "user_id": "666", "is_valid": True, "expires_at": 0}}
 
 
@@ -151,10 +151,10 @@ def test_while_the_keys_come(room, work):
 # ---- behind the answer ----
 
 FOLLOWED = {
-    "answer": ("stray", {"bodies": [STRAY]}, STOP, "bytes stand behind the end of the answer"),
-    "crlf": ("stray", {"texts": ["\r\n"]}, STOP, "bytes stand behind the end of the answer"),
+    "answer": ("stray", {"bodies": [STRAY]}, STOP, "more bytes follow the end of the answer"),
+    "crlf": ("stray", {"texts": ["\r\n"]}, STOP, "more bytes follow the end of the answer"),
     "crlf-in-it": ("extra_bytes", {"text": "\r\n"}, STOP,
-                   "bytes stand behind the end of the answer"),
+                   "more bytes follow the end of the answer"),
     "goodbye": ("hang_up", {"how": "notify"}, RETRY, "closed the connection right behind"),
     "end": ("hang_up", {"how": "fin"}, RETRY, "closed the connection right behind"),
 }

@@ -66,7 +66,7 @@ def test_it_is_put_aside(ready_vault, graph):
     """Where the room for it was made before anybody was asked; and it is said where that is."""
     result = fail_to_keep(ready_vault, graph)
     refused(result, LOG, "keep the new grant in the store: store was replaced",
-            "mend that: the next run takes the grant from ", *unkept(ready_vault))
+            "fix that: the next run takes the grant from ", *unkept(ready_vault))
     [path] = unkept(ready_vault)
     [line] = lines(path)
     assert (line["name"], line["version"]) == (GRANT, 2)
@@ -79,8 +79,8 @@ def test_it_is_taken_up(ready_vault, graph, left):
     before, exchanges = Facts(ready_vault), len(graph.requests("exchange"))
     assert before.versions == {GRANT: (1, False)}
     result = ready_vault.done("exchange", GRANT)
-    assert f"{GRANT}: the new grant that an earlier run could not keep in the store is " in result.err
-    assert "the grant that an interrupted run had been issued is confirmed" in result.err
+    assert f"{GRANT}: the new grant that an earlier run could not keep is now in the store" in result.err
+    assert "the grant issued to an interrupted run is now confirmed" in result.err
     assert len(graph.requests("exchange")) == exchanges and not unkept(ready_vault)
     after = Facts(ready_vault)
     assert after.versions == {GRANT: (2, False)}
@@ -131,7 +131,7 @@ def stays(vault, path, words):
     ({"kid": "x" * 43}, "it is sealed to a key that the app no longer has"),
     ({"version": 3}, "the store has version 1 of it, and this is version 3"),
     ({"version": 1}, "the store has version 1 of it, and this is version 1"),
-    ({"jwe": None}, "a line has not the members that it must have"),
+    ({"jwe": None}, "a member is missing or is of the wrong type"),
 ], ids=lambda value: "-".join(value) if isinstance(value, dict) else "")
 def test_another_line(ready_vault, left, changes, words):
     """Who can write the directory gets nothing into the store that no card has signed a use for."""
@@ -143,7 +143,7 @@ def test_another_line(ready_vault, left, changes, words):
 def test_a_line_that_is_cut_off(ready_vault, left):
     """Neither taken nor thrown away."""
     left.write_bytes(left.read_bytes()[:100])
-    stays(ready_vault, left, "its last line is not whole")
+    stays(ready_vault, left, "its last line is incomplete")
 
 
 def test_what_is_no_file(ready_vault, left):

@@ -41,9 +41,9 @@ static const struct {
     {LIST, "", {false, 3, 0}, CODE_DONE, "", ""},
     {LIST, LIST "=1,2,3", {false, 3, 3}, CODE_DONE, "", ""},
     {LIST, LIST, {false, 1, 0}, CODE_DONE, "", ""},
-    {"", "", {false, 0, 0}, CODE_DONE, "no page", "pages NAME --business"},
-    {LIST "," MANAGE, "", {false, 0, 0}, CODE_DONE, "no page", "pages NAME --business"},
-    {LIST "," MANAGE, "", {true, 0, 0}, CODE_DONE, "no page", ""},
+    {"", "", {false, 0, 0}, CODE_DONE, "no pages", "pages NAME --business"},
+    {LIST "," MANAGE, "", {false, 0, 0}, CODE_DONE, "no pages", "pages NAME --business"},
+    {LIST "," MANAGE, "", {true, 0, 0}, CODE_DONE, "no pages", ""},
     /* A permission is missing. */
     {"email", "", {false, 0, 0}, CODE_PERMISSION, LIST " was not granted", "--scope " LIST},
     {"email", "", {false, 2, 0}, CODE_DONE, "", ""},

@@ -122,9 +122,9 @@ static void file_size_is_checked(void **state)
 
     (void)state;
     write_file("", 0, 0600);
-    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error, "nothing");
+    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error, "it is empty");
     write_file("\n", 1, 0600);
-    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error, "nothing");
+    assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error, "it is empty");
     write_file("123456789", 9, 0600);
     assert_code(typed_file(path, 8, &untouched, &error), CODE_USAGE, &error, "longer than 8 bytes");
     write_file("123456789\r\n", 11, 0600);
@@ -189,7 +189,7 @@ static void pipe_has_limits(void **state)
     assert_int_equal(pipe(ends), 0);
     close(ends[1]);
     assert_code(typed_descriptor(ends[0], 4, deadline_in(PATIENCE_MS), &untouched, &error),
-                CODE_USAGE, &error, "nothing");
+                CODE_USAGE, &error, "it is empty");
     close(ends[0]);
     assert_code(typed_descriptor(-1, 4, deadline_in(1), &untouched, &error), CODE_RETRY, &error,
                 "in time");
