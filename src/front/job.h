@@ -305,7 +305,7 @@ json_t *work_new_remarks(const struct work *work, const char *kind, const char *
 
 /*
  * What the room says it has issued into the slot that was told last: as pending, or where the store
- * does not take it, in job->unkept.
+ * does not take it, in job->unkept.  One that was moved stays where it was then.
  */
 int work_keep_issued(struct work *work, const struct message *message, struct error *error);
 /* Notes what the provider has answered, for the log: work->verdict, and how long anything stood in clear. */

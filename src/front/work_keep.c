@@ -197,7 +197,12 @@ int work_keep_issued(struct work *work, const struct message *message, struct er
     issued->is_kept = true;
     if (in_one_change(work, put_issued, issued, &why) == 0)
         return 0;
-    return put_aside(work, issued, &why, error);
+    if (!issued->moved)
+        return put_aside(work, issued, &why, error);
+    /* The one it was to take the place of still waits in the store. */
+    issued->is_kept = false;
+    *error = why;
+    return -1;
 }
 
 /* ---- current, previous, rejected ---- */

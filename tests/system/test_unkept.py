@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from cards import GRANT, LATER, Facts, refused
+from flows import SYSTEM_USER, Flow
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
@@ -52,6 +53,27 @@ def fail_to_keep(vault, graph):
         result = run.finish()
     graph.clock(LATER)
     return result
+
+
+def test_one_that_moves_stays(ready_vault, graph, canaries):
+    """It has a place in the store already: where it cannot get its new name, it waits under the old."""
+    flow = Flow(ready_vault, graph, canaries)
+    graph.set_app(flow.app_id, configs={"7001": {
+        "token": "system_user", "system_user_id": SYSTEM_USER, "scopes": ["ads_read"],
+        "expires_in": 0}})
+    graph.misbehave("debug_token", "html_503", 1)
+    flow.login("ads/user/shop", "--config-id", "7001")
+    graph.misbehave("debug_token", "silent", 1)
+    asked = len(graph.requests("debug_token"))
+    run = ready_vault.start("login", "ads/user/shop", "--config-id", "7001")
+    graph.wait("request:debug_token", asked + 1)
+    with store_replaced(ready_vault):
+        graph.tell("release")
+        result = run.finish()
+    refused(result, LOG, "keep it as 'ads/system-user/shop': store was replaced")
+    assert flow.states("ads/user/shop") == {1: "pending"} and not unkept(ready_vault)
+    result = flow.done("login", "ads/user/shop", "--config-id", "7001")
+    assert result.out.startswith("ads/system-user/shop: "), result
 
 
 @pytest.fixture(name="left")
