@@ -280,12 +280,14 @@ int work_resolve(struct work *work, struct store_record *old, enum oauth_step is
 int work_set_columns(const struct work *work, struct store_record *row,
                      const struct oauth_facts *facts, struct error *error);
 /*
- * What work_check_input() has learned of the grant that is held: of a dead one nothing else is
- * changed that was known.
+ * A copy, which the caller clears, with what work_check_input() has learned of the grant that is
+ * held: of a dead one nothing else is changed that was known.  The row itself stays as the store
+ * has it, because a change that fails is tried again.
  */
-int work_set_inspected(struct work *work, struct store_record *row, struct error *error);
-/* The same with its log entry, inside the change that is open. */
-int work_keep_inspected(struct work *work, struct store_record *grant, struct error *error);
+int work_copy_inspected(const struct work *work, const struct store_record *row,
+                        struct store_record *ret_row, struct error *error);
+/* The same into the store and the log, inside the change that is open. */
+int work_keep_inspected(struct work *work, const struct store_record *grant, struct error *error);
 
 /*
  * work->lost becomes what `old` had by the store, by the provider's word in this use, or before it
