@@ -233,7 +233,8 @@ int work_reserve_kind(struct work *work, const char *kind, struct error *error);
 /*
  * Asks the provider of what kind a pending grant is: work->result.  One of the other kind moves
  * into the slot under the name that was reserved, which is the work's from then on; *number is then
- * the slot's.  On failure it stays pending.
+ * the slot's.  One that is dead stays where it is: work_confirm() says what becomes of it.  On
+ * failure it stays pending.
  */
 int work_settle_kind(struct work *work, size_t *number, size_t slot, struct error *error);
 
