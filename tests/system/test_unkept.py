@@ -162,6 +162,16 @@ def test_another_line(ready_vault, left, changes, words):
     stays(ready_vault, left, words)
 
 
+def test_other_remarks(ready_vault, left):
+    """What stands beside a record in the file says nothing of the record itself."""
+    [line] = lines(left)
+    left.write_text(json.dumps({**line, "remarks": {"state": "current", "name": OTHER}}) + "\n")
+    ready_vault.done("audit", "checkpoint")
+    ready_vault.done("audit", "verify")
+    sealed = next(one for one in reversed(Facts(ready_vault).entries) if one["type"] == "seal")
+    assert (sealed["name"], sealed["state"]) == (GRANT, "pending")
+
+
 def test_a_line_that_is_cut_off(ready_vault, left):
     """Neither taken nor thrown away."""
     left.write_bytes(left.read_bytes()[:100])
