@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -170,6 +171,22 @@ def test_other_remarks(ready_vault, left):
     ready_vault.done("audit", "verify")
     sealed = next(one for one in reversed(Facts(ready_vault).entries) if one["type"] == "seal")
     assert (sealed["name"], sealed["state"]) == (GRANT, "pending")
+
+
+@pytest.mark.parametrize("verb", [("grant", "forget", GRANT, "--yes"), ("import", GRANT)],
+                         ids=["forget", "import"])
+def test_not_into_an_older_store(ready_vault, left, verb):
+    """It would be lost with that, once the right one is put back."""
+    store, older = ready_vault.directory / "vault.db", ready_vault.base / "older.db"
+    hidden = left.rename(ready_vault.base / "hidden")
+    with closing(sqlite3.connect(store)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy2(store, older)
+    ready_vault.done("audit", "checkpoint")
+    shutil.copy2(older, store)
+    hidden.rename(left)
+    refused(ready_vault.run(*verb, stdin="x"), LOG, "the store was rolled back")
+    assert left.exists()
 
 
 def test_a_line_that_is_cut_off(ready_vault, left):
