@@ -155,7 +155,6 @@ static int decide(struct work *work, size_t number, const struct store_record *o
         complete(work, grant, &work->result);
         return 0;
     }
-    *ret_fate = FATE_WAIT;
     if (find_subject(work, grant, old, subject, error) < 0 ||
         work_inspect(work, STEP_INSPECT_RESULT, number, &work->result, error) < 0)
         return -1;
@@ -218,8 +217,10 @@ int work_confirm(struct work *work, size_t number, struct store_record *old,
             *ret_fate = FATE_REJECT;
             return refuse_all(work, error);
         }
-        return work->keeps_open ? work_promote_one(work, grant, old, error)
-                                : work_promote(work, grant, old, error);
+        if ((work->keeps_open ? work_promote_one : work_promote)(work, grant, old, error) == 0)
+            return 0;
+        *ret_fate = FATE_WAIT;
+        return -1;
     }
     (void)work_verdict(work, error);
     if (*ret_fate == FATE_WAIT)
