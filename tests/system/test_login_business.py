@@ -150,6 +150,18 @@ def test_one_that_has_died(flow, name, config):
     assert flow.login(name, "--config-id", config).code == 0
 
 
+@pytest.mark.parametrize("verb", ["exchange", "refresh"])
+@pytest.mark.parametrize("name, config, kept", [(USER, NEVER, BUSINESS), (BUSINESS, SHORT, USER)])
+def test_of_another_kind_for_other_verbs(flow, verb, name, config, kept):
+    """They leave it waiting, and say how it gets a name of its kind; a plain login would give it up."""
+    flow.graph.misbehave("debug_token", "html_503", 1)
+    assert flow.login(name, "--config-id", config).code == RETRY
+    refused(flow.run(verb, name), STOP, "of another kind", "waits to be confirmed",
+            f"hint: go on with it: p11vault login {name} --config-id ID")
+    assert flow.states(name) == {1: "pending"}
+    assert flow.done("login", name, "--config-id", config).out.startswith(f"{kept}: ")
+
+
 def test_another_kind_than_a_login_gives(flow):
     """Nobody knows what it is: it waits."""
     flow.graph.misbehave("debug_token", "fields", set={"type": "PAGE"})
