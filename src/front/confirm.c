@@ -155,7 +155,6 @@ static int decide(struct work *work, size_t number, const struct store_record *o
         complete(work, grant, &work->result);
         return 0;
     }
-    *ret_fate = FATE_WAIT;
     if (find_subject(work, grant, old, subject, error) < 0 ||
         work_inspect(work, STEP_INSPECT_RESULT, number, &work->result, error) < 0)
         return -1;
@@ -191,12 +190,26 @@ static int refuse_all(struct work *work, struct error *error)
     return error_set(error, CODE_USAGE, "the account was not confirmed: the grant is not kept");
 }
 
+/* A login with a configuration gives one of two kinds, and may have ended before it was known which. */
+static bool is_of_other_kind(const struct work *work, const char *kind)
+{
+    const struct provider *provider = work->job->provider;
+    const char *person = provider->person_kind, *business = provider->business_kind;
+    const char *said = oauth_kind_said(provider, &work->result);
+    if (!said || !business)
+        return false;
+    return (strcmp(kind, person) == 0 && strcmp(said, business) == 0) ||
+           (strcmp(kind, business) == 0 && strcmp(said, person) == 0);
+}
+
 /* Nothing is lost by an answer that proves nothing. */
 static int leave_waiting(const struct work *work, const struct store_record *grant,
                          struct error *error)
 {
     struct error said = *error;
     error_set(error, said.code, "%s; the new token waits to be confirmed", said.text);
+    if (is_of_other_kind(work, grant->kind))
+        return error_hint(error, "go on with it: p11vault login %s --config-id ID", grant->name);
     if (*said.hint)
         return error_hint(error, "%s", said.hint);
     return error_hint(error, "ask about it again: p11vault %s %s",
@@ -218,8 +231,10 @@ int work_confirm(struct work *work, size_t number, struct store_record *old,
             *ret_fate = FATE_REJECT;
             return refuse_all(work, error);
         }
-        return work->keeps_open ? work_promote_one(work, grant, old, error)
-                                : work_promote(work, grant, old, error);
+        if ((work->keeps_open ? work_promote_one : work_promote)(work, grant, old, error) == 0)
+            return 0;
+        *ret_fate = FATE_WAIT;
+        return -1;
     }
     (void)work_verdict(work, error);
     if (*ret_fate == FATE_WAIT)

@@ -58,10 +58,11 @@ static int bring(struct front *front, const struct brought *brought, struct erro
     int64_t version;
     struct vault *vault = front->vault;
     const struct name *name = brought->name;
+    if (vault_check_seen(vault, error) < 0)
+        return -1;
     vault_take_unkept(vault, front->say);
     if (vault_lock(vault, name->full, "working on it", &lock, error) < 0 ||
         vault_lock_app(vault, name->app, false, &app_lock, error) < 0 ||
-        vault_check_seen(vault, error) < 0 ||
         store_reserve(vault->store, STORE_ROOM_CHANGE, error) < 0 ||
         vault_signed_head(vault, &head, error) < 0 ||
         vault_app_find(vault, &head, name->app, &app, error) < 0 ||

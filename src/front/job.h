@@ -233,7 +233,8 @@ int work_reserve_kind(struct work *work, const char *kind, struct error *error);
 /*
  * Asks the provider of what kind a pending grant is: work->result.  One of the other kind moves
  * into the slot under the name that was reserved, which is the work's from then on; *number is then
- * the slot's.  On failure it stays pending.
+ * the slot's.  One that is dead stays where it is: work_confirm() says what becomes of it.  On
+ * failure it stays pending.
  */
 int work_settle_kind(struct work *work, size_t *number, size_t slot, struct error *error);
 
@@ -280,12 +281,14 @@ int work_resolve(struct work *work, struct store_record *old, enum oauth_step is
 int work_set_columns(const struct work *work, struct store_record *row,
                      const struct oauth_facts *facts, struct error *error);
 /*
- * What work_check_input() has learned of the grant that is held: of a dead one nothing else is
- * changed that was known.
+ * A copy, which the caller clears, with what work_check_input() has learned of the grant that is
+ * held: of a dead one nothing else is changed that was known.  The row itself stays as the store
+ * has it, because a change that fails is tried again.
  */
-int work_set_inspected(struct work *work, struct store_record *row, struct error *error);
-/* The same with its log entry, inside the change that is open. */
-int work_keep_inspected(struct work *work, struct store_record *grant, struct error *error);
+int work_copy_inspected(const struct work *work, const struct store_record *row,
+                        struct store_record *ret_row, struct error *error);
+/* The same into the store and the log, inside the change that is open. */
+int work_keep_inspected(struct work *work, const struct store_record *grant, struct error *error);
 
 /*
  * work->lost becomes what `old` had by the store, by the provider's word in this use, or before it
@@ -305,7 +308,7 @@ json_t *work_new_remarks(const struct work *work, const char *kind, const char *
 
 /*
  * What the room says it has issued into the slot that was told last: as pending, or where the store
- * does not take it, in job->unkept.
+ * does not take it, in job->unkept.  One that was moved stays where it was then.
  */
 int work_keep_issued(struct work *work, const struct message *message, struct error *error);
 /* Notes what the provider has answered, for the log: work->verdict, and how long anything stood in clear. */

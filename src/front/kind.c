@@ -77,6 +77,8 @@ int work_settle_kind(struct work *work, size_t *number, size_t slot, struct erro
     const struct provider *provider = work->job->provider;
     if (work_inspect(work, STEP_INSPECT_RESULT, *number, &work->result, error) < 0)
         return -1;
+    if (work->result.valid == 0)
+        return 0;
     if (work->verdict.action != CODE_DONE)
         return work_verdict(work, error);
     const char *kind = oauth_kind_said(provider, &work->result);

@@ -232,7 +232,9 @@ static int settle(struct login *login, size_t *number, struct error *error)
     struct work *work = &login->work;
     if (work_settle_kind(work, number, work_slot(work, SLOT_KIND), error) < 0)
         return say_waiting(login, error);
-    return oauth_is_short_lived(&work->result, clock_now()) ? lengthen(login, number, error) : 0;
+    if (work->result.valid == 0 || !oauth_is_short_lived(&work->result, clock_now()))
+        return 0;
+    return lengthen(login, number, error);
 }
 
 static int take_issued(struct login *login, size_t number, struct error *error)

@@ -76,7 +76,9 @@ int paging_confirm(struct paging *paging, struct listed *listed, enum grant_fate
                      &failure) == 0)
         return 0;
     if (failure.code == CODE_STOP || failure.code == CODE_LOGIN) {
-        paging_tell_failed(paging, listed, &failure);
+        /* One that an earlier run has left makes way for another one, and is not missed. */
+        if (*ret_fate != FATE_REJECT || listed->number >= paging->job.record_count)
+            paging_tell_failed(paging, listed, &failure);
         return 0;
     }
     *error = failure;

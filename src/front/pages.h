@@ -60,8 +60,8 @@ void paging_release(struct listed *listed);
 /* Takes the lock of a page, and the grant that would be replaced, which must be this page's. */
 int paging_begin_page(struct paging *paging, struct listed *listed, struct error *error);
 /*
- * A failure of the page's own is told.  -1: the provider cannot be asked now, and the next one
- * would fare no better.
+ * A failure of the page's own is told, unless it is that one of an earlier run was rejected.  -1:
+ * the provider cannot be asked now, and the next one would fare no better.
  */
 int paging_confirm(struct paging *paging, struct listed *listed, enum grant_fate *ret_fate,
                    struct error *error);

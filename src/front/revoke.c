@@ -163,10 +163,11 @@ int front_forget(struct front *front, const struct name *name, struct error *err
     auto_close int lock = -1;
     auto_close int app_lock = -1;
     struct vault *vault = front->vault;
+    if (vault_check_seen(vault, error) < 0)
+        return -1;
     vault_take_unkept(vault, front->say);
     if (vault_lock(vault, name->full, "working on this grant", &lock, error) < 0 ||
         vault_lock_app(vault, name->app, false, &app_lock, error) < 0 ||
-        vault_check_seen(vault, error) < 0 ||
         store_reserve(vault->store, STORE_ROOM_CHANGE, error) < 0)
         return -1;
     return forget_all(vault, name, error);

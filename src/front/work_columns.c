@@ -98,16 +98,24 @@ json_t *work_new_remarks(const struct work *work, const char *kind, const char *
     return TAKE(remarks);
 }
 
-int work_set_inspected(struct work *work, struct store_record *row, struct error *error)
+int work_copy_inspected(const struct work *work, const struct store_record *row,
+                        struct store_record *ret_row, struct error *error)
 {
-    if (work->standing == STANDING_ALIVE)
-        return work_set_columns(work, row, &work->input, error);
-    return work->standing == STANDING_DEAD ? set_dead(row, &work->input, error) : 0;
+    auto_record struct store_record copy = {0};
+    if (store_record_copy(row, &copy, error) < 0 ||
+        (work->standing == STANDING_ALIVE &&
+         work_set_columns(work, &copy, &work->input, error) < 0) ||
+        (work->standing == STANDING_DEAD && set_dead(&copy, &work->input, error) < 0))
+        return -1;
+    *ret_row = copy;
+    copy = (struct store_record){0};
+    return 0;
 }
 
-int work_keep_inspected(struct work *work, struct store_record *grant, struct error *error)
+int work_keep_inspected(struct work *work, const struct store_record *grant, struct error *error)
 {
     struct vault *vault = work->job->front->vault;
+    auto_record struct store_record row = {0};
     auto_json json_t *remarks = NULL;
     auto_free char *has = NULL;
     if (work->standing == STANDING_ALIVE) {
@@ -120,7 +128,7 @@ int work_keep_inspected(struct work *work, struct store_record *grant, struct er
     }
     if (!remarks)
         return error_memory(error);
-    if (work_set_inspected(work, grant, error) < 0)
+    if (work_copy_inspected(work, grant, &row, error) < 0)
         return -1;
-    return vault_change_record(vault, grant, remarks, work->use, error);
+    return vault_change_record(vault, &row, remarks, work->use, error);
 }

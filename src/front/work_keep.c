@@ -197,7 +197,12 @@ int work_keep_issued(struct work *work, const struct message *message, struct er
     issued->is_kept = true;
     if (in_one_change(work, put_issued, issued, &why) == 0)
         return 0;
-    return put_aside(work, issued, &why, error);
+    if (!issued->moved)
+        return put_aside(work, issued, &why, error);
+    /* The one it was to take the place of still waits in the store. */
+    issued->is_kept = false;
+    *error = why;
+    return -1;
 }
 
 /* ---- current, previous, rejected ---- */
@@ -234,16 +239,18 @@ struct promotion {
  * Another one that is replaced was not looked at, and a person may have given the new one less on
  * purpose.
  */
-static int replace(struct work *work, struct store_record *grant, struct store_record *old,
+static int replace(struct work *work, struct store_record *grant, const struct store_record *old,
                    struct error *error)
 {
-    bool is_renewed = old == work_row(work, work->grant);
+    auto_record struct store_record inspected = {0};
     if (!grant->scopes && store_text_set(&grant->scopes, old->scopes, error) < 0)
         return -1;
-    if (is_renewed && (work_find_lost(work, old, grant->scopes, error) < 0 ||
-                       work_set_inspected(work, old, error) < 0))
+    if (old != work_row(work, work->grant))
+        return retire(work, old, "previous", error);
+    if (work_find_lost(work, old, grant->scopes, error) < 0 ||
+        work_copy_inspected(work, old, &inspected, error) < 0)
         return -1;
-    return retire(work, old, "previous", error);
+    return retire(work, &inspected, "previous", error);
 }
 
 static int promote(struct work *work, void *context, struct error *error)
@@ -300,15 +307,17 @@ struct forgetting {
     size_t count;
 };
 
-static int note_ended(struct work *work, struct store_record *row, struct error *error)
+/* The row itself stays as it is: a change that fails is tried again. */
+static int note_ended(struct work *work, const struct store_record *row, struct error *error)
 {
     struct vault *vault = work->job->front->vault;
+    struct store_record ended = *row;
     auto_json json_t *remarks = NULL;
     if (vault_remarks(vault, row, &remarks, error) < 0)
         return -1;
-    row->valid = 0;
-    row->checked = clock_now();
-    return vault_change_record(vault, row, remarks, work->use, error);
+    ended.valid = 0;
+    ended.checked = clock_now();
+    return vault_change_record(vault, &ended, remarks, work->use, error);
 }
 
 /* No version of it can be opened any more. */

@@ -41,6 +41,26 @@ int store_text_set(char **field, const char *text, struct error *error)
     return *field || !text ? 0 : error_memory(error);
 }
 
+int store_record_copy(const struct store_record *record, struct store_record *ret_copy,
+                      struct error *error)
+{
+    struct store_record copy = *record;
+    int result = 0;
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (columns[i].kind != COLUMN_TEXT && columns[i].kind != COLUMN_OPTIONAL)
+            continue;
+        char **text = (char **)(void *)((char *)&copy + columns[i].offset);
+        const char *other = TAKE(*text);
+        if (result == 0)
+            result = store_text_set(text, other, error);
+    }
+    if (result == 0)
+        *ret_copy = copy;
+    else
+        store_record_clear(&copy);
+    return result;
+}
+
 static bool state_valid(const char *state)
 {
     static const char *const states[] = {"current", "pending", "previous", "rejected", "forgotten"};

@@ -58,11 +58,16 @@ int vault_new_row(const struct name *name, int64_t version, const char *state, c
     return store_text_set(&ret_row->jwe, jwe, error);
 }
 
-/* Adds what stands beside the columns. */
-static int set_remarks(json_t *members, const json_t *remarks)
+/* What may stand beside the columns, and nothing else: remarks can come from a file (unkept.h). */
+static int copy_remarks(json_t *into, const json_t *from)
 {
-    /* Nothing of what is copied from is changed but reference counts. */
-    return remarks ? json_object_update(members, (json_t *)(uintptr_t)remarks) : 0;
+    static const char *const keys[] = {"profile", "lost_scopes"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        json_t *remark = json_object_get(from, keys[i]);
+        if (remark && json_object_set(into, keys[i], remark) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int vault_put_record(struct vault *vault, struct store_record *row, const char *kid,
@@ -76,7 +81,7 @@ int vault_put_record(struct vault *vault, struct store_record *row, const char *
     json_t *members = json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:o}", "name", row->name, "kind",
                                 row->kind, "version", (json_int_t)row->version, "digest", hex,
                                 "state", row->state, "kid", kid, "columns", vault_columns(row));
-    if (!row->digest || !members || set_remarks(members, remarks) < 0 ||
+    if (!row->digest || !members || copy_remarks(members, remarks) < 0 ||
         set_use(members, use) < 0) {
         json_decref(members);
         return error_memory(error);
@@ -92,7 +97,7 @@ int vault_change_record(struct vault *vault, struct store_record *row, const jso
     json_t *members = json_pack("{s:s, s:I, s:s, s:s, s:o}", "name", row->name, "version",
                                 (json_int_t)row->version, "digest", row->digest, "state",
                                 row->state, "columns", vault_columns(row));
-    if (!members || set_remarks(members, remarks) < 0 || set_use(members, use) < 0) {
+    if (!members || copy_remarks(members, remarks) < 0 || set_use(members, use) < 0) {
         json_decref(members);
         return error_memory(error);
     }
@@ -110,7 +115,6 @@ static int disagree(const char *what, struct error *error)
 int vault_remarks(struct vault *vault, const struct store_record *row, json_t **ret_remarks,
                   struct error *error)
 {
-    static const char *const keys[] = {"profile", "lost_scopes"};
     auto_buffer struct buffer text = BUFFER_UP_TO(STORE_ENTRY_MAX);
     auto_json json_t *entry = NULL;
     auto_json json_t *remarks = json_object();
@@ -124,10 +128,8 @@ int vault_remarks(struct vault *vault, const struct store_record *row, json_t **
     if ((type != ENTRY_SEAL && type != ENTRY_STATE) || strcmp(name, row->name) != 0 ||
         json_number(entry, "version", -1) != row->version)
         return disagree("the record's place is", error);
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (json_object_get(entry, keys[i]) &&
-            json_object_set(remarks, keys[i], json_object_get(entry, keys[i])) < 0)
-            return error_memory(error);
+    if (copy_remarks(remarks, entry) < 0)
+        return error_memory(error);
     *ret_remarks = TAKE(remarks);
     return 0;
 }

@@ -134,7 +134,7 @@ int unkept_put(struct unkept *unkept, const struct store_record *row, const char
 struct taking {
     struct vault *vault;
     void (*say)(const char *text);
-    struct signed_head head;
+    const struct signed_head *head;
     const char *path;
 };
 
@@ -199,9 +199,9 @@ static int check_use(const struct taking *taking, const struct left *left, struc
     if (store_entry_newest(taking->vault->store, entry_type_name(ENTRY_INTENT), left->use, &index,
                            &found, error) < 0)
         return -1;
-    if (!found || index >= taking->head.checkpoint.size)
+    if (!found || index >= taking->head->checkpoint.size)
         return error_set(error, CODE_LOG, "no card has signed for the use that it names");
-    if (vault_signed_entry(taking->vault, &taking->head, index, ENTRY_INTENT, &intent, error) < 0)
+    if (vault_signed_entry(taking->vault, taking->head, index, ENTRY_INTENT, &intent, error) < 0)
         return -1;
     return is_sealed_by(intent, left->name.full)
                ? 0
@@ -211,7 +211,7 @@ static int check_use(const struct taking *taking, const struct left *left, struc
 static int check_key(const struct taking *taking, const struct left *left, struct error *error)
 {
     auto_app struct vault_app app = {0};
-    if (vault_app_find(taking->vault, &taking->head, left->name.app, &app, error) < 0)
+    if (vault_app_find(taking->vault, taking->head, left->name.app, &app, error) < 0)
         return -1;
     return strcmp(vault_app_kid(&app), left->kid) == 0
                ? 0
@@ -293,7 +293,7 @@ static int take_lines(const struct taking *taking, struct error *error)
 static void take_file(const struct taking *taking)
 {
     struct error error;
-    char words[ERROR_TEXT_MAX + PATH_MAX];
+    char words[ERROR_TEXT_MAX + PATH_MAX + 64];
     auto_close int descriptor =
         open(taking->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     if (descriptor >= 0 && flock(descriptor, LOCK_EX | LOCK_NB) < 0)
@@ -323,16 +323,14 @@ void vault_take_unkept(struct vault *vault, void (*say)(const char *text))
 {
     struct error ignored;
     char path[PATH_MAX];
-    struct taking taking = {.vault = vault,
-                            .say = say ? say : say_nothing,
-                            .head = {.note = BUFFER_UP_TO(NOTE_MAX)},
-                            .path = path};
+    auto_head struct signed_head head = {.note = BUFFER_UP_TO(NOTE_MAX)};
+    const struct taking taking = {
+        .vault = vault, .say = say ? say : say_nothing, .head = &head, .path = path};
     __attribute__((cleanup(close_listing))) DIR *listing = opendir(vault->directory);
-    if (!listing || vault_signed_head(vault, &taking.head, &ignored) < 0)
+    if (!listing || vault_signed_head(vault, &head, &ignored) < 0)
         return;
     for (const struct dirent *entry; (entry = readdir(listing)) != NULL;)
         if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0 &&
             snprintf(path, PATH_MAX, "%s/%s", vault->directory, entry->d_name) < PATH_MAX)
             take_file(&taking);
-    signed_head_clear(&taking.head);
 }

@@ -13,7 +13,7 @@ import pytest
 
 from cards import GRANT, refused
 from faultydisk import KINDS, FaultyDisk
-from flows import ALICE, Flow
+from flows import ALICE, DAY, Flow
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 from renewing import Fleet, long_lived
@@ -135,3 +135,20 @@ def test_an_error_that_passes(faulty):
         assert result.code == 0, f"call {number}: {result}"
         met += 1
     assert met > 3
+
+
+@pytest.mark.parametrize("verb", ["inspect", "exchange"])
+def test_what_was_lost_is_written_again(ready_vault, graph, canaries, verb):
+    """The second try of a change says all that the first did."""
+    flow = Flow(ready_vault, graph, canaries)
+    flow.give_long(scopes=["public_profile", "email"], expires_in=30 * DAY)
+    flow.done("inspect", ALICE)
+    graph.misbehave("debug_token", "fields", set={"scopes": ["email"]})
+    disk = FaultyDisk(ready_vault, graph, verb, ALICE)
+    kind = (str(errno.EIO), "/vault.db-wal")
+    last = disk.count(kind)
+    for number in range(last, last - 12, -3):
+        result, _ = disk.fail_once(number, kind)
+        assert result.code == 0, f"call {number}: {result}"
+        assert flow.facts.outcome["lost_scopes"] == ["public_profile"], f"call {number}"
+    disk.remove()

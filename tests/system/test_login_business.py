@@ -17,7 +17,7 @@ DAYS = 5184000
 CONFIGS = {NEVER: {**SYSTEM, "expires_in": 0}, SIXTY: {**SYSTEM, "expires_in": DAYS},
            SHORT: PERSONAL, LONG: {**PERSONAL, "expires_in": DAYS}}
 USER, BUSINESS = "ads/user/shop", "ads/system-user/shop"
-USAGE, RETRY, STOP = 2, 10, 15
+USAGE, RETRY, LOGIN, STOP = 2, 10, 12, 15
 
 
 @pytest.fixture(name="flow")
@@ -135,6 +135,31 @@ def test_the_provider_cannot_be_asked(flow, name, config, kept, which):
     result = flow.run("login", waiting, "--config-id", config)
     assert result.code == 0 and result.out.startswith(f"{kept}: "), result
     assert flow.steps().count("code") == 1 and flow.works(kept)
+
+
+@pytest.mark.parametrize("name, config", [(USER, SHORT), (BUSINESS, NEVER)])
+def test_one_that_has_died(flow, name, config):
+    """It waits no more: the next login begins with the person again."""
+    flow.graph.misbehave("debug_token", "html_503", 1)
+    assert flow.login(name, "--config-id", config).code == RETRY
+    for one in flow.graph.tell("tokens", made_by="code")["tokens"]:
+        flow.graph.set_token(one["token"], revoked=460)
+    result = flow.run("login", name, "--config-id", config)
+    assert result.code == LOGIN and "waits" not in result.err, result
+    assert flow.states(name) == {1: "rejected"}
+    assert flow.login(name, "--config-id", config).code == 0
+
+
+@pytest.mark.parametrize("verb", ["exchange", "refresh"])
+@pytest.mark.parametrize("name, config, kept", [(USER, NEVER, BUSINESS), (BUSINESS, SHORT, USER)])
+def test_of_another_kind_for_other_verbs(flow, verb, name, config, kept):
+    """They leave it waiting, and say how it gets a name of its kind; a plain login would give it up."""
+    flow.graph.misbehave("debug_token", "html_503", 1)
+    assert flow.login(name, "--config-id", config).code == RETRY
+    refused(flow.run(verb, name), STOP, "of another kind", "waits to be confirmed",
+            f"hint: go on with it: p11vault login {name} --config-id ID")
+    assert flow.states(name) == {1: "pending"}
+    assert flow.done("login", name, "--config-id", config).out.startswith(f"{kept}: ")
 
 
 def test_another_kind_than_a_login_gives(flow):

@@ -298,6 +298,18 @@ def test_it_cannot_be_asked_any_more(flow):
     assert result.err.count("issued to an interrupted run is now confirmed") == 5
     assert flow.facts.versions == {GRANT: (2, False), **{name: (1 + (number < 2), False)
                                                          for number, name in enumerate(NAMES)}}
+
+
+def test_one_that_was_left_is_dead(flow):
+    """Another one is taken in its place, and then nothing is missing."""
+    flow.graph.misbehave("debug_token", "html_503", 4)
+    assert flow.run("pages", ALICE).code == RETRY
+    flow.graph.tell("clear_misbehaviours")
+    flow.graph.misbehave("debug_token", "fields", 1, set={"is_valid": False})
+    result = flow.done("pages", ALICE)
+    assert len(result.out.splitlines()) == len(IDS) and "not kept" not in result.err, result
+    assert flow.states(NAMES[2]) == {1: "rejected", 2: "current"}
+    assert flow.facts.outcome["result"] == "done"
     assert flow.states(NAMES[4]) == {1: "current"}
 
 

@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import pytest
 
 from cards import GRANT, LATER, Facts, refused
+from flows import SYSTEM_USER, Flow
 from prepared import (  # noqa: F401
     fixture_canaries, fixture_graph, fixture_prepared, fixture_ready_vault, fixture_soft_vault)
 
@@ -52,6 +54,27 @@ def fail_to_keep(vault, graph):
         result = run.finish()
     graph.clock(LATER)
     return result
+
+
+def test_one_that_moves_stays(ready_vault, graph, canaries):
+    """It has a place in the store already: where it cannot get its new name, it waits under the old."""
+    flow = Flow(ready_vault, graph, canaries)
+    graph.set_app(flow.app_id, configs={"7001": {
+        "token": "system_user", "system_user_id": SYSTEM_USER, "scopes": ["ads_read"],
+        "expires_in": 0}})
+    graph.misbehave("debug_token", "html_503", 1)
+    flow.login("ads/user/shop", "--config-id", "7001")
+    graph.misbehave("debug_token", "silent", 1)
+    asked = len(graph.requests("debug_token"))
+    run = ready_vault.start("login", "ads/user/shop", "--config-id", "7001")
+    graph.wait("request:debug_token", asked + 1)
+    with store_replaced(ready_vault):
+        graph.tell("release")
+        result = run.finish()
+    refused(result, LOG, "keep it as 'ads/system-user/shop': store was replaced")
+    assert flow.states("ads/user/shop") == {1: "pending"} and not unkept(ready_vault)
+    result = flow.done("login", "ads/user/shop", "--config-id", "7001")
+    assert result.out.startswith("ads/system-user/shop: "), result
 
 
 @pytest.fixture(name="left")
@@ -138,6 +161,32 @@ def test_another_line(ready_vault, left, changes, words):
     [line] = lines(left)
     left.write_text(json.dumps({**line, **changes}) + "\n")
     stays(ready_vault, left, words)
+
+
+def test_other_remarks(ready_vault, left):
+    """What stands beside a record in the file says nothing of the record itself."""
+    [line] = lines(left)
+    left.write_text(json.dumps({**line, "remarks": {"state": "current", "name": OTHER}}) + "\n")
+    ready_vault.done("audit", "checkpoint")
+    ready_vault.done("audit", "verify")
+    sealed = next(one for one in reversed(Facts(ready_vault).entries) if one["type"] == "seal")
+    assert (sealed["name"], sealed["state"]) == (GRANT, "pending")
+
+
+@pytest.mark.parametrize("verb", [("grant", "forget", GRANT, "--yes"), ("import", GRANT)],
+                         ids=["forget", "import"])
+def test_not_into_an_older_store(ready_vault, left, verb):
+    """It would be lost with that, once the right one is put back."""
+    store, older = ready_vault.directory / "vault.db", ready_vault.base / "older.db"
+    hidden = left.rename(ready_vault.base / "hidden")
+    with closing(sqlite3.connect(store)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy2(store, older)
+    ready_vault.done("audit", "checkpoint")
+    shutil.copy2(older, store)
+    hidden.rename(left)
+    refused(ready_vault.run(*verb, stdin="x"), LOG, "the store was rolled back")
+    assert left.exists()
 
 
 def test_a_line_that_is_cut_off(ready_vault, left):

@@ -173,6 +173,10 @@ void store_record_clear(struct store_record *record);
 /* One of a row's texts becomes a copy of `text`, or NULL.  CODE_FAULT without memory; it is NULL then. */
 int store_text_set(char **field, const char *text, struct error *error);
 
+/* The caller clears the copy.  CODE_FAULT without memory. */
+int store_record_copy(const struct store_record *record, struct store_record *ret_copy,
+                      struct error *error);
+
 int store_card_put(struct store *store, const struct store_card *card, struct error *error);
 int store_card_drop(struct store *store, uint64_t entry, struct error *error);
 int store_card_each(struct store *store,

@@ -28,7 +28,7 @@ int vault_remarks(struct vault *vault, const struct store_record *row, json_t **
 /*
  * Writes a new version of a record and its seal entry, inside the change that is open.  `row` has
  * name, app, kind, version, state, jwe and the columns; digest and entry are filled here.
- * `remarks` (NULL: none) as vault_remarks() gives them.
+ * `remarks` (NULL: none) as vault_remarks() gives them; other members of it are left out.
  */
 int vault_put_record(struct vault *vault, struct store_record *row, const char *kid,
                      const json_t *remarks, const char *use, struct error *error);

@@ -45,7 +45,8 @@ int unkept_put(struct unkept *unkept, const struct store_record *row, const char
  * Puts what the files of dead runs hold into the store, as pending, and removes them; each is said.
  * Only what a use sealed whose intent a card has signed is taken, as the next version of its name,
  * sealed to the app's key; a file with anything else stays, and that is said each time.  What a
- * living process works on waits.  Before a lock on a grant is held.
+ * living process works on waits.  Before a lock on a grant is held, and behind vault_check_seen():
+ * what goes into a store that was rolled back is lost with it.
  */
 void vault_take_unkept(struct vault *vault, void (*say)(const char *text));
 
