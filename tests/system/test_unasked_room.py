@@ -155,8 +155,8 @@ FOLLOWED = {
     "crlf": ("stray", {"texts": ["\r\n"]}, STOP, "more bytes follow the end of the answer"),
     "crlf-in-it": ("extra_bytes", {"text": "\r\n"}, STOP,
                    "more bytes follow the end of the answer"),
-    "goodbye": ("hang_up", {"how": "notify"}, RETRY, "closed the connection right behind"),
-    "end": ("hang_up", {"how": "fin"}, RETRY, "closed the connection right behind"),
+    "goodbye": ("hang_up", {"how": "notify"}, RETRY, "closed the connection right after"),
+    "end": ("hang_up", {"how": "fin"}, RETRY, "closed the connection right after"),
 }
 
 
