@@ -44,7 +44,8 @@ def pages(vault, graph, canaries):
     flow.rules(page_limit_max=AT_ONCE)
     flow.person(pages=[{"id": one, "name": "P", "tasks": ["ANALYZE"]} for one in PAGES])
     flow.give_long()
-    return FaultyDisk(vault, graph, "pages", ALICE, at_once=AT_ONCE)
+    # On a dead disk no page can be locked: each is told, and the next list goes on with the others.
+    return FaultyDisk(vault, graph, "pages", ALICE, at_once=len(PAGES))
 
 
 def login(vault, graph, canaries):
