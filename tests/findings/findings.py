@@ -59,7 +59,8 @@ class Finding:
     def key(self):
         """As results are recorded: the file's stem and the test's name."""
         file, name = self.test.split("::", 1)
-        return Path(file).stem, name.replace("::", ".")
+        plain, bracket, parameters = name.partition("[")
+        return Path(file).stem, plain.replace("::", ".") + bracket + parameters
 
 
 def read_finding(path):
