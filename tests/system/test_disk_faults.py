@@ -83,14 +83,12 @@ def test_nothing_is_lost(faulty, chosen, count):
         faulty.fail_at(number, kind)
 
 
-# Of a batch there is a test below.
-@pytest.mark.parametrize("faulty", [exchange, pages, login, *([refresh] if WHOLE else [])],
-                         indirect=True)
-def test_little_room(faulty, chosen):
+@pytest.mark.parametrize("faulty", [exchange, refresh, pages, login], indirect=True)
+def test_little_room(faulty):
     """On file systems that are too small for all of it, or for any of it."""
     if why_no_mounts():
         pytest.skip(f"no mounts of one's own here: {why_no_mounts()}")
-    for room in chosen(ROOMS, 1):
+    for room in ROOMS:
         faulty.fill(room)
 
 
